@@ -1,0 +1,1 @@
+"""Numbers and pictures: policies against each other, width and depth, throughput, scoring."""

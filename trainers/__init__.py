@@ -1,0 +1,1 @@
+"""Learning: advantages, losses, GRPO, PPO and SFT."""

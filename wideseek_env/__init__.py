@@ -1,0 +1,1 @@
+"""Broad information seeking with many agents, as a PettingZoo parallel environment."""

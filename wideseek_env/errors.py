@@ -1,0 +1,47 @@
+"""What can go wrong at the borders of the game, one exception for each border.
+
+    WideSeekError
+    ├── ToolError        a tool could not answer this call; the agent is told, the episode goes on
+    │   ├── PageNotFound     no such page or part
+    │   └── ToolTimeout      the call's deadline was reached
+    ├── BackendError     the backend is broken for every call; the episode is invalid
+    ├── ScoringError     the answer could not be scored (a judge failed); the episode is invalid
+    ├── PolicyError      a policy raised or returned no decision; the episode is invalid
+    └── DataError        a file or record is not what it should be; nothing runs
+
+A wrong call by an agent is none of these: it is answered by an observation.
+"""
+
+from __future__ import annotations
+
+
+class WideSeekError(Exception):
+    """Any error that this project raises on purpose, other than ValueError and TypeError."""
+
+
+class ToolError(WideSeekError):
+    """A tool could not answer this one call; its message is shown to the agent."""
+
+
+class PageNotFound(ToolError):
+    """`open` was asked for a page, or a part of one, that the backend does not have."""
+
+
+class ToolTimeout(ToolError):
+    """A tool call reached its deadline."""
+
+
+class BackendError(WideSeekError):
+    """The backend cannot answer any call (server down, index gone); no agent's fault."""
+
+
+class ScoringError(WideSeekError):
+    """An answer could not be scored; never to be taken for a score of 0."""
+
+
+class PolicyError(WideSeekError):
+    """A policy raised, or returned something that is no decision."""
+
+
+class DataError(WideSeekError):
+    """A file, record or version is not what was expected; says which, and what to do."""

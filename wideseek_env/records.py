@@ -1,0 +1,302 @@
+"""One typed record per level: Task, ToolCall, Turn, Trajectory, Episode, Score.
+
+Every part of the project reads and writes these and nothing else: the rules fill an `Episode`, the
+scorer a `Score`; benchmark, viewer and trainer take both from one JSON line. The records are frozen
+dataclasses; `encode` and `decode_episode` / `decode_task` turn them into JSON and back, checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+RECORD_VERSION = 1
+
+_Record = TypeVar("_Record")
+
+Role: TypeAlias = Literal["lead", "subagent"]
+ResultStatus: TypeAlias = Literal["ok", "wrong", "failed", "notice"]
+TrajectoryEnd: TypeAlias = Literal[
+    "answered", "reported", "turn_budget", "context_budget", "cancelled", "failed", "running"
+]
+EpisodeEnd: TypeAlias = Literal["answered", "turn_budget", "time_budget", "cancelled", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A required column and how its cells are compared (WideSearch's `eval_pipeline`)."""
+
+    name: str
+    """Header, as the question names it."""
+    metric: str = "exact_match"
+    """One of exact_match, number_near, date_near, url_match, in_match, llm_judge."""
+    preprocess: tuple[str, ...] = ("norm_str",)
+    """Any of norm_str, extract_number, norm_date, in this order, before the metric."""
+    criterion: float | None = None
+    """number_near: relative tolerance; None is the mode's default. Unused by other metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question with its required columns, key columns and gold table.
+
+    A deep task (one answer, several hops) is a table with one row and one column.
+    """
+
+    id: str
+    question: str
+    columns: tuple[Column, ...]
+    key_columns: tuple[str, ...]
+    gold: tuple[tuple[str, ...], ...]
+    """Rows; each has one cell for each of `columns`, in their order."""
+    kind: Literal["wide", "deep"] = "wide"
+    language: str = "en"
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Gold value to further spellings that are as right as it."""
+    sources: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    """URLs of the pages that hold each gold cell, [row][column]; empty when unknown."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What made the task: preset, world, number of rows, hops; never read by rules or scorer."""
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Headers of the required columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One `search`, `open`, `delegate`, `report` or `answer`, as an agent asked for it."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What one tool call, or the game itself, said to an agent."""
+
+    text: str
+    """What the agent sees, whole."""
+    status: ResultStatus = "ok"
+    """ok; wrong: the call was not allowed or malformed; failed: the tool could not; notice: said by
+    the game, not by a tool."""
+    call: ToolCall | None = None
+    """The call that this answers; None for notices and for reports that came later."""
+    urls: tuple[str, ...] = ()
+    """Pages shown: the one opened, or the hits of a search."""
+    seconds: float = 0.0
+    """Wall time of the tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one agent sees before one decision."""
+
+    text: str
+    turn: int
+    """0 for the first decision on a (sub)task: then `text` is the question or the subtask."""
+    turns_left: int
+    """Decisions left, this one included; at least 1."""
+    results: tuple[ToolResult, ...] = ()
+    """`text` in its parts: answers to the last calls, in order, then notices; empty at turn 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpan:
+    """The exact tokens of one decision; kept as sampled, never made again from text."""
+
+    prompt_ids: tuple[int, ...]
+    """Ids that were new in the prompt since the agent's last decision."""
+    ids: tuple[int, ...]
+    """Sampled ids."""
+    logprobs: tuple[float, ...]
+    """Log-probability of each of `ids` in the sampler; empty when the engine gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an agent does in one turn; no calls means wait."""
+
+    calls: tuple[ToolCall, ...] = ()
+    text: str = ""
+    """What a model wrote, thinking included; empty for scripted agents."""
+    error: str | None = None
+    """Why no calls could be read out of `text`; the agent is told."""
+    tokens: TokenSpan | None = None
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """Figures of the policy: tokens, seconds, cost; the game carries them unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One decision of one agent and what came of it; the results are the next observation."""
+
+    decision: Decision
+    results: tuple[ToolResult, ...]
+    started_s: float
+    """When the agent saw the observation, in seconds since the episode began."""
+    decided_s: float
+    """When the decision reached the game."""
+    ended_s: float
+    """When the last result was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """All turns of one agent on one (sub)task; a slot has one for each subtask it was given."""
+
+    agent: str
+    role: Role
+    prompt: str
+    """First observation: the question, or the subtask."""
+    turns: tuple[Turn, ...]
+    end: TrajectoryEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Table metrics as WideSearch defines them; strict mode keeps each in [0, 1]."""
+
+    success: float
+    row_precision: float
+    row_recall: float
+    row_f1: float
+    item_precision: float
+    item_recall: float
+    item_f1: float
+    parsed: bool = True
+    """Whether a table (or, for a deep task, an answer) could be read from the response."""
+    correct: tuple[tuple[int, int], ...] = ()
+    """(row, column) in the gold table of each cell that the response got right."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellCredit:
+    """A correct cell of the final table and the trajectories that had read a source of it."""
+
+    row: int
+    column: int
+    trajectories: tuple[int, ...]
+    """Indices into `Episode.trajectories`; empty when nobody opened a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """All turns of all agents on one task, with times, score, reward terms and provenance."""
+
+    task: Task
+    policy: str
+    seed: int
+    n_subagents: int
+    trajectories: tuple[Trajectory, ...]
+    """The lead's first, then by order of delegation."""
+    end: EpisodeEnd
+    answer: str | None
+    """What the lead handed in; None when it did not."""
+    score: Score | None
+    """None: could not be scored (see `error`), which is not a score of 0."""
+    reward_terms: Mapping[str, float]
+    """Named parts of the team's reward; they add up to it."""
+    provenance: tuple[CellCredit, ...]
+    critical_path_turns: int
+    """Turns on the longest chain of turns that wait for one another."""
+    seconds: float
+    error: str | None = None
+    """Why the episode is invalid: type, message and traceback."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Set by who ran the episode: preset, trial, budget."""
+    version: int = RECORD_VERSION
+
+    @property
+    def valid(self) -> bool:
+        """Whether the episode counts: it ended by its rules and was scored."""
+        return self.score is not None
+
+    @property
+    def reward(self) -> float:
+        """The team's reward, the sum of its terms."""
+        return float(sum(self.reward_terms.values()))
+
+    @property
+    def width(self) -> int:
+        """Subagents that worked."""
+        return len({t.agent for t in self.trajectories if t.role == "subagent" and t.turns})
+
+    @property
+    def depth(self) -> int:
+        """Most turns that one agent took on one (sub)task."""
+        return max((len(t.turns) for t in self.trajectories), default=0)
+
+    @property
+    def num_turns(self) -> int:
+        """Turns of all agents."""
+        return sum(len(t.turns) for t in self.trajectories)
+
+    @property
+    def num_tool_calls(self) -> int:
+        """`search` and `open` calls that a tool answered, failures included."""
+        return sum(1 for result in self.tool_results() if result.status in ("ok", "failed"))
+
+    @property
+    def chars_read(self) -> int:
+        """Characters that `search` and `open` showed to all agents."""
+        return sum(len(result.text) for result in self.tool_results())
+
+    def tool_results(self) -> list[ToolResult]:
+        """Every answer to a `search` or `open` call, by trajectory and turn."""
+        return [
+            result
+            for trajectory in self.trajectories
+            for turn in trajectory.turns
+            for result in turn.results
+            if result.call is not None and result.call.name in ("search", "open")
+        ]
+
+
+def encode(record: Task | Episode | Score) -> bytes:
+    """Returns the record as one line of JSON, without the line feed."""
+    return msgspec.json.encode(record)
+
+
+def decode_episode(line: bytes | str) -> Episode:
+    """Returns the episode that a JSON line holds.
+
+    Raises:
+        ValueError: the line is no episode, or one of another record version.
+    """
+    episode = _decode(line, Episode)
+    if episode.version != RECORD_VERSION:
+        raise ValueError(
+            f"expected an episode of record version {RECORD_VERSION}, got {episode.version}; "
+            "run it again, or read it with the release that wrote it"
+        )
+    return episode
+
+
+def decode_task(line: bytes | str) -> Task:
+    """Returns the task that a JSON line holds.
+
+    Raises:
+        ValueError: the line is no task, or a row of its gold table has another number of cells.
+    """
+    task = _decode(line, Task)
+    for row in task.gold:
+        if len(row) != len(task.columns):
+            raise ValueError(
+                f"task {task.id!r}: expected {len(task.columns)} cells in each gold row, one for "
+                f"each column, got {len(row)}: {row!r}"
+            )
+    return task
+
+
+def _decode(line: bytes | str, kind: type[_Record]) -> _Record:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(
+            f"expected one line of JSON that holds a {kind.__name__}, got {line[:80]!r}: {error}"
+        ) from error
