@@ -1,0 +1,56 @@
+"""Tool-call formats: how a model writes the calls of a turn, and how answers are shown to it.
+
+A format is a small class without state. To add one: a module here, a row in `FORMATS`, and a table
+of texts in `tests/wideseek_env/formats/`. Formats only read what is written; whether a tool exists
+and has these arguments is checked by the game (`tools.py`), the paper's aliases included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from wideseek_env.formats.hermes import Hermes
+from wideseek_env.records import Decision, Role, ToolCall, ToolResult
+
+__all__ = ["FORMATS", "Hermes", "ToolCallFormat", "get_format"]
+
+
+class ToolCallFormat(Protocol):
+    """Between the text of a turn and its tool calls."""
+
+    name: str
+
+    def parse(self, text: str, role: Role) -> Decision:
+        """Returns the calls of a turn, or `Decision.error` with what was wrong; never raises."""
+        ...
+
+    def render(self, calls: Sequence[ToolCall]) -> str:
+        """Returns the text of a turn that makes these calls: the inverse of `parse`."""
+        ...
+
+    def instructions(self, tools: Sequence[Mapping[str, Any]]) -> str:
+        """Returns what a system prompt must say so that a model writes this format.
+
+        Args:
+            tools: JSON schemas, as `tools.json_schemas` gives them.
+        """
+        ...
+
+    def messages(self, text: str, results: Sequence[ToolResult]) -> list[dict[str, Any]]:
+        """Returns a turn and the answers to it as chat messages, the assistant's message first."""
+        ...
+
+
+FORMATS: Mapping[str, ToolCallFormat] = {format.name: format for format in (Hermes(),)}
+
+
+def get_format(name: str) -> ToolCallFormat:
+    """Returns the format of this name.
+
+    Raises:
+        ValueError: there is none; the message lists them.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"`name` must be one of {', '.join(FORMATS)}, got {name!r}")
+    return FORMATS[name]
