@@ -22,7 +22,9 @@ ResultStatus: TypeAlias = Literal["ok", "wrong", "failed", "notice"]
 TrajectoryEnd: TypeAlias = Literal[
     "answered", "reported", "turn_budget", "context_budget", "cancelled", "failed", "running"
 ]
-EpisodeEnd: TypeAlias = Literal["answered", "turn_budget", "time_budget", "cancelled", "invalid"]
+EpisodeEnd: TypeAlias = Literal[
+    "answered", "turn_budget", "context_budget", "time_budget", "cancelled", "invalid"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Column:
     """One of exact_match, number_near, date_near, url_match, in_match, llm_judge."""
     preprocess: tuple[str, ...] = ("norm_str",)
     """Any of norm_str, extract_number, norm_date, in this order, before the metric."""
-    criterion: float | None = None
-    """number_near: relative tolerance; None is the mode's default. Unused by other metrics."""
+    criterion: float | str | None = None
+    """number_near: relative tolerance; llm_judge: what the judge is told counts as equal. None is
+    the mode's default. Unused by other metrics."""
 
 
 @dataclass(frozen=True, slots=True)

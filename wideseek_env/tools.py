@@ -1,4 +1,4 @@
-"""The five tools: who may call which, with which arguments, and how a wrong call is answered.
+"""The five tools: who may call which, with which arguments, and how their answers read.
 
 `TOOLS` is the one table; prompts, JSON schemas, the action space and the argument check follow from
 it. A wrong call never raises: `check` returns the sentence that the agent is shown.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wideseek_env.backends import Hit, Page
 from wideseek_env.limits import Limits
 from wideseek_env.records import Role, ToolCall
 
@@ -152,7 +153,7 @@ _KIND_TEXT = {
 
 def _fits(value: object, kind: str) -> bool:
     if kind == "string":
-        return isinstance(value, str) and 0 < len(value.strip()) and len(value) <= MAX_TEXT_CHARS
+        return isinstance(value, str) and bool(value.strip()) and len(value) <= MAX_TEXT_CHARS
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool) and value >= 1
     return (
@@ -191,3 +192,25 @@ def _field(items: object, key: str) -> list[Any]:
     if not isinstance(items, list):
         return []
     return [item.get(key) if isinstance(item, Mapping) else item for item in items]
+
+
+def render_hits(query: str, hits: Iterable[Hit], max_snippet_chars: int) -> str:
+    """Returns a search's answer as the agent sees it."""
+    lines = [f"search: {query}"]
+    for rank, hit in enumerate(hits, start=1):
+        lines.append(f"{rank}. {hit.title} | {hit.url}")
+        if max_snippet_chars:
+            lines.append(shorten(hit.snippet, max_snippet_chars))
+    if len(lines) == 1:
+        lines.append("no results")
+    return "\n".join(lines)
+
+
+def render_page(page: Page) -> str:
+    """Returns an opened page as the agent sees it."""
+    return f"{page.title} | {page.url} | part {page.part} of {page.num_parts}\n{page.text}"
+
+
+def shorten(text: str, max_chars: int = 200) -> str:
+    """Returns the text, cut to `max_chars` characters with a sign that it was."""
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"

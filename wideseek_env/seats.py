@@ -1,0 +1,103 @@
+"""What the game keeps for each agent while it plays: its seat, and the trajectory it is on.
+
+Mutable and private to `episode.py`; `OpenTrajectory.close` gives the frozen record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from wideseek_env.records import (
+    Decision,
+    Observation,
+    Role,
+    ToolResult,
+    Trajectory,
+    TrajectoryEnd,
+    Turn,
+)
+
+
+@dataclass(slots=True)
+class OpenTrajectory:
+    """One agent's work on one (sub)task, as far as it has come."""
+
+    index: int
+    """Position in the episode's trajectories."""
+    agent: str
+    role: Role
+    prompt: str
+    calls_left: int | None
+    """`search` and `open` calls that this trajectory may still make; None is no bound."""
+    context_left: int
+    """Characters that it may still read and write."""
+    turns: list[Turn] = field(default_factory=list)
+    end: TrajectoryEnd = "running"
+    last_shown: bool = False
+    """Whether the agent has been shown the observation of its last turn."""
+
+    def begin_turn(self, decision: Decision, seen_s: float, now_s: float) -> None:
+        """Records a decision the moment that it is made; its results come later."""
+        self.turns.append(Turn(decision, (), seen_s, now_s, now_s))
+        self.context_left -= _num_chars(decision)
+
+    def add_results(self, results: list[ToolResult], now_s: float) -> None:
+        """Adds what the latest decision brought, cut to what the context still holds."""
+        turn = self.turns[-1]
+        fitted = [self._fit(result) for result in results]
+        self.turns[-1] = Turn(
+            turn.decision, (*turn.results, *fitted), turn.started_s, turn.decided_s, now_s
+        )
+
+    def observation(self, turns_left: int) -> Observation:
+        """Returns what the agent sees next: its (sub)task, or what its latest turn brought."""
+        if not self.turns:
+            return Observation(self.prompt, 0, turns_left)
+        results = self.turns[-1].results
+        text = "\n\n".join(result.text for result in results)
+        return Observation(text, len(self.turns), turns_left, results)
+
+    def close(self) -> Trajectory:
+        """Returns the record; a trajectory that is still running counts as cancelled."""
+        end = "cancelled" if self.end == "running" else self.end
+        return Trajectory(self.agent, self.role, self.prompt, tuple(self.turns), end)
+
+    def _fit(self, result: ToolResult) -> ToolResult:
+        left = max(self.context_left, 0)
+        self.context_left -= len(result.text)
+        if len(result.text) <= left or result.status == "notice":
+            return result
+        return replace(result, text=f"{result.text[:left]} [cut: your context is full]")
+
+
+def _num_chars(decision: Decision) -> int:
+    if decision.text:
+        return len(decision.text)
+    return sum(
+        len(value) if isinstance(value, str) else len(str(value))
+        for call in decision.calls
+        for value in call.arguments.values()
+    )
+
+
+@dataclass(slots=True)
+class Seat:
+    """One agent: the lead, or a subagent slot that takes one subtask after another."""
+
+    agent: str
+    role: Role
+    trajectory: OpenTrajectory | None = None
+    """What it works on; None while a slot is idle."""
+    observation: Observation | None = None
+    """What it must decide on now; None while it is idle, waiting, or its tools run."""
+    seen_s: float = 0.0
+    """When `observation` was there."""
+    clock: int = 0
+    """Turns on the longest chain that led here (a Lamport clock)."""
+    waiter: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Lets whoever awaits this seat's observation look again."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
