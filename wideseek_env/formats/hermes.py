@@ -91,7 +91,9 @@ class Hermes:
 
 
 def _call_json(call: ToolCall) -> str:
-    return json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
+    text = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
+    # Inside an argument these are text; written plainly, `visible` would take them for thinking.
+    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
 
 
 def _blocks(shown: str) -> list[tuple[str, bool]]:

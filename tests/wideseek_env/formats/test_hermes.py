@@ -179,6 +179,11 @@ _calls = st.lists(
 )
 
 
+def test_parse_reads_back_thinking_tags_in_arguments() -> None:
+    call = ToolCall("report", {"text": "a <think> b </think> \\<think>"})
+    assert FORMAT.parse(FORMAT.render([call]), "subagent").calls == (call,)
+
+
 @given(_calls)
 @settings(max_examples=200, deadline=None)
 def test_parse_reads_back_what_render_wrote(calls: list[ToolCall]) -> None:
