@@ -1,0 +1,203 @@
+"""The rollout driver: plays episodes, each agent on its own, many episodes at once.
+
+There is no barrier inside an episode: every agent goes on as soon as its own tools have answered.
+`play` is the whole loop. What goes wrong in a policy or a backend ends that one episode as invalid,
+with its reason, and never the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress, TextColumn
+
+from agents.episode_file import EpisodeFile, read_episodes
+from agents.policy import EpisodeInfo, Player, Policy
+from wideseek_env.backends import Backend
+from wideseek_env.episode import LEAD, Game
+from wideseek_env.limits import Limits
+from wideseek_env.records import Decision, Episode, Task
+from wideseek_env.reward import RewardConfig
+from wideseek_env.scoring import Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One episode to play."""
+
+    task: Task
+    n_subagents: int = 8
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Goes into the record as it is: preset, trial, budget."""
+
+    @property
+    def key(self) -> str:
+        """Tells this job from all others of a run, so that a run can be resumed."""
+        parts = [self.task.id, str(self.n_subagents), str(self.seed), repr(self.limits)]
+        parts += [f"{name}={self.metadata[name]}" for name in sorted(self.metadata)]
+        return "|".join(parts)
+
+
+async def play(game: Game, player: Player) -> None:
+    """Drives a game to its end, all agents at the same time.
+
+    Raises:
+        ExceptionGroup: a policy or a backend raised.
+    """
+
+    async def drive(agent: str) -> None:
+        while (observation := await game.observation(agent)) is not None:
+            decision = await player.decide(agent, observation)
+            if not isinstance(decision, Decision):
+                raise TypeError(f"expected a Decision of {agent}, got {decision!r}")
+            await game.act(agent, decision)
+
+    async with asyncio.TaskGroup() as group:
+        slots = [group.create_task(drive(agent)) for agent in game.agents if agent != LEAD]
+        await drive(LEAD)
+        for slot in slots:  # the game is over: nobody waits for a tool that still runs
+            slot.cancel()
+
+
+async def run_episode(
+    job: Job,
+    policy: Policy,
+    backend: Backend,
+    *,
+    scorer: Scorer | None = None,
+    reward: RewardConfig | None = None,
+) -> Episode:
+    """Plays one episode; whatever goes wrong in it makes it invalid and is kept in `error`."""
+    game = Game(
+        job.task,
+        backend,
+        job.n_subagents,
+        limits=job.limits,
+        scorer=scorer,
+        reward=reward,
+        seed=job.seed,
+    )
+    info = EpisodeInfo.of(job.task, job.n_subagents, job.limits, job.seed)
+    deadline = asyncio.timeout(job.limits.episode_timeout_s)
+    try:
+        async with deadline:
+            await play(game, policy.begin(info))
+    except Exception as error:  # noqa: BLE001 - the one boundary: a bad episode is data, no crash
+        if deadline.expired():
+            game.expire()
+        else:
+            game.fail(_describe(error))
+    return await game.record(policy.name, {**job.metadata, "key": job.key})
+
+
+async def rollout(
+    jobs: Iterable[Job],
+    policy: Policy,
+    backend: Backend,
+    *,
+    max_concurrent: int = 64,
+    scorer: Scorer | None = None,
+    reward: RewardConfig | None = None,
+) -> AsyncGenerator[Episode, None]:
+    """Plays many episodes and yields each as it ends, in the order in which they end.
+
+    Args:
+        jobs: what to play; taken one by one, so it may be endless.
+        policy: shared by all episodes.
+        backend: shared by all episodes.
+        max_concurrent: episodes that run at once, at least 1.
+        scorer: scores the answers; strict by default.
+        reward: weights of the reward terms.
+
+    Raises:
+        ValueError: `max_concurrent` is less than 1.
+    """
+    if max_concurrent < 1:
+        raise ValueError(f"`max_concurrent` must be at least 1, got {max_concurrent!r}")
+    waiting = iter(jobs)
+    running: set[asyncio.Task[Episode]] = set()
+    try:
+        while True:
+            while len(running) < max_concurrent and (job := next(waiting, None)) is not None:
+                episode = run_episode(job, policy, backend, scorer=scorer, reward=reward)
+                running.add(asyncio.create_task(episode))
+            if not running:
+                return
+            ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def rollout_to_file(
+    path: Path, jobs: Iterable[Job], policy: Policy, backend: Backend, **settings: Any
+) -> AsyncGenerator[Episode, None]:
+    """Like `rollout`, and writes each episode to a file first; jobs that it holds are left out.
+
+    A run that was stopped goes on with the same call: valid episodes stay, invalid ones and those
+    that were in flight are played again.
+
+    Raises:
+        DataError: another run writes to the file, or it holds something else.
+        OSError: the file cannot be written.
+    """
+    with EpisodeFile(path) as file:
+        left = (job for job in jobs if job.key not in file.keys)
+        async with contextlib.aclosing(rollout(left, policy, backend, **settings)) as episodes:
+            async for episode in episodes:
+                file.append(episode)
+                yield episode
+
+
+def run(
+    path: Path, jobs: Sequence[Job], policy: Policy, backend: Backend, **settings: Any
+) -> list[Episode]:
+    """Plays all jobs into a file, with a progress bar, and returns the file's episodes.
+
+    Ctrl-C raises KeyboardInterrupt, as usual; what has ended by then is in the file, and the same
+    call goes on from there.
+
+    Args:
+        path: JSON lines, one episode each.
+        jobs: what to play.
+        policy: shared by all episodes.
+        backend: shared by all episodes.
+        **settings: see `rollout`.
+
+    Raises:
+        DataError: another run writes to the file, or it holds something else.
+        OSError: the file cannot be written.
+    """
+
+    async def run_all() -> None:
+        with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as bar:
+            row = bar.add_task(policy.name, total=len(jobs), note="")
+            ended, invalid, sum_f1 = 0, 0, 0.0
+            async for episode in rollout_to_file(path, jobs, policy, backend, **settings):
+                ended += 1
+                invalid += not episode.valid
+                sum_f1 += episode.score.item_f1 if episode.score else 0.0
+                mean = f"item F1 {sum_f1 / (ended - invalid):.3f}" if ended > invalid else ""
+                bar.update(row, advance=1, note=f"{mean} invalid {invalid}")
+
+    asyncio.run(run_all())
+    return list(read_episodes(path))
+
+
+def _describe(error: BaseException) -> str:
+    """Returns type, message and traceback of an error; of the first one in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    lines = "".join(traceback.format_exception(error)).strip()
+    return f"{type(error).__name__}: {error}\n{lines}"
