@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wideseek_env.scoring.tables import Table, read_table, write_table
+
+_ROWS = st.integers(1, 4).flatmap(
+    lambda width: st.lists(st.lists(st.text(), min_size=width, max_size=width), max_size=4)
+)
+
+
+@given(rows=_ROWS)
+def test_write_table_then_read_table_gives_the_same_cells(rows: list[list[str]]) -> None:
+    header = tuple(f"column {i}" for i in range(len(rows[0]) if rows else 1))
+    table = read_table(write_table(header, rows))
+    assert table == Table(header, tuple(tuple(row) for row in rows))
+
+
+@given(rows=_ROWS)
+def test_write_table_inside_a_fence_gives_the_same_cells(rows: list[list[str]]) -> None:
+    header = tuple(f"column {i}" for i in range(len(rows[0]) if rows else 1))
+    text = f"Here it is.\n```markdown\n{write_table(header, rows)}\n```\nDone."
+    assert read_table(text) == Table(header, tuple(tuple(row) for row in rows))
+
+
+@given(text=st.text(alphabet=list("ab|-`\\\n\r \t:<>br/")))
+def test_read_table_any_text_is_none_or_rectangular(text: str) -> None:
+    table = read_table(text)
+    assert table is None or all(len(row) == len(table.header) for row in table.rows)
+
+
+@pytest.mark.parametrize("cell", ["", " ", "\\", "\\\\|", "a\nb", "a\r", "<br>", "\\<br/>", "---"])
+def test_write_table_awkward_cell_survives(cell: str) -> None:
+    assert read_table(write_table(["k", "v"], [[cell, "x"], ["y", cell]])) == Table(
+        ("k", "v"), ((cell, "x"), ("y", cell))
+    )
+
+
+def test_read_table_last_fenced_table_wins() -> None:
+    text = (
+        "draft\n```markdown\n| a |\n|---|\n| 1 |\n```\n"
+        "final\n```markdown\n| a |\n|---|\n| 2 |\n```\n"
+        "| sources |\n|---|\n| web |\n"
+    )
+    assert read_table(text) == Table(("a",), (("2",),))
+
+
+def test_read_table_without_fence_takes_the_last_table() -> None:
+    assert read_table("x\n| a | b |\n|---|---|\n| 1 | 2 |\n\nbye") == Table(
+        ("a", "b"), (("1", "2"),)
+    )
+
+
+def test_read_table_fence_on_the_same_line_as_the_table() -> None:
+    assert read_table("```markdown| a | b |\n|---|---|\n| 1 | 2 |```") == Table(
+        ("a", "b"), (("1", "2"),)
+    )
+
+
+def test_read_table_unclosed_fence_is_read_to_the_end() -> None:
+    assert read_table("```markdown\n| a |\n|---|\n| 1 |") == Table(("a",), (("1",),))
+
+
+def test_read_table_without_outer_pipes() -> None:
+    assert read_table("a | b\n--- | ---\n1 | 2") == Table(("a", "b"), (("1", "2"),))
+
+
+def test_read_table_row_of_dashes_is_data() -> None:
+    table = read_table("| k | v |\n|---|---|\n| - | - |\n| a | 1 |")
+    assert table == Table(("k", "v"), (("-", "-"), ("a", "1")))
+
+
+def test_read_table_two_tables_parted_by_a_blank_line_are_two() -> None:
+    text = "| a |\n|---|\n| 1 |\n\n| b |\n|---|\n| 2 |"
+    assert read_table(text) == Table(("b",), (("2",),))
+
+
+def test_read_table_blank_line_between_rows_is_skipped() -> None:
+    assert read_table("| a |\n|---|\n| 1 |\n\n| 2 |") == Table(("a",), (("1",), ("2",)))
+
+
+def test_read_table_short_and_long_rows_are_fitted_to_the_header() -> None:
+    assert read_table("| a | b |\n|---|---|\n| 1 |\n| 1 | 2 | 3 |") == Table(
+        ("a", "b"), (("1", ""), ("1", "2"))
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no table", "either a | b or c", "```\n```", "|", "| |\n|---|"]
+)
+def test_read_table_without_a_table_is_none(text: str) -> None:
+    assert read_table(text) is None

@@ -1,0 +1,303 @@
+"""Strict mode: WideSearch's figures without the ways to be paid for what was not found.
+
+Rows stand for one another one to one, by equal keys and then by the best total; every figure lies
+in [0, 1]; the gold table scores exactly 1 against itself. Each rule is stated in `docs/scoring.md`
+beside the defect that it closes. The figures come out in three steps: `align` pairs the rows and
+marks the right cells, `figures` counts them, `StrictScorer` does both and asks a judge in between.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+from wideseek_env.records import Column, Score, Task
+from wideseek_env.scoring.assignment import best_assignment
+from wideseek_env.scoring.qa import score_deep
+from wideseek_env.scoring.tables import Table, read_table
+from wideseek_env.scoring.values import Value, bare_text, read_value, same
+
+Spellings: TypeAlias = Mapping[tuple[int, str], tuple[str, ...]]
+"""(column, gold cell) to further spellings of it that a judge accepted."""
+
+_Row: TypeAlias = tuple[Value | None, ...]
+"""Values of the required columns; None where the answer has no such column."""
+
+_MAX_STEPS = 500_000
+"""Above this (about 0.3 s), rows that share a key are paired greedily, not optimally."""
+
+NOTHING = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, parsed=False)
+"""The score of an answer that holds no table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Which answer row stands for which gold row, and which cells are right."""
+
+    columns: tuple[int | None, ...]
+    """For each required column its index in the answer; None: the answer lacks it."""
+    num_extra_columns: int
+    """Columns of the answer that nobody asked for."""
+    answer_rows: tuple[int, ...]
+    """Rows of the answer that count: of rows that say the same, the first."""
+    gold_rows: tuple[int, ...]
+    """Rows of the gold table that count, likewise."""
+    pairs: tuple[tuple[int, int], ...]
+    """(gold row, answer row), sorted; each row at most once."""
+    correct: tuple[tuple[int, int], ...]
+    """(gold row, required column) of each cell that the answer got right, sorted."""
+
+
+class StrictScorer:
+    """Scores answers by rules alone."""
+
+    async def __call__(self, task: Task, answer: str | None) -> Score:
+        """Returns the score of an answer; None, or a text without a table, scores 0."""
+        return score_strict(task, answer)
+
+
+def score_strict(task: Task, answer: str | None) -> Score:
+    """Returns the score of an answer by rules alone; None, or a text without a table, scores 0."""
+    if answer is None:
+        return NOTHING
+    if task.kind == "deep":
+        return score_deep(task, answer)
+    table = read_table(answer)
+    return NOTHING if table is None else figures(align(task, table))
+
+
+def figures(alignment: Alignment) -> Score:
+    """Returns precision, recall and F1 of an alignment, by rows and by cells."""
+    num_required = len(alignment.columns)
+    num_present = sum(column is not None for column in alignment.columns)
+    num_answer_rows, num_gold_rows = len(alignment.answer_rows), len(alignment.gold_rows)
+    right_in_row: dict[int, int] = defaultdict(int)
+    for row, _ in alignment.correct:
+        right_in_row[row] += 1
+    right_rows = sum(count == num_required for count in right_in_row.values())
+    row_precision, row_recall, row_f1 = _rates(right_rows, num_answer_rows, num_gold_rows)
+    item_precision, item_recall, item_f1 = _rates(
+        len(alignment.correct),
+        num_answer_rows * (num_present + alignment.num_extra_columns),
+        num_gold_rows * num_required,
+    )
+    return Score(
+        success=float(row_f1 == 1.0 and item_f1 == 1.0),
+        row_precision=row_precision,
+        row_recall=row_recall,
+        row_f1=row_f1,
+        item_precision=item_precision,
+        item_recall=item_recall,
+        item_f1=item_f1,
+        correct=alignment.correct,
+    )
+
+
+def _rates(right: int, claimed: int, wanted: int) -> tuple[float, float, float]:
+    """Returns precision, recall and F1; an empty answer to an empty gold table is right."""
+    if claimed == wanted == 0:
+        return 1.0, 1.0, 1.0
+    precision = right / claimed if claimed else 0.0
+    recall = right / wanted if wanted else 0.0
+    return precision, recall, 2 * right / (claimed + wanted)
+
+
+def align(task: Task, table: Table, accepted: Spellings | None = None) -> Alignment:
+    """Pairs the rows of an answer with those of the gold table.
+
+    Args:
+        task: a wide task.
+        table: the answer's table.
+        accepted: what a judge has found to mean the same as a gold cell.
+    """
+    columns = match_headers(task.columns, table.header)
+    answers = _first_rows(_answer_values(task, table, columns))
+    golds = _first_rows(
+        tuple(read_value(cell, column) for cell, column in zip(row, task.columns, strict=True))
+        for row in task.gold
+    )
+    further = _further_values(task, accepted or {})
+    sheet = _Sheet(task, answers, golds, further)
+    pairs = sorted(sheet.pairs())
+    correct = [(g, column) for g, a in pairs for column in sheet.right_cells(g, a)]
+    return Alignment(
+        columns=columns,
+        num_extra_columns=len(table.header) - sum(column is not None for column in columns),
+        answer_rows=tuple(answers),
+        gold_rows=tuple(golds),
+        pairs=tuple(pairs),
+        correct=tuple(correct),
+    )
+
+
+def match_headers(required: Sequence[Column], header: Sequence[str]) -> tuple[int | None, ...]:
+    """Returns for each required column the first column of the answer that bears its name."""
+    where: dict[str, int] = {}
+    for index, name in enumerate(header):
+        where.setdefault(bare_text(name), index)
+    return tuple(where.pop(bare_text(column.name), None) for column in required)
+
+
+def _answer_values(
+    task: Task, table: Table, columns: Sequence[int | None]
+) -> Iterable[tuple[Value | None, ...]]:
+    for row in table.rows:
+        yield tuple(
+            None if index is None else read_value(row[index], column)
+            for index, column in zip(columns, task.columns, strict=True)
+        )
+
+
+def _first_rows(rows: Iterable[_Row]) -> dict[int, _Row]:
+    """Returns row index to values, the first of each set of equal rows."""
+    seen: set[_Row] = set()
+    kept: dict[int, _Row] = {}
+    for index, row in enumerate(rows):
+        if row not in seen:
+            seen.add(row)
+            kept[index] = row
+    return kept
+
+
+def _further_values(task: Task, accepted: Spellings) -> dict[tuple[int, Value], tuple[Value, ...]]:
+    """Returns (column, gold value) to the values of its aliases and of accepted spellings."""
+    further: dict[tuple[int, Value], tuple[Value, ...]] = {}
+    for index, column in enumerate(task.columns):
+        for cell in {row[index] for row in task.gold}:
+            spellings = (*task.aliases.get(cell, ()), *accepted.get((index, cell), ()))
+            if spellings:
+                value = read_value(cell, column)
+                known = further.get((index, value), ())
+                further[index, value] = known + tuple(read_value(s, column) for s in spellings)
+    return further
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """Both tables as values, and the questions that pairing asks of them."""
+
+    task: Task
+    answers: Mapping[int, _Row]
+    golds: Mapping[int, _Row]
+    further: Mapping[tuple[int, Value], tuple[Value, ...]]
+
+    def right_cells(self, gold: int, answer: int) -> list[int]:
+        """Returns the columns in which an answer row matches a gold row."""
+        return [
+            index
+            for index, (mine, wanted) in enumerate(
+                zip(self.answers[answer], self.golds[gold], strict=True)
+            )
+            if mine is not None and wanted is not None and self._match(mine, wanted, index)
+        ]
+
+    def _match(self, mine: Value, wanted: Value, index: int) -> bool:
+        column = self.task.columns[index]
+        return same(mine, wanted, column) or any(
+            same(mine, other, column) for other in self.further.get((index, wanted), ())
+        )
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Returns (gold row, answer row) for all rows that stand for one another."""
+        pairs = []
+        for golds, answers in self._groups():
+            whole = {self.golds[gold]: gold for gold in golds}
+            equal = [(whole[row], a) for a in answers if (row := self.answers[a]) in whole]
+            pairs += equal
+            taken = {gold for gold, _ in equal}
+            used = {answer for _, answer in equal}
+            pairs += self._best(
+                [gold for gold in golds if gold not in taken],
+                [answer for answer in answers if answer not in used],
+            )
+        return pairs
+
+    def _groups(self) -> Iterable[tuple[list[int], list[int]]]:
+        """Yields gold rows and answer rows that may stand for one another by their keys."""
+        keys = self._key_indices()
+        gold_of: dict[_Row, list[int]] = defaultdict(list)
+        for gold, row in self.golds.items():
+            for key in self._keys_of(row, keys):
+                gold_of[key].append(gold)
+        neighbours: dict[int, list[int]] = defaultdict(list)
+        answers_of: dict[int, list[int]] = defaultdict(list)
+        for answer, row in self.answers.items():
+            for gold in gold_of.get(tuple(row[index] for index in keys), ()):
+                neighbours[gold].append(answer)
+                answers_of[answer].append(gold)
+        seen: set[int] = set()
+        for start in neighbours:
+            if start in seen:
+                continue
+            golds, answers, waiting = [], dict[int, None](), [start]
+            seen.add(start)
+            while waiting:
+                gold = waiting.pop()
+                golds.append(gold)
+                for answer in neighbours[gold]:
+                    if answer not in answers:
+                        answers[answer] = None
+                        fresh = [other for other in answers_of[answer] if other not in seen]
+                        seen.update(fresh)
+                        waiting += fresh
+            yield golds, list(answers)
+
+    def _key_indices(self) -> list[int]:
+        names = self.task.column_names
+        return [names.index(name) for name in self.task.key_columns] or [0]
+
+    def _keys_of(self, row: _Row, keys: Sequence[int]) -> set[_Row]:
+        """Returns every key that names a gold row: its own, and those by aliases."""
+        choices = [
+            (row[index], *self.further.get((index, value), ()))
+            for index in keys
+            if (value := row[index]) is not None
+        ]
+        return set(product(*choices))
+
+    def _best(self, golds: Sequence[int], answers: Sequence[int]) -> list[tuple[int, int]]:
+        """Pairs rows so that most cells are right and, among those, most rows."""
+        if not golds or not answers:
+            return []
+        keys = self._key_indices()
+        scale = min(len(golds), len(answers)) + 1
+        weights = []
+        for gold in golds:
+            names = self._keys_of(self.golds[gold], keys)
+            weights.append([self._weight(gold, answer, scale, names, keys) for answer in answers])
+        few, many = sorted((len(golds), len(answers)))
+        if few * few * many <= _MAX_STEPS:
+            chosen = best_assignment(weights)
+        else:
+            chosen = self._greedy(weights, golds, answers)
+        return [(golds[g], answers[a]) for g, a in chosen if weights[g][a]]
+
+    def _weight(
+        self, gold: int, answer: int, scale: int, names: set[_Row], keys: Sequence[int]
+    ) -> int:
+        """Returns 0 when the keys differ, else more for each right cell and for a right row."""
+        if tuple(self.answers[answer][index] for index in keys) not in names:
+            return 0
+        num_right = len(self.right_cells(gold, answer))
+        return num_right * scale + (num_right == len(self.task.columns))
+
+    def _greedy(
+        self, weights: Sequence[Sequence[int]], golds: Sequence[int], answers: Sequence[int]
+    ) -> list[tuple[int, int]]:
+        """Takes the heaviest pair again and again; ties by what rows say, never by their order."""
+        gold_names = [repr(self.golds[gold]) for gold in golds]
+        answer_names = [repr(self.answers[answer]) for answer in answers]
+        edges = [(g, a) for g in range(len(golds)) for a in range(len(answers)) if weights[g][a]]
+        edges.sort(key=lambda e: (-weights[e[0]][e[1]], gold_names[e[0]], answer_names[e[1]]))
+        taken: set[int] = set()
+        used: set[int] = set()
+        chosen = []
+        for g, a in edges:
+            if g not in taken and a not in used:
+                taken.add(g)
+                used.add(a)
+                chosen.append((g, a))
+        return chosen

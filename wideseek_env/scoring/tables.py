@@ -1,0 +1,139 @@
+"""Markdown tables: from an answer's text to a `Table`, and back without loss.
+
+`read_table` finds the table that an answer hands in; `write_table` escapes, so that reading what it
+wrote gives the same cells whatever they hold. Nothing here knows of tasks or scores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header and rows of cells, as text; every row has one cell for each header."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*\w*[ \t]*")
+_CLOSING_FENCE = re.compile(r"```[ \t]*$")
+_CELL_END = re.compile(r"(?<!\\)((?:\\\\)*)\|")
+_SEPARATOR_CELL = re.compile(r":?-+:?")
+_ESCAPED = re.compile(r"\\([\\|< \t\r])")
+_TO_ESCAPE = re.compile(r"[\\|]|<(?=br\s*/?>)|^[ \t\r]|[ \t\r]$", re.IGNORECASE)
+
+
+def read_table(text: str) -> Table | None:
+    r"""Returns the table that a text hands in, or None when it holds none.
+
+    The last table inside a code fence wins, else the last one outside; thinking and drafts come
+    first. A table outside a fence needs a separator line or a leading pipe on every line. Blank
+    lines inside a table are skipped, cells missing at the end of a row are empty, cells beyond the
+    header are dropped. `\|`, `\\` and `<br>` stand for a pipe, a backslash and a line feed.
+    """
+    last: dict[bool, Table] = {}
+    for fenced, lines in _runs_of_table_lines(text):
+        table = _read_lines(lines, fenced)
+        if table is not None:
+            last[fenced] = table
+    return last.get(True) or last.get(False)
+
+
+def write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Returns a Markdown table; `read_table` gives the same cells back, whatever they hold."""
+    lines = [_write_line(header), "|" + " --- |" * len(header)]
+    lines.extend(_write_line(row) for row in rows)
+    return "\n".join(lines)
+
+
+def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
+    """Yields (inside a fence, lines of one table), where all lines hold a pipe."""
+    fenced = False
+    run: list[str] = []
+    blank_before = False
+    lines = text.split("\n")
+    for number, full_line in enumerate(lines):
+        line = full_line.rstrip("\r")
+        opening = _FENCE.match(line)
+        if opening:
+            yield fenced, run
+            run, fenced = [], not fenced
+            line = line[opening.end() :]
+        closes = fenced and _CLOSING_FENCE.search(line)
+        if closes:
+            line = line[: closes.start()]
+        if _CELL_END.search(line):
+            following = lines[number + 1] if number + 1 < len(lines) else ""
+            if blank_before and _is_separator(following):
+                yield fenced, run
+                run = []
+            run.append(line)
+            blank_before = False
+        elif line.strip():
+            yield fenced, run
+            run = []
+        else:
+            blank_before = bool(run)
+        if closes:
+            yield fenced, run
+            run, fenced = [], False
+    yield fenced, run
+
+
+def _read_lines(lines: Sequence[str], fenced: bool) -> Table | None:
+    if not lines:
+        return None
+    separated = len(lines) > 1 and _is_separator(lines[1])
+    if not (separated or fenced or all(line.lstrip().startswith("|") for line in lines)):
+        return None
+    header = _split_line(lines[0])
+    if not any(header):
+        return None
+    rows = []
+    for line in lines[2 if separated else 1 :]:
+        cells = _split_line(line)[: len(header)]
+        rows.append(tuple(cells + [""] * (len(header) - len(cells))))
+    return Table(tuple(header), tuple(rows))
+
+
+def _is_separator(line: str) -> bool:
+    return "|" in line and all(_SEPARATOR_CELL.fullmatch(cell) for cell in _split_line(line))
+
+
+def _split_line(line: str) -> list[str]:
+    parts = _CELL_END.sub("\\1\n", line).split("\n")
+    if parts and not parts[0].strip():
+        parts = parts[1:]
+    if parts and not parts[-1].strip():
+        parts = parts[:-1]
+    return [_unescape(part) for part in parts]
+
+
+def _unescape(cell: str) -> str:
+    trimmed = cell.lstrip(" \t")
+    shorter = trimmed.rstrip(" \t")
+    # An escaped blank at the end is part of the cell: give it back what the trimming took.
+    num_backslashes = len(shorter) - len(shorter.rstrip("\\"))
+    if num_backslashes % 2:
+        shorter += trimmed[len(shorter) : len(shorter) + 1]
+    return _ESCAPED_OR_BREAK.sub(_unescape_one, shorter)
+
+
+_ESCAPED_OR_BREAK = re.compile(_ESCAPED.pattern + r"|<br\s*/?>", re.IGNORECASE)
+
+
+def _unescape_one(found: re.Match[str]) -> str:
+    escaped: str | None = found.group(1)
+    return "\n" if escaped is None else escaped
+
+
+def _write_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+
+
+def _escape(cell: str) -> str:
+    return _TO_ESCAPE.sub(lambda found: "\\" + found.group(), cell).replace("\n", "<br>")
