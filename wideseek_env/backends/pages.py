@@ -1,0 +1,237 @@
+"""A backend over pages that the caller has: read once, indexed, then answered from here.
+
+Closed worlds hand in the pages that they generate; `folder` adds files and an index that lasts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from wideseek_env.backends import Hit, Page
+from wideseek_env.errors import DataError, PageNotFound
+from wideseek_env.htmltext import read_html, split_parts
+from wideseek_env.index import PassageIndex
+from wideseek_env.pagestore import MemoryStore, PageStore, SqliteStore, StoredPage
+
+INDEX_VERSION = 1
+"""Raised whenever text, passages or words change, so that indexes on disk are built again."""
+_CACHED_SEARCHES = 20_000
+_CACHED_PAGES = 2_000
+_LINE_JOIN = " / "  # between the lines of a snippet
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """A page before it is read."""
+
+    url: str
+    title: str
+    """Empty: taken from the HTML, else from the URL."""
+    html: str | bytes
+
+
+class PagesBackend:
+    """Answers `search` and `open` from pages; both complete without suspending.
+
+    Two pages with one URL: the first is kept, the others are counted in `num_duplicates`. Pickled,
+    it carries the texts alone and builds its index again (or opens it, when it is on disk).
+
+    Args:
+        pages: any number of pages, read one at a time.
+        part_chars: longest part that `open` shows, in characters; at least 200.
+        links: whether text keeps links, as `[text](url)`.
+        index_dir: a new or empty folder for texts and index, so that memory stays bounded; open it
+            again with `PagesBackend.load`. None keeps everything in memory.
+        on_page: called with the number of pages read so far, after each page.
+
+    Raises:
+        DataError: there are no pages, or `index_dir` is not empty.
+
+    Example:
+        >>> import asyncio
+        >>> backend = PagesBackend([RawPage("w/elba", "Elba", "<p>Elba is an island.</p>")])
+        >>> [hit] = asyncio.run(backend.search("Which islands are there?", top_k=3))
+        >>> hit.title, hit.snippet
+        ('Elba', 'Elba is an island.')
+    """
+
+    def __init__(
+        self,
+        pages: Iterable[RawPage],
+        *,
+        part_chars: int = 6000,
+        links: bool = False,
+        index_dir: Path | None = None,
+        on_page: Callable[[int], None] | None = None,
+    ) -> None:
+        if index_dir is None:
+            store, index = MemoryStore(), PassageIndex()
+            self.num_duplicates = _fill(store, index, pages, links, on_page)
+            self._attach(store, index, part_chars, None)
+        else:
+            self.num_duplicates = build_index(pages, index_dir, links=links, on_page=on_page)
+            self._attach(*_open_index(index_dir), part_chars, index_dir)
+
+    @classmethod
+    def load(cls, index_dir: Path, *, part_chars: int = 6000) -> Self:
+        """Returns a backend over an index that an earlier `PagesBackend(index_dir=...)` wrote.
+
+        Raises:
+            DataError: the folder holds no finished index of this version.
+        """
+        backend = cls.__new__(cls)
+        backend.num_duplicates = 0
+        backend._attach(*_open_index(index_dir), part_chars, index_dir)
+        return backend
+
+    def _attach(
+        self, store: PageStore, index: PassageIndex, part_chars: int, index_dir: Path | None
+    ) -> None:
+        if part_chars < 200:
+            raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
+        self._store, self._index = store, index
+        self._part_chars, self._index_dir = part_chars, index_dir
+        # Groups of episodes ask the same questions again and again.
+        self._search = lru_cache(_CACHED_SEARCHES)(self._search_uncached)
+        self._parts = lru_cache(_CACHED_PAGES)(self._split_page)
+
+    def __len__(self) -> int:
+        """Number of pages."""
+        return len(self._store)
+
+    async def search(self, query: str, top_k: int) -> list[Hit]:
+        """Returns at most `top_k` pages that share words with the query, ties by URL."""
+        if top_k < 1:
+            raise ValueError(f"`top_k` must be at least 1, got {top_k!r}")
+        return list(self._search(query, top_k))
+
+    async def open(self, url: str, part: int = 1) -> Page:
+        """Returns one part of a page; see `Backend`."""
+        page, parts = self._parts(url)
+        if not 1 <= part <= len(parts):
+            raise PageNotFound(f"part {part} of {page.url}: it has parts 1 to {len(parts)}")
+        return Page(page.url, page.title, parts[part - 1], part, len(parts))
+
+    def _search_uncached(self, query: str, top_k: int) -> tuple[Hit, ...]:
+        matches = self._index.search(query, top_k)
+        found = [(-match.score, self._store.get(match.page), match) for match in matches]
+        found.sort(key=lambda each: (each[0], each[1].url))
+        words = self._index.words(query)
+        return tuple(
+            Hit(page.url, page.title, _snippet(page.text[match.start : match.end], words))
+            for _, page, match in found[:top_k]
+        )
+
+    def _split_page(self, url: str) -> tuple[StoredPage, list[str]]:
+        page = self._store.find(url)
+        if page is None:
+            raise PageNotFound(f"no page at {url[:200]!r}; open a URL that a search has shown")
+        return page, split_parts(page.text, self._part_chars)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "store": self._store if self._index_dir is None else None,
+            "part_chars": self._part_chars,
+            "index_dir": self._index_dir,
+            "num_duplicates": self.num_duplicates,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.num_duplicates = state["num_duplicates"]
+        store, index_dir = state["store"], state["index_dir"]
+        if store is None:
+            store, index = _open_index(index_dir)
+        else:
+            index = PassageIndex()
+            with index.writing() as add:
+                for number in range(len(store)):
+                    page = store.get(number)
+                    add(number, page.title, page.text)
+        self._attach(store, index, state["part_chars"], index_dir)
+
+
+def build_index(
+    pages: Iterable[RawPage],
+    index_dir: Path,
+    *,
+    links: bool = False,
+    on_page: Callable[[int], None] | None = None,
+) -> int:
+    """Writes texts and index of pages into a new or empty folder; returns the duplicates left out.
+
+    Raises:
+        DataError: the folder is not empty, or there are no pages.
+    """
+    index_dir.mkdir(parents=True, exist_ok=True)
+    if any(index_dir.iterdir()):
+        raise DataError(
+            f"expected a new or empty folder for the index, got {str(index_dir)!r}; open the index "
+            "in it with PagesBackend.load, or give another folder"
+        )
+    words = index_dir / "words"
+    words.mkdir()
+    store, index = SqliteStore(index_dir / "pages.sqlite", create=True), PassageIndex(words)
+    try:
+        num_duplicates = _fill(store, index, pages, links, on_page)
+        store.finish()
+    finally:
+        store.close()
+    # Last, because it is what tells a finished index from the rest of a broken run.
+    about = {"version": INDEX_VERSION, "num_pages": len(store), "links": links}
+    (index_dir / "index.json").write_text(json.dumps(about))
+    return num_duplicates
+
+
+def _open_index(index_dir: Path) -> tuple[PageStore, PassageIndex]:
+    try:
+        version = json.loads((index_dir / "index.json").read_text())["version"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"expected a finished index in {str(index_dir)!r}: {error}; build it again in an empty "
+            "folder"
+        ) from error
+    if version != INDEX_VERSION:
+        raise DataError(
+            f"the index in {str(index_dir)!r} has version {version}, this release reads "
+            f"{INDEX_VERSION}; build it again in an empty folder"
+        )
+    return SqliteStore(index_dir / "pages.sqlite"), PassageIndex(index_dir / "words")
+
+
+def _fill(
+    store: PageStore,
+    index: PassageIndex,
+    pages: Iterable[RawPage],
+    links: bool,
+    on_page: Callable[[int], None] | None,
+) -> int:
+    num_duplicates = 0
+    with index.writing() as add:
+        for count, page in enumerate(pages, 1):
+            read = read_html(page.html, links=links)
+            title = page.title.strip() or read.title or page.url.rstrip("/").rpartition("/")[2]
+            title = " ".join(title.encode("utf-8", "replace").decode().split())
+            number = store.add(StoredPage(page.url, title, read.text))
+            if number is None:
+                num_duplicates += 1
+            else:
+                add(number, title, read.text)
+            if on_page is not None:
+                on_page(count)
+    if not len(store):
+        raise DataError("expected at least one page, got none; a backend has to know something")
+    return num_duplicates
+
+
+def _snippet(passage: str, words: list[str]) -> str:
+    """Returns the passage as one line that begins with the line that matches best."""
+    lines = passage.split("\n")
+    if len(lines) > 1:
+        scores = [sum(word in line.lower() for word in words) for line in lines]
+        lines = lines[scores.index(max(scores)) :]
+    return _LINE_JOIN.join(line for line in lines if line)

@@ -1,0 +1,142 @@
+"""Texts of pages by number and by URL: in memory, or in one SQLite file for corpora of any size.
+
+SQLite rather than tantivy's own store: it finds a page by URL or by number in one look-up, refuses
+a second page of the same URL without a set of all URLs in memory, and any tool can read the file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote
+
+
+class StoredPage(NamedTuple):
+    """A page as text."""
+
+    url: str
+    title: str
+    text: str
+
+
+class PageStore(Protocol):
+    """Pages numbered from 0 in the order in which they were added."""
+
+    def add(self, page: StoredPage) -> int | None:
+        """Returns the page's number; None when there is already a page with this URL."""
+        ...
+
+    def get(self, number: int) -> StoredPage:
+        """Returns a page by its number."""
+        ...
+
+    def find(self, url: str) -> StoredPage | None:
+        """Returns a page by its URL, in any spelling that `url_key` takes for the same."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+def url_key(url: str) -> str:
+    """Returns what two spellings of one URL have in common.
+
+    Agents copy URLs from text and from memory: with and without scheme, fragment, last slash and
+    percent signs.
+    """
+    key = url.strip().partition("#")[0]
+    scheme, slashes, rest = key.partition("//")
+    if slashes and scheme.lower() in ("", "http:", "https:"):
+        key = rest
+    key = unquote(key) if "%" in key else key
+    return key.rstrip("/") or key
+
+
+class MemoryStore:
+    """Pages in a list."""
+
+    def __init__(self) -> None:
+        self._pages: list[StoredPage] = []
+        self._numbers: dict[str, int] = {}
+
+    def add(self, page: StoredPage) -> int | None:
+        """See `PageStore`."""
+        number = len(self._pages)
+        if self._numbers.setdefault(url_key(page.url), number) != number:
+            return None
+        self._pages.append(page)
+        return number
+
+    def get(self, number: int) -> StoredPage:
+        """See `PageStore`."""
+        return self._pages[number]
+
+    def find(self, url: str) -> StoredPage | None:
+        """See `PageStore`."""
+        number = self._numbers.get(url_key(url))
+        return None if number is None else self._pages[number]
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+
+class SqliteStore:
+    """Pages in a SQLite file.
+
+    Args:
+        path: the file; it must not exist when `create` is set, and must when it is not.
+        create: whether to write a new file. It is not safe against a crash until `finish`: build
+            it where a half-written file is thrown away.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        mode = "rwc" if create else "ro&immutable=1"
+        # Reads from several threads are safe: SQLite serialises them.
+        self._connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode={mode}", uri=True, check_same_thread=False
+        )
+        if create:
+            self._connection.execute("PRAGMA journal_mode = OFF")
+            self._connection.execute("PRAGMA synchronous = OFF")
+            self._connection.execute(
+                "CREATE TABLE pages (number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, "
+                "url TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL)"
+            )
+        (self._size,) = self._connection.execute("SELECT COUNT(*) FROM pages").fetchone()
+
+    def add(self, page: StoredPage) -> int | None:
+        """See `PageStore`."""
+        added = self._connection.execute(
+            "INSERT OR IGNORE INTO pages VALUES (?, ?, ?, ?, ?)",
+            (self._size, url_key(page.url), *page),
+        ).rowcount
+        if not added:
+            return None
+        self._size += 1
+        return self._size - 1
+
+    def get(self, number: int) -> StoredPage:
+        """See `PageStore`."""
+        return StoredPage(
+            *self._connection.execute(
+                "SELECT url, title, text FROM pages WHERE number = ?", (number,)
+            ).fetchone()
+        )
+
+    def find(self, url: str) -> StoredPage | None:
+        """See `PageStore`."""
+        row = self._connection.execute(
+            "SELECT url, title, text FROM pages WHERE key = ?", (url_key(url),)
+        ).fetchone()
+        return None if row is None else StoredPage(*row)
+
+    def finish(self) -> None:
+        """Writes what was added to the file."""
+        self._connection.commit()
+
+    def close(self) -> None:
+        """Closes the file; the store is of no use after that."""
+        self._connection.close()
+
+    def __len__(self) -> int:
+        return int(self._size)
