@@ -11,15 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from wideseek_env.formats.hermes import Hermes
+from wideseek_env.formats.openai import OpenAI
+from wideseek_env.formats.plain_json import PlainJson
 from wideseek_env.records import Decision, Role, ToolCall, ToolResult
 
-__all__ = ["FORMATS", "Hermes", "ToolCallFormat", "get_format"]
+__all__ = ["FORMATS", "Hermes", "OpenAI", "PlainJson", "ToolCallFormat", "get_format"]
 
 
 class ToolCallFormat(Protocol):
     """Between the text of a turn and its tool calls."""
 
     name: str
+    native_tools: bool
+    """Whether the engine is given the schemas itself, beside the messages."""
 
     def parse(self, text: str, role: Role) -> Decision:
         """Returns the calls of a turn, or `Decision.error` with what was wrong; never raises."""
@@ -42,7 +46,8 @@ class ToolCallFormat(Protocol):
         ...
 
 
-FORMATS: Mapping[str, ToolCallFormat] = {format.name: format for format in (Hermes(),)}
+_ALL: tuple[ToolCallFormat, ...] = (Hermes(), PlainJson(), OpenAI())
+FORMATS: Mapping[str, ToolCallFormat] = {format.name: format for format in _ALL}
 
 
 def get_format(name: str) -> ToolCallFormat:

@@ -32,6 +32,7 @@ class Hermes:
     """
 
     name = "hermes"
+    native_tools = False
 
     def parse(self, text: str, role: Role) -> Decision:
         """Returns the calls of a turn; an agent's thinking is not read."""

@@ -1,0 +1,37 @@
+"""What holds for every format."""
+
+from __future__ import annotations
+
+import pytest
+
+from wideseek_env import formats
+from wideseek_env.formats import FORMATS, get_format
+from wideseek_env.records import ToolCall
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_are_found_by_their_name(name: str) -> None:
+    assert get_format(name).name == name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("role", ["lead", "subagent"])
+def test_formats_read_a_turn_without_text_as_an_error(name: str, role: str) -> None:
+    decision = get_format(name).parse("", role)  # type: ignore[arg-type]
+    assert decision.error
+    assert not decision.calls
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_write_what_they_read(name: str) -> None:
+    calls = (ToolCall("delegate", {"subtasks": ["a", "b"]}), ToolCall("answer", {"text": "中 |"}))
+    assert get_format(name).parse(get_format(name).render(calls), "lead").calls == calls
+
+
+def test_get_format_unknown_lists_the_names() -> None:
+    with pytest.raises(ValueError, match="hermes, json, openai"):
+        get_format("xml")
+
+
+def test_formats_export_what_they_say() -> None:
+    assert all(hasattr(formats, name) for name in formats.__all__)
