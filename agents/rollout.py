@@ -181,8 +181,10 @@ def run(
     """
 
     async def run_all() -> None:
+        ended_before = {e.metadata.get("key") for e in read_episodes(path)} if path.exists() else ()
+        todo = sum(job.key not in ended_before for job in jobs)
         with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as bar:
-            row = bar.add_task(policy.name, total=len(jobs), note="")
+            row = bar.add_task(policy.name, total=todo, note="")
             ended, invalid, sum_f1 = 0, 0, 0.0
             async for episode in rollout_to_file(path, jobs, policy, backend, **settings):
                 ended += 1

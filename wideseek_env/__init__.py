@@ -1,1 +1,75 @@
-"""Broad information seeking with many agents, as a PettingZoo parallel environment."""
+"""Broad information seeking with many agents, as a PettingZoo parallel environment.
+
+    env = wideseek_env.parallel_env(n_subagents=8)
+
+Importing this registers `wideseek_env/WideSeek-v0` with PettingZoo (parallel and AEC) and
+`wideseek_env/SingleSeek-v0` with Gymnasium. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import pettingzoo
+
+if TYPE_CHECKING:
+    from wideseek_env.environment import WideSeekEnv, env, parallel_env
+    from wideseek_env.episode import Game
+    from wideseek_env.limits import Limits
+    from wideseek_env.records import Episode, Score, Task
+    from wideseek_env.reward import RewardConfig
+    from wideseek_env.scoring import score_table
+    from wideseek_env.single import SingleSeekEnv
+    from wideseek_env.worlds import World
+
+_HOMES = {
+    "Episode": "records",
+    "Game": "episode",
+    "Limits": "limits",
+    "RewardConfig": "reward",
+    "Score": "records",
+    "SingleSeekEnv": "single",
+    "Task": "records",
+    "WideSeekEnv": "environment",
+    "World": "worlds",
+    "env": "environment",
+    "parallel_env": "environment",
+    "score_table": "scoring",
+}
+
+__all__ = [
+    "Episode",
+    "Game",
+    "Limits",
+    "RewardConfig",
+    "Score",
+    "SingleSeekEnv",
+    "Task",
+    "WideSeekEnv",
+    "World",
+    "env",
+    "parallel_env",
+    "score_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+gymnasium.register("wideseek_env/SingleSeek-v0", "wideseek_env.single:SingleSeekEnv")
+if hasattr(pettingzoo, "register"):  # since 1.27
+    pettingzoo.register(
+        "parallel", "wideseek_env/WideSeek-v0", "wideseek_env.environment:parallel_env"
+    )
+    pettingzoo.register("aec", "wideseek_env/WideSeek-v0", "wideseek_env.environment:env")

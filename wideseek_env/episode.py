@@ -2,7 +2,7 @@
 
 A driver asks `await game.observation(agent)` what an agent sees, and hands its decision to
 `await game.act(agent, decision)`, for all agents at the same time. `agents/rollout.py` drives each
-agent on its own; `env.py` drives all of them step by step. Both get the same episode for the same
+agent on its own; `environment.py` drives all of them step by step. Both get the same episode for the same
 decisions, because nothing here depends on the order in which agents act as long as the lead waits
 for all reports (`Limits.wait_for`).
 """
@@ -28,6 +28,7 @@ from wideseek_env.records import (
     Task,
     ToolCall,
     ToolResult,
+    Trajectory,
     TrajectoryEnd,
 )
 from wideseek_env.reward import RewardConfig, reward_terms
@@ -111,9 +112,9 @@ class Game:
         """Returns the names of the tools that an agent may call."""
         return self._tools[self._seat(agent).role]
 
-    def busy(self, agent: str) -> bool:
-        """Whether an agent has a (sub)task now."""
-        return self._seat(agent).trajectory is not None and not self.over
+    def trajectories(self) -> tuple[Trajectory, ...]:
+        """Returns all trajectories as far as they have come."""
+        return tuple(trajectory.snapshot() for trajectory in self._trajectories)
 
     def pending(self, agent: str) -> Observation | None:
         """Returns what an agent must decide on now, or None, without waiting."""
@@ -156,6 +157,10 @@ class Game:
         if not self.over:
             self._move_on(seat)
 
+    def expire(self) -> None:
+        """Ends the game because its wall time is used up."""
+        self._finish("time_budget")
+
     def cancel(self) -> None:
         """Ends the game from outside; its record is whole, and marked as cancelled."""
         self._finish("cancelled")
@@ -172,7 +177,7 @@ class Game:
         A scorer that fails makes the episode invalid: `score` is None, never 0.
         """
         self.cancel()
-        trajectories = tuple(trajectory.close() for trajectory in self._trajectories)
+        trajectories = self.trajectories()
         score: Score | None = None
         if self.end not in ("cancelled", "invalid"):
             try:
@@ -329,7 +334,7 @@ class Game:
         """Gives the agent its next observation, or lets it wait; passes reports on."""
         timeout_s = self.limits.episode_timeout_s
         if timeout_s is not None and self._now_s() >= timeout_s:
-            self._finish("time_budget")
+            self.expire()
             return
         if seat.role == "lead":
             self._lead_waits = self._reports_wanted > 0
@@ -373,6 +378,9 @@ class Game:
     def _finish(self, end: EpisodeEnd) -> None:
         if self.over:
             return
+        for trajectory in self._trajectories:
+            if trajectory.end == "running":
+                trajectory.end = "cancelled"
         self.end = end
         self._seconds = self._now_s()
         for seat in self._seats.values():

@@ -1,6 +1,6 @@
 """What the game keeps for each agent while it plays: its seat, and the trajectory it is on.
 
-Mutable and private to `episode.py`; `OpenTrajectory.close` gives the frozen record.
+Mutable and private to `episode.py`; `OpenTrajectory.snapshot` gives the frozen record.
 """
 
 from __future__ import annotations
@@ -58,10 +58,9 @@ class OpenTrajectory:
         text = "\n\n".join(result.text for result in results)
         return Observation(text, len(self.turns), turns_left, results)
 
-    def close(self) -> Trajectory:
-        """Returns the record; a trajectory that is still running counts as cancelled."""
-        end = "cancelled" if self.end == "running" else self.end
-        return Trajectory(self.agent, self.role, self.prompt, tuple(self.turns), end)
+    def snapshot(self) -> Trajectory:
+        """Returns the record, as far as it has come."""
+        return Trajectory(self.agent, self.role, self.prompt, tuple(self.turns), self.end)
 
     def _fit(self, result: ToolResult) -> ToolResult:
         left = max(self.context_left, 0)

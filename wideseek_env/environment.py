@@ -1,0 +1,297 @@
+"""The PettingZoo face of the game: `parallel_env`, and `env` for the AEC form.
+
+| agents | `lead`, `subagent_0` ... `subagent_{n-1}`; all of them from reset to the end |
+|---|---|
+| action, `tools` | list of up to 5 tool calls `{"name", "arguments"}`; empty means wait |
+| action, `text` | what a model wrote; tool calls are read out of it |
+| observation | `Dict(text)`: what this agent sees now; empty while it has nothing to decide |
+| info | `active`, `turns_left`, `observation` (the record); at the end also `valid`, `end`, `error`, `score`, `reward_terms` |
+| reward | 0.0 until the end, then the same for all: the sum of the reward terms (by default the strict item F1, in [0, 1]); NaN when the episode is invalid |
+| terminated | the lead has answered |
+| truncated | a budget has ended, or the episode is invalid |
+
+A step runs the calls of all agents at the same time and waits for all. The lead that has delegated
+is not active until the reports are there; actions of agents that are not active are ignored. An
+active agent without an action waits, which costs a turn, so every episode ends.
+
+Version history: v0, first version.
+"""  # noqa: E501 - a table row is one line
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils.conversions import parallel_to_aec
+
+from wideseek_env.backends import Backend
+from wideseek_env.episode import Game, agent_names
+from wideseek_env.interfaces import Interface
+from wideseek_env.interfaces.text import TextInterface, ToolsInterface
+from wideseek_env.limits import Limits
+from wideseek_env.loop import LoopRunner
+from wideseek_env.records import Decision, Episode, Task
+from wideseek_env.render import render_game
+from wideseek_env.reward import RewardConfig
+from wideseek_env.scoring import Scorer
+from wideseek_env.source import TaskSource, make_source
+from wideseek_env.spaces import TextSpace
+
+INTERFACES = ("tools", "text")
+_SEED_RANGE = 2**31
+
+
+class WideSeekEnv(ParallelEnv[str, Any, Any]):
+    """A PettingZoo parallel environment over `Game`; see the module's table.
+
+    Args:
+        n_subagents: slots beside the lead, at least 0; with 0 the lead searches and opens by itself.
+        interface: "tools" or "text".
+        preset: difficulty of the embedded closed world, a name from `wideseek_env.worlds.PRESETS`.
+        split: "train" or "test"; their worlds share no entity name.
+        world_seed: which world.
+        tasks: own tasks instead of the embedded world's; then `backend` is needed as well.
+        backend: where search and open get their answers.
+        limits: budgets; by default those of the preset, or `Limits()` for own tasks.
+        scorer: scores the answer; strict by default.
+        reward: weights of the reward terms.
+        render_mode: None or "ansi".
+        max_cycles: steps after which an episode is truncated; None is no bound.
+
+    Raises:
+        ValueError: an argument is out of range; the message lists what is allowed.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "name": "wideseek_v0",
+        "render_modes": ["ansi"],
+        "is_parallelizable": True,
+    }
+
+    def __init__(
+        self,
+        n_subagents: int = 8,
+        *,
+        interface: str = "tools",
+        preset: str = "default",
+        split: str = "train",
+        world_seed: int = 0,
+        tasks: Iterable[Task] | None = None,
+        backend: Backend | None = None,
+        limits: Limits | None = None,
+        scorer: Scorer | None = None,
+        reward: RewardConfig | None = None,
+        render_mode: str | None = None,
+        max_cycles: int | None = None,
+    ) -> None:
+        _check_arguments(n_subagents, interface, render_mode, max_cycles)
+        self._source = make_source(
+            tasks, backend, limits, preset=preset, split=split, world_seed=world_seed
+        )
+        self._interface = _make_interface(interface, n_subagents, self._source)
+        self._scorer = scorer
+        self._reward = reward
+        self._max_steps = max_cycles
+        self._rng = np.random.default_rng()
+        self._loop = LoopRunner()
+        self._game: Game | None = None
+        self._num_steps = 0
+        self.render_mode = render_mode
+        self.possible_agents = list(agent_names(n_subagents))
+        self.agents: list[str] = []
+        self.episode: Episode | None = None
+        """The record of the last episode; None while one runs."""
+        self.state_space = spaces.Dict({agent: TextSpace() for agent in self.possible_agents})
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the agent's observation space."""
+        return self._interface.observation_space(agent)
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the agent's action space."""
+        return self._interface.action_space(agent)
+
+    def reset(
+        self, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Begins an episode and returns observations and infos of all agents.
+
+        Args:
+            seed: of the choice of tasks from here on; None goes on with the present generator.
+            options: `task_id` plays that task; `n_subagents` plays with fewer slots (the others
+                stay idle). Other keys are ignored.
+
+        Raises:
+            ValueError: a known option has a value that is not allowed.
+        """
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        options = options or {}
+        slots = _checked_slots(options.get("n_subagents"), len(self.possible_agents) - 1)
+        drawn = int(self._rng.integers(_SEED_RANGE))
+        task_id = options.get("task_id")
+        self._game = Game(
+            self._source.draw(drawn) if task_id is None else self._source.get(task_id),
+            self._source.backend,
+            slots,
+            limits=self._source.limits,
+            scorer=self._scorer,
+            reward=self._reward,
+            seed=drawn,
+        )
+        self._interface.begin(self._game)
+        self._num_steps = 0
+        self.agents = list(self.possible_agents)
+        self.episode = None
+        return self._look()
+
+    def step(
+        self, actions: Mapping[str, Any]
+    ) -> tuple[
+        dict[str, Any],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Carries out the actions of all active agents at the same time.
+
+        Args:
+            actions: agent to action; None or a missing agent waits.
+
+        Raises:
+            RuntimeError: no episode runs; call `reset`.
+        """
+        game = self._running_game()
+        decisions = {}
+        for agent in game.agents:
+            if game.pending(agent) is not None:
+                action = actions.get(agent)
+                decided = Decision() if action is None else self._interface.decide(agent, action)
+                decisions[agent] = decided
+        self._num_steps += 1
+        self._loop.run(self._act(game, decisions))
+        observations, infos = self._look()
+        reward = 0.0
+        if self.episode is not None:
+            reward = self.episode.reward if self.episode.valid else float("nan")
+            for info in infos.values():
+                info.update(self._final_info(self.episode))
+            self.agents = []
+        terminated = game.end == "answered"
+        agents = self.possible_agents
+        return (
+            observations,
+            dict.fromkeys(agents, reward),
+            dict.fromkeys(agents, terminated),
+            dict.fromkeys(agents, game.over and not terminated),
+            infos,
+        )
+
+    def state(self) -> dict[str, str]:
+        """Returns what every agent sees now; the empty text while it has nothing to decide."""
+        return {
+            agent: o.text if (o := self._pending(agent)) else "" for agent in self.possible_agents
+        }
+
+    def render(self) -> str | None:
+        """Returns the state of the game as text when `render_mode` is "ansi", else None."""
+        if self.render_mode is None or self._game is None:
+            return None
+        return render_game(self._game, self.episode)
+
+    def close(self) -> None:
+        """Frees what the environment holds; it can be reset again."""
+        self._loop.close()
+        self.agents = []
+
+    async def _act(self, game: Game, decisions: Mapping[str, Decision]) -> None:
+        await asyncio.gather(*(game.act(agent, d) for agent, d in decisions.items()))
+        if self._max_steps is not None and self._num_steps >= self._max_steps:
+            game.expire()
+        if game.over:
+            self.episode = await game.record()
+
+    def _look(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        pending = {agent: self._pending(agent) for agent in self.possible_agents}
+        observations = {a: self._interface.observe(a, o) for a, o in pending.items()}
+        return observations, {a: self._interface.info(a, o) for a, o in pending.items()}
+
+    def _pending(self, agent: str) -> Any:
+        game = self._game
+        return game.pending(agent) if game is not None and agent in game.agents else None
+
+    def _running_game(self) -> Game:
+        if self._game is None or not self.agents:
+            raise RuntimeError("no episode runs; call `reset` first")
+        return self._game
+
+    def _final_info(self, episode: Episode) -> dict[str, Any]:
+        score = episode.score
+        return {
+            "valid": episode.valid,
+            "end": episode.end,
+            "error": episode.error,
+            "score": None if score is None else {name: getattr(score, name) for name in _METRICS},
+            "reward_terms": dict(episode.reward_terms),
+        }
+
+
+_METRICS = (
+    "success",
+    "row_precision",
+    "row_recall",
+    "row_f1",
+    "item_precision",
+    "item_recall",
+    "item_f1",
+)
+
+
+def parallel_env(n_subagents: int = 8, **settings: Any) -> WideSeekEnv:
+    """Returns the parallel environment; see `WideSeekEnv` for the settings.
+
+    Example:
+        >>> import wideseek_env
+        >>> env = wideseek_env.parallel_env(n_subagents=2, preset="starter")
+        >>> observations, infos = env.reset(seed=0)
+        >>> infos["lead"]["active"], infos["subagent_0"]["active"]
+        (True, False)
+    """
+    return WideSeekEnv(n_subagents, **settings)
+
+
+def env(n_subagents: int = 8, **settings: Any) -> AECEnv[str, Any, Any]:
+    """Returns the AEC form of the environment; see `WideSeekEnv` for the settings."""
+    return parallel_to_aec(parallel_env(n_subagents, **settings))
+
+
+def _make_interface(name: str, n_subagents: int, source: TaskSource) -> Interface:
+    if name == "tools":
+        return ToolsInterface(n_subagents, source.limits, source.words())
+    return TextInterface(n_subagents)
+
+
+def _check_arguments(
+    n_subagents: int, interface: str, render_mode: str | None, max_cycles: int | None
+) -> None:
+    if isinstance(n_subagents, bool) or not isinstance(n_subagents, int) or n_subagents < 0:
+        raise ValueError(f"`n_subagents` must be a whole number from 0, got {n_subagents!r}")
+    if interface not in INTERFACES:
+        raise ValueError(f"`interface` must be one of {', '.join(INTERFACES)}, got {interface!r}")
+    if render_mode not in (None, "ansi"):
+        raise ValueError(f"`render_mode` must be None or 'ansi', got {render_mode!r}")
+    if max_cycles is not None and max_cycles < 1:
+        raise ValueError(f"`max_cycles` must be at least 1 or None, got {max_cycles!r}")
+
+
+def _checked_slots(wanted: Any, most: int) -> int:
+    if wanted is None:
+        return most
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= most:
+        raise ValueError(f"option `n_subagents` must be from 0 to {most}, got {wanted!r}")
+    return wanted

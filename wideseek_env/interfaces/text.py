@@ -1,0 +1,99 @@
+"""The `tools` and `text` interfaces: observations are text, actions are tool calls or text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gymnasium import spaces
+
+from wideseek_env.episode import LEAD, Game, agent_names
+from wideseek_env.formats import Hermes
+from wideseek_env.limits import Limits
+from wideseek_env.records import Decision, Observation, Role, ToolCall
+from wideseek_env.spaces import TextSpace, ToolCallSpace
+from wideseek_env.tools import tool_names
+
+
+def _role(agent: str) -> Role:
+    return "lead" if agent == LEAD else "subagent"
+
+
+class _TextObservations:
+    """Observations as `Dict(text=...)`, and the observation's record in the info."""
+
+    def __init__(self, n_subagents: int) -> None:
+        self._observation_spaces = {
+            agent: spaces.Dict({"text": TextSpace()}) for agent in agent_names(n_subagents)
+        }
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        return self._observation_spaces[agent]
+
+    def begin(self, game: Game) -> None:
+        pass
+
+    def observe(self, agent: str, observation: Observation | None) -> dict[str, str]:
+        return {"text": observation.text if observation else ""}
+
+    def info(self, agent: str, observation: Observation | None) -> dict[str, Any]:
+        return {
+            "active": observation is not None,
+            "turns_left": observation.turns_left if observation else 0,
+            "observation": observation,
+        }
+
+
+class ToolsInterface(_TextObservations):
+    """Actions are lists of tool calls, `{"name": ..., "arguments": {...}}`.
+
+    Args:
+        n_subagents: slots.
+        limits: give the tools of each role and the calls of a turn.
+        queries: what `sample` of the action spaces searches for.
+    """
+
+    def __init__(self, n_subagents: int, limits: Limits, queries: Sequence[str]) -> None:
+        super().__init__(n_subagents)
+        self._action_spaces = {
+            agent: ToolCallSpace(
+                tool_names(_role(agent), limits, n_subagents),
+                max_calls=limits.max_calls_per_turn,
+                max_subtasks=max(n_subagents, 1),
+                queries=queries,
+            )
+            for agent in agent_names(n_subagents)
+        }
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the agent's space of tool calls."""
+        return self._action_spaces[agent]
+
+    def decide(self, agent: str, action: Any) -> Decision:
+        """Returns the decision; an action of another form is answered by what was expected."""
+        calls = []
+        for item in action if isinstance(action, (list, tuple)) else [action]:
+            if not (isinstance(item, Mapping) and isinstance(item.get("arguments"), Mapping)):
+                text = 'Expected a list of {"name": ..., "arguments": {...}}, got '
+                return Decision(error=f"{text}{str(item)[:80]!r}.")
+            calls.append(ToolCall(str(item.get("name")), item["arguments"]))
+        return Decision(tuple(calls))
+
+
+class TextInterface(_TextObservations):
+    """Actions are what a model wrote; the tool calls are read out of it (`formats/hermes.py`)."""
+
+    def __init__(self, n_subagents: int) -> None:
+        super().__init__(n_subagents)
+        self._action_spaces = {agent: TextSpace() for agent in agent_names(n_subagents)}
+        self._format = Hermes()
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the space of all texts."""
+        return self._action_spaces[agent]
+
+    def decide(self, agent: str, action: Any) -> Decision:
+        """Returns the decision that the text holds, or what is wrong with it."""
+        if not isinstance(action, str):
+            return Decision(error=f"Expected a text, got {str(action)[:80]!r}.")
+        return self._format.parse(action, _role(agent))
