@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from gymnasium import spaces
@@ -49,7 +49,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
     """A PettingZoo parallel environment over `Game`; see the module's table.
 
     Args:
-        n_subagents: slots beside the lead, at least 0; with 0 the lead searches and opens by itself.
+        n_subagents: slots beside the lead, from 0; with 0 the lead searches and opens by itself.
         interface: "tools" or "text".
         preset: difficulty of the embedded closed world, a name from `wideseek_env.worlds.PRESETS`.
         split: "train" or "test"; their worlds share no entity name.
@@ -78,7 +78,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         *,
         interface: str = "tools",
         preset: str = "default",
-        split: str = "train",
+        split: Literal["train", "test"] = "train",
         world_seed: int = 0,
         tasks: Iterable[Task] | None = None,
         backend: Backend | None = None,

@@ -2,9 +2,9 @@
 
 A driver asks `await game.observation(agent)` what an agent sees, and hands its decision to
 `await game.act(agent, decision)`, for all agents at the same time. `agents/rollout.py` drives each
-agent on its own; `environment.py` drives all of them step by step. Both get the same episode for the same
-decisions, because nothing here depends on the order in which agents act as long as the lead waits
-for all reports (`Limits.wait_for`).
+agent on its own; `environment.py` drives all of them step by step. Both get the same episode for
+the same decisions: as long as the lead waits for all reports (`Limits.wait_for`), nothing here
+depends on the order in which agents act.
 """
 
 from __future__ import annotations

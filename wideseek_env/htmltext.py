@@ -48,6 +48,8 @@ _KINDS: dict[object, int] = {
 _HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 # What MediaWiki, the largest source of tables on the web, puts into text for readers of the screen.
 _CHROME = frozenset(("mw-editsection", "editsection", "sortkey"))
+# On <sup>: marks that stand at a value but are no part of it, such as [1] and [citation needed].
+_FOOTNOTE = frozenset(("reference", "noprint"))
 # Zero-width and soft-hyphen characters: invisible, yet they make equal words unequal.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _FILE_NAME = re.compile(r"\.(?:jpe?g|png|svg|gif|webp)$", re.IGNORECASE)
@@ -330,11 +332,13 @@ def _is_hidden(element: etree._Element) -> bool:
     style = element.get("style")
     if style is not None and _HIDDEN_STYLE.search(style):
         return True
-    names = element.get("class")
-    if names is not None and not _CHROME.isdisjoint(names.split()):
-        return True
-    if element.tag == "sup" and names is not None and "reference" in names.split():
-        return True  # a footnote mark, no part of the value it stands at
+    classes = element.get("class")
+    if classes is not None:
+        names = set(classes.split())
+        if not names.isdisjoint(_CHROME):
+            return True
+        if element.tag == "sup" and not names.isdisjoint(_FOOTNOTE):
+            return True
     return element.get("hidden") is not None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 from gymnasium import spaces
@@ -23,7 +23,7 @@ class SingleSeekEnv(gymnasium.Env[Any, Any]):
         ValueError: a setting is out of range.
     """
 
-    metadata: ClassVar[dict[str, Any]] = WideSeekEnv.metadata
+    metadata = WideSeekEnv.metadata
 
     def __init__(self, **settings: Any) -> None:
         self._env = WideSeekEnv(0, **settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from wideseek_env.backends import Backend
 from wideseek_env.limits import Limits
@@ -53,7 +54,7 @@ def make_source(
     limits: Limits | None,
     *,
     preset: str,
-    split: str,
+    split: Literal["train", "test"],
     world_seed: int,
 ) -> TaskSource:
     """Returns the source for own tasks, or for an embedded world when there are none.
