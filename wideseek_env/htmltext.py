@@ -128,6 +128,12 @@ def split_cells(line: str) -> list[str]:
     return [cell.replace("\\|", "|").strip() for cell in _CELL_BAR.split(line)]
 
 
+def one_line(text: str) -> str:
+    """Returns a text as one line: white space runs as one space, invisible characters left out."""
+    line = " ".join(text.split())
+    return line if line.isascii() else _INVISIBLE.sub("", line)
+
+
 def _cut(line: str, max_chars: int) -> list[str]:
     pieces = []
     while len(line) > max_chars:

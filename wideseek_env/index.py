@@ -85,7 +85,11 @@ class PassageIndex:
                 document.add_integer("end", end)
                 writer.add_document(document)
 
-        yield add
+        try:
+            yield add
+        except BaseException:
+            writer.rollback()  # so that nothing is written any more to a folder about to go
+            raise
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()

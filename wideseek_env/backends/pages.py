@@ -5,21 +5,23 @@ Closed worlds hand in the pages that they generate; `folder` adds files and an i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import DataError, PageNotFound
-from wideseek_env.htmltext import read_html, split_parts
+from wideseek_env.htmltext import one_line, read_html, split_parts
 from wideseek_env.index import PassageIndex
 from wideseek_env.pagestore import MemoryStore, PageStore, SqliteStore, StoredPage
 
 INDEX_VERSION = 1
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""
+_ABOUT_FILE = "index.json"
 _CACHED_SEARCHES = 20_000
 _CACHED_PAGES = 2_000
 _LINE_JOIN = " / "  # between the lines of a snippet
@@ -74,8 +76,8 @@ class PagesBackend:
             self.num_duplicates = _fill(store, index, pages, links, on_page)
             self._attach(store, index, part_chars, None)
         else:
-            self.num_duplicates = build_index(pages, index_dir, links=links, on_page=on_page)
-            self._attach(*_open_index(index_dir), part_chars, index_dir)
+            build_index(pages, index_dir, links=links, on_page=on_page)
+            self._open_index(index_dir, part_chars)
 
     @classmethod
     def load(cls, index_dir: Path, *, part_chars: int = 6000) -> Self:
@@ -85,9 +87,14 @@ class PagesBackend:
             DataError: the folder holds no finished index of this version.
         """
         backend = cls.__new__(cls)
-        backend.num_duplicates = 0
-        backend._attach(*_open_index(index_dir), part_chars, index_dir)
+        backend._open_index(index_dir, part_chars)
         return backend
+
+    def _open_index(self, index_dir: Path, part_chars: int) -> None:
+        about = _read_about(index_dir)
+        self.num_duplicates = about.num_duplicates
+        store = SqliteStore(index_dir / "pages.sqlite")
+        self._attach(store, PassageIndex(index_dir / "words"), part_chars, index_dir)
 
     def _attach(
         self, store: PageStore, index: PassageIndex, part_chars: int, index_dir: Path | None
@@ -134,25 +141,34 @@ class PagesBackend:
         return page, split_parts(page.text, self._part_chars)
 
     def __getstate__(self) -> dict[str, Any]:
+        store = self._store if self._index_dir is None else None
         return {
-            "store": self._store if self._index_dir is None else None,
+            "store": store,
             "part_chars": self._part_chars,
             "index_dir": self._index_dir,
             "num_duplicates": self.num_duplicates,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.num_duplicates = state["num_duplicates"]
-        store, index_dir = state["store"], state["index_dir"]
+        store: PageStore | None = state["store"]
         if store is None:
-            store, index = _open_index(index_dir)
-        else:
-            index = PassageIndex()
-            with index.writing() as add:
-                for number in range(len(store)):
-                    page = store.get(number)
-                    add(number, page.title, page.text)
-        self._attach(store, index, state["part_chars"], index_dir)
+            self._open_index(state["index_dir"], state["part_chars"])
+            return
+        self.num_duplicates = state["num_duplicates"]
+        index = PassageIndex()
+        with index.writing() as add:
+            for number in range(len(store)):
+                page = store.get(number)
+                add(number, page.title, page.text)
+        self._attach(store, index, state["part_chars"], None)
+
+
+class _About(msgspec.Struct):
+    """What `index.json` in a finished index says."""
+
+    version: int
+    num_pages: int
+    num_duplicates: int
 
 
 def build_index(
@@ -161,8 +177,8 @@ def build_index(
     *,
     links: bool = False,
     on_page: Callable[[int], None] | None = None,
-) -> int:
-    """Writes texts and index of pages into a new or empty folder; returns the duplicates left out.
+) -> None:
+    """Writes texts and index of pages into a new or empty folder; arguments as `PagesBackend` has.
 
     Raises:
         DataError: the folder is not empty, or there are no pages.
@@ -181,26 +197,25 @@ def build_index(
         store.finish()
     finally:
         store.close()
-    # Last, because it is what tells a finished index from the rest of a broken run.
-    about = {"version": INDEX_VERSION, "num_pages": len(store), "links": links}
-    (index_dir / "index.json").write_text(json.dumps(about))
-    return num_duplicates
+    # Last, because it is what tells a finished index from the remains of a broken run.
+    about = _About(INDEX_VERSION, len(store), num_duplicates)
+    (index_dir / _ABOUT_FILE).write_bytes(msgspec.json.encode(about))
 
 
-def _open_index(index_dir: Path) -> tuple[PageStore, PassageIndex]:
+def _read_about(index_dir: Path) -> _About:
     try:
-        version = json.loads((index_dir / "index.json").read_text())["version"]
-    except (OSError, ValueError, KeyError) as error:
+        about = msgspec.json.decode((index_dir / _ABOUT_FILE).read_bytes(), type=_About)
+    except (OSError, msgspec.DecodeError) as error:
         raise DataError(
-            f"expected a finished index in {str(index_dir)!r}: {error}; build it again in an empty "
-            "folder"
+            f"expected a finished index in {str(index_dir)!r} ({error}); build it again in an "
+            "empty folder"
         ) from error
-    if version != INDEX_VERSION:
+    if about.version != INDEX_VERSION:
         raise DataError(
-            f"the index in {str(index_dir)!r} has version {version}, this release reads "
-            f"{INDEX_VERSION}; build it again in an empty folder"
+            f"expected an index of version {INDEX_VERSION} in {str(index_dir)!r}, got "
+            f"{about.version}; build it again in an empty folder"
         )
-    return SqliteStore(index_dir / "pages.sqlite"), PassageIndex(index_dir / "words")
+    return about
 
 
 def _fill(
@@ -214,9 +229,9 @@ def _fill(
     with index.writing() as add:
         for count, page in enumerate(pages, 1):
             read = read_html(page.html, links=links)
-            title = page.title.strip() or read.title or page.url.rstrip("/").rpartition("/")[2]
-            title = " ".join(title.encode("utf-8", "replace").decode().split())
-            number = store.add(StoredPage(page.url, title, read.text))
+            name = page.title.strip() or read.title or page.url.rstrip("/").rpartition("/")[2]
+            url, title = _encodable(page.url), _encodable(one_line(name))
+            number = store.add(StoredPage(url, title, read.text))
             if number is None:
                 num_duplicates += 1
             else:
@@ -226,6 +241,11 @@ def _fill(
     if not len(store):
         raise DataError("expected at least one page, got none; a backend has to know something")
     return num_duplicates
+
+
+def _encodable(text: str) -> str:
+    """Returns the text with lone surrogates, which no file can hold, as question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _snippet(passage: str, words: list[str]) -> str:

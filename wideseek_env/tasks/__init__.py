@@ -1,0 +1,1 @@
+"""Tasks from data: benchmarks, and tables of real pages."""
