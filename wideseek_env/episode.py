@@ -205,6 +205,9 @@ class Game:
 
     async def _carry_out(self, seat: Seat, decision: Decision, last: bool) -> list[ToolResult]:
         """Returns the answers to a decision's calls, in their order."""
+        if decision.context_full:
+            self._run_out(seat, "context_budget")
+            return []
         calls = [part for call in decision.calls for part in expand(call)]
         if decision.error is not None:
             return [ToolResult(decision.error, "wrong")]

@@ -132,6 +132,8 @@ class Decision:
     tokens: TokenSpan | None = None
     usage: Mapping[str, float] = field(default_factory=dict)
     """Figures of the policy: tokens, seconds, cost; the game carries them unread."""
+    context_full: bool = False
+    """The policy has no room for another turn: the trajectory ends here, as `context_budget`."""
 
 
 @dataclass(frozen=True, slots=True)
