@@ -1,0 +1,1 @@
+"""Language models that play: the policy, its prompts, and the engines behind it."""

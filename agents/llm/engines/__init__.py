@@ -1,0 +1,110 @@
+"""Engines turn tokens (or chat messages) into tokens; one protocol, one module for each.
+
+An engine is shared by all agents of all episodes in flight: `generate` is called many times at
+once, and batching, retries, deadlines and back-pressure are the engine's own work. To add one,
+write a module here with a class of these members, and a row in `ENGINES`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from wideseek_env.errors import PolicyError
+
+if TYPE_CHECKING:
+    from agents.llm.tokenizers import Tokenizer
+
+__all__ = ["ENGINES", "Completion", "ContextOverflow", "Engine", "Request", "make_engine"]
+
+
+class ContextOverflow(PolicyError):
+    """A prompt does not fit into the engine's context; the agent's trajectory ends, no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One turn to be written."""
+
+    conversation: str
+    """Names the agent's conversation: the next request of the same name continues this one."""
+    prompt_ids: tuple[int, ...] = ()
+    """The whole prompt, for engines with a tokenizer; else empty."""
+    messages: tuple[Mapping[str, Any], ...] = ()
+    """The whole prompt, for engines without one; else empty."""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    """JSON schemas, when the server itself writes tool calls."""
+    max_tokens: int = 1024
+    """Most tokens to sample, at least 1."""
+    temperature: float = 1.0
+    """0 takes the most likely token."""
+    top_p: float = 1.0
+    """Samples among the most likely tokens of this total probability, in (0, 1]."""
+    seed: int = 0
+    """Of this request alone, 0 .. 2**63 - 1; the same for the same turn of the same episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What was written."""
+
+    text: str
+    """Without the stop token. With native tool calls: the server's message, as JSON."""
+    ids: tuple[int, ...] = ()
+    """Sampled ids, the stop token included; empty when the server does not tell them."""
+    logprobs: tuple[float, ...] = ()
+    """Of each of `ids` under the model itself (temperature 1, no top-p); empty when unknown."""
+    finish: Literal["stop", "length"] = "stop"
+    """Whether a stop token ended it, or `max_tokens`."""
+    prompt_ids: tuple[int, ...] | None = None
+    """The prompt as the engine read it, where it tells."""
+    num_prompt_tokens: int = 0
+    num_new_tokens: int = 0
+    num_cached_tokens: int = 0
+    """Prompt tokens that did not have to be computed again."""
+
+
+class Engine(Protocol):
+    """Writes turns.
+
+    Raises from `generate`: `ContextOverflow` when one prompt is too long; `PolicyError` when the
+    engine cannot answer at all (server down, key refused), which ends the episode as invalid.
+    """
+
+    name: str
+    """As tables and records show it."""
+    tokenizer: Tokenizer | None
+    """None: the engine reads messages, and the server alone knows the tokens."""
+
+    async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Returns one completion for each request, in their order."""
+        ...
+
+    async def close(self) -> None:
+        """Frees what the engine holds; calling it twice is harmless."""
+        ...
+
+
+ENGINES = {"openai": "OpenAIEngine", "transformers": "TransformersEngine", "vllm": "VLLMEngine"}
+"""Module to class, for the engines that play for real."""
+
+
+def make_engine(kind: str, model: str, **options: Any) -> Engine:
+    """Returns an engine by name, importing its library.
+
+    Args:
+        kind: one of `ENGINES`.
+        model: a folder, a name on the model hub, or what the server calls it.
+        **options: see the engine's class.
+
+    Raises:
+        ValueError: no engine has this name.
+        ImportError: its library is missing; the message names the extra to install.
+    """
+    if kind not in ENGINES:
+        raise ValueError(f"`kind` must be one of {', '.join(ENGINES)}, got {kind!r}")
+    module = importlib.import_module(f"agents.llm.engines.{kind}")
+    engine: Engine = getattr(module, ENGINES[kind])(model, **options)
+    return engine

@@ -1,0 +1,321 @@
+"""The LLM policy: one conversation for each agent, all turns written by an engine.
+
+Lead and subagents share the weights and nothing else: each (sub)task starts a conversation of its
+own. The policy builds prompts, keeps token budgets and reads tool calls; the engine writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from agents.llm.chat import Chat, MessageChat, TokenChat
+from agents.llm.engines import Completion, ContextOverflow, Engine, Request
+from agents.llm.pages import schemas, sum_up, take_goals
+from agents.llm.prompts import (
+    Language,
+    full_notice,
+    language_of,
+    reading_prompt,
+    system_prompt,
+    turn_hint,
+)
+from agents.policy import EpisodeInfo
+from wideseek_env.formats import get_format
+from wideseek_env.records import Decision, Observation, Role, ToolResult
+from wideseek_env.tools import tool_names
+
+Usage: TypeAlias = "defaultdict[str, float]"
+"""Figures of one decision; kept in the record as `Decision.usage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What tokens cost, in US dollars per million."""
+
+    prompt: float = 0.0
+    cached: float = 0.0
+    """Prompt tokens that the engine had computed before."""
+    new: float = 0.0
+
+    def cost_usd(self, completion: Completion) -> float:
+        """Returns what one completion cost."""
+        cached = completion.num_cached_tokens
+        computed = completion.num_prompt_tokens - cached
+        micro = computed * self.prompt + cached * self.cached
+        return (micro + completion.num_new_tokens * self.new) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class LLMConfig:
+    """How a model plays."""
+
+    format: str = "hermes"
+    """Tool-call format, one of `wideseek_env.formats.FORMATS`."""
+    max_tokens: int = 4096
+    """Most tokens of one turn, thinking included."""
+    max_context_tokens: int = 32_768
+    """Most tokens of one conversation, as the paper has it; see `LLMPlayer` for what ends it."""
+    temperature: float = 1.0
+    """0 is greedy; 1 is what the objective assumes of rollouts."""
+    top_p: float = 1.0
+    language: Literal["auto", "en", "zh"] = "auto"
+    """Of the prompts; auto follows the task."""
+    few_shot: bool = False
+    """Whether the system prompt ends with an example of a good turn."""
+    budget_hints: bool = True
+    """Whether every observation ends with the number of turns that are left."""
+    summarize_min_chars: int | None = None
+    """Opened pages at least this long are summed up by the model first; None: never."""
+    prices: Prices = field(default_factory=Prices)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_tokens < self.max_context_tokens:
+            raise ValueError(
+                f"`max_tokens` must be at least 1 and less than `max_context_tokens` "
+                f"({self.max_context_tokens}), got {self.max_tokens!r}"
+            )
+
+
+class LLMPolicy:
+    """A language model that plays all agents.
+
+    Args:
+        engine: writes the turns of all agents.
+        config: how it plays.
+        subagent_engine: writes the subagents' turns instead; for the paper's ablation.
+        name: as tables and records show it.
+
+    Raises:
+        ValueError: the format needs a server that writes tool calls, and an engine is none.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: LLMConfig | None = None,
+        *,
+        subagent_engine: Engine | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.config = config or LLMConfig()
+        self.format = get_format(self.config.format)
+        self.engines: dict[Role, Engine] = {"lead": engine, "subagent": subagent_engine or engine}
+        self.name = name or "llm " + " + ".join(
+            dict.fromkeys(e.name for e in self.engines.values())
+        )
+        self._numbers = itertools.count()
+        for used in self.engines.values():
+            if self.format.native_tools and used.tokenizer is not None:
+                raise ValueError(
+                    f"format {self.format.name!r} needs an engine that takes messages, "
+                    f"{used.name!r} takes tokens; choose hermes or json"
+                )
+
+    def begin(self, info: EpisodeInfo) -> LLMPlayer:
+        """Returns the player of one episode."""
+        return LLMPlayer(self, info, str(next(self._numbers)))
+
+    async def close(self) -> None:
+        """Closes the engines."""
+        for engine in dict.fromkeys(self.engines.values()):
+            await engine.close()
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What one agent has before it while it works on one (sub)task."""
+
+    role: Role
+    prompt: str
+    chat: Chat
+    conversation: str
+    turn: int = 0
+    full: bool = False
+    """Whether the agent was told that its context is nearly full."""
+    goals: dict[str, str] = field(default_factory=dict)
+
+
+class LLMPlayer:
+    """Plays one episode.
+
+    A conversation ends when a turn of `max_tokens` (or of a quarter of the context, if that is
+    less) no longer fits: what the last turn brought is cut to fit and the agent is told to finish;
+    when it does not, its trajectory ends as `context_budget` and the episode goes on.
+    """
+
+    def __init__(self, policy: LLMPolicy, info: EpisodeInfo, number: str) -> None:
+        self._policy = policy
+        self._config = policy.config
+        self._info = info
+        self._number = number
+        config = policy.config
+        self._language: Language = (
+            language_of(info) if config.language == "auto" else config.language
+        )
+        self._desks: dict[str, _Desk] = {}
+        self._subtasks: Counter[str] = Counter()
+        self._reserve = min(config.max_tokens, config.max_context_tokens // 4)
+
+    async def decide(self, agent: str, observation: Observation) -> Decision:
+        """Returns what `agent` does; a first turn begins a new conversation.
+
+        Raises:
+            PolicyError: the engine cannot answer.
+        """
+        usage: Usage = defaultdict(float)
+        if observation.turn == 0:
+            desk = self._desks[agent] = self._sit_down(agent, observation)
+            fits = self._room(desk) >= 1
+        else:
+            desk = self._desks[agent]
+            desk.turn = observation.turn
+            fits = self._fit(desk, await self._results(desk, observation, usage))
+        if not fits:
+            return Decision(usage=dict(usage), context_full=True)
+        try:
+            completion = await self._generate(desk, usage)
+        except ContextOverflow:
+            return Decision(usage=dict(usage), context_full=True)
+        tokens = desk.chat.add_turn(completion)
+        usage["drift"] += int(tokens.drift)
+        usage["retokenized"] += int(tokens.retokenized)
+        usage["cut"] += int(completion.finish == "length")
+        decision = self._policy.format.parse(completion.text, desk.role)
+        calls = decision.calls
+        if self._config.summarize_min_chars is not None:
+            calls, desk.goals = take_goals(calls)
+        return replace(decision, calls=calls, tokens=tokens.span, usage=dict(usage))
+
+    def _sit_down(self, agent: str, observation: Observation) -> _Desk:
+        role: Role = "lead" if agent == "lead" else "subagent"
+        number = self._subtasks[agent]
+        self._subtasks[agent] += 1
+        tools = schemas(*self._tools(role))
+        system = system_prompt(
+            role,
+            self._info,
+            language=self._language,
+            few_shot=self._config.few_shot,
+            format=self._policy.format,
+        )
+        instructions = self._policy.format.instructions(tools)
+        system = f"{system}\n\n{instructions}" if instructions else system
+        chat = self._new_chat(role, system, observation.text)
+        conversation = f"{self._number}/{agent}/{number}"
+        return _Desk(role, observation.text, chat, conversation)
+
+    def _tools(self, role: Role) -> tuple[tuple[str, ...], bool]:
+        names = tool_names(role, self._info.limits, self._info.n_subagents)
+        return names, self._config.summarize_min_chars is not None
+
+    def _new_chat(self, role: Role, system: str, user: str) -> Chat:
+        tokenizer = self._policy.engines[role].tokenizer
+        if tokenizer is None:
+            return MessageChat(self._policy.format, system, user)
+        return TokenChat(tokenizer, self._policy.format, system, user)
+
+    async def _results(
+        self, desk: _Desk, observation: Observation, usage: Usage
+    ) -> list[ToolResult]:
+        """Returns what the agent is shown: pages summed up if asked, and a hint on the budget."""
+        results = list(observation.results)
+        min_chars = self._config.summarize_min_chars
+        if min_chars is not None:
+
+            async def read(goal: str, page: str) -> str:
+                return await self._read(desk, goal, page, usage)
+
+            results = await sum_up(results, desk.goals, desk.prompt, min_chars, read)
+        if self._config.budget_hints:
+            hint = turn_hint(observation.turns_left, self._language)
+            results.append(ToolResult(hint, "notice"))
+        return results
+
+    def _room(self, desk: _Desk) -> int:
+        return self._config.max_context_tokens - desk.chat.num_tokens
+
+    def _fit(self, desk: _Desk, results: Sequence[ToolResult]) -> bool:
+        """Adds the results to the conversation, cut if they must be; False when it is full."""
+        desk.chat.show(results)
+        if self._room(desk) >= self._reserve:
+            return True
+        if desk.full:
+            return self._room(desk) >= self._reserve
+        desk.full = True
+        notice = ToolResult(full_notice(desk.role, self._language), "notice")
+        for share in (0.5, 0.25, 0.1, 0.0):
+            desk.chat.show([*(_cut(result, share) for result in results), notice])
+            if self._room(desk) >= self._reserve:
+                return True
+        return False
+
+    async def _generate(self, desk: _Desk, usage: Usage) -> Completion:
+        role = desk.role
+        native = self._policy.format.native_tools
+        request = Request(
+            conversation=desk.conversation,
+            prompt_ids=desk.chat.prompt_ids,
+            messages=desk.chat.messages,
+            tools=tuple(schemas(*self._tools(role))) if native else (),
+            max_tokens=min(self._config.max_tokens, self._room(desk)),
+            temperature=self._config.temperature,
+            top_p=self._config.top_p,
+            seed=turn_seed(self._info, desk.conversation, desk.turn),
+        )
+        return await self._ask(role, request, usage)
+
+    async def _read(self, desk: _Desk, goal: str, page: str, usage: Usage) -> str:
+        """Returns what the model makes of a page; a page that does not fit is cut."""
+        system, user = reading_prompt(goal, page, self._language)
+        chat = self._new_chat(desk.role, system, user)
+        while page and chat.num_tokens + self._reserve > self._config.max_context_tokens:
+            page = page[: len(page) // 2]
+            system, user = reading_prompt(goal, page, self._language)
+            chat = self._new_chat(desk.role, system, user)
+        request = Request(
+            conversation=f"{desk.conversation}/{hashlib.blake2b(user.encode()).hexdigest()[:8]}",
+            prompt_ids=chat.prompt_ids,
+            messages=chat.messages,
+            max_tokens=self._reserve,
+            temperature=self._config.temperature,
+            top_p=self._config.top_p,
+            seed=turn_seed(self._info, desk.conversation + user, desk.turn),
+        )
+        usage["summaries"] += 1
+        return (await self._ask(desk.role, request, usage)).text
+
+    async def _ask(self, role: Role, request: Request, usage: Usage) -> Completion:
+        started_s = time.perf_counter()
+        (completion,) = await self._policy.engines[role].generate([request])
+        usage["engine_s"] += time.perf_counter() - started_s
+        usage["prompt_tokens"] += completion.num_prompt_tokens
+        usage["cached_tokens"] += completion.num_cached_tokens
+        usage["new_tokens"] += completion.num_new_tokens
+        usage["cost_usd"] += self._config.prices.cost_usd(completion)
+        return completion
+
+
+def turn_seed(info: EpisodeInfo, conversation: str, turn: int) -> int:
+    """Returns the seed of one turn: the same in every process, another for every turn.
+
+    Args:
+        info: of the episode.
+        conversation: the agent's conversation; the part before the first slash counts episodes of
+            this process and is left out.
+        turn: of the agent.
+    """
+    within = conversation.partition("/")[2]
+    key = f"{info.seed}|{info.task_id}|{within}|{turn}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1
+
+
+def _cut(result: ToolResult, share: float) -> ToolResult:
+    if result.status == "notice":
+        return result
+    return replace(result, text=f"{result.text[: int(len(result.text) * share)]} [cut]")
