@@ -56,7 +56,8 @@ def calls(*decisions: Decision) -> Decision:
     return Decision(tuple(one for decision in decisions for one in decision.calls))
 
 
-GOLD_ANSWER = "| Name | Length |\n|---|---|\n" + "".join(f"| {n} | {v} |\n" for n, v in RIVERS.items())
+HEADER = "| Name | Length |\n|---|---|\n"
+GOLD_ANSWER = HEADER + "".join(f"| {name} | {length} |\n" for name, length in RIVERS.items())
 
 
 class ByScript:
@@ -93,8 +94,8 @@ class FanOut:
         if agent == "lead":
             if observation.turn == 0:
                 return call("delegate", subtasks=list(RIVERS))
-            rows = [r.text.split("\n")[1] for r in observation.results if r.text.startswith("report")]
-            return call("answer", text="| Name | Length |\n|---|---|\n" + "\n".join(rows))
+            reports = [r.text for r in observation.results if r.text.startswith("report")]
+            return call("answer", text=HEADER + "\n".join(r.split("\n")[1] for r in reports))
         if observation.turn == 0:
             return call("search", query=observation.text)
         if observation.turn == 1:

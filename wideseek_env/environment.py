@@ -107,6 +107,17 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         """The record of the last episode; None while one runs."""
         self.state_space = spaces.Dict({agent: TextSpace() for agent in self.possible_agents})
 
+    @property
+    def game(self) -> Game:
+        """The game that runs, or ran last.
+
+        Raises:
+            RuntimeError: there is none yet; call `reset`.
+        """
+        if self._game is None:
+            raise RuntimeError("no episode has begun; call `reset` first")
+        return self._game
+
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """Returns the agent's observation space."""
         return self._interface.observation_space(agent)
@@ -166,7 +177,9 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         Raises:
             RuntimeError: no episode runs; call `reset`.
         """
-        game = self._running_game()
+        game = self.game
+        if not self.agents:
+            raise RuntimeError("the episode is over; call `reset` first")
         decisions = {}
         for agent in game.agents:
             if game.pending(agent) is not None:
@@ -224,11 +237,6 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
     def _pending(self, agent: str) -> Any:
         game = self._game
         return game.pending(agent) if game is not None and agent in game.agents else None
-
-    def _running_game(self) -> Game:
-        if self._game is None or not self.agents:
-            raise RuntimeError("no episode runs; call `reset` first")
-        return self._game
 
     def _final_info(self, episode: Episode) -> dict[str, Any]:
         score = episode.score
