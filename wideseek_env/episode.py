@@ -33,7 +33,7 @@ from wideseek_env.records import (
 )
 from wideseek_env.reward import RewardConfig, reward_terms
 from wideseek_env.scoring import Scorer, StrictScorer
-from wideseek_env.seats import OpenTrajectory, Seat
+from wideseek_env.seats import Inbox, OpenTrajectory, Seat
 from wideseek_env.toolrun import ToolRunner
 from wideseek_env.tools import check, expand, shorten, tool_names
 
@@ -89,11 +89,7 @@ class Game:
         self._start_s = time.perf_counter()
         self._seconds = 0.0
         self._trajectories: list[OpenTrajectory] = []
-        self._reports: list[tuple[int, int, ToolResult]] = []
-        """Not yet delivered: (trajectory, clock of its slot, report)."""
-        self._reports_wanted = 0
-        """Reports that the lead waits for before it goes on; 0 when it need not wait."""
-        self._lead_waits = False
+        self._inbox = Inbox()
         self._seats = {
             agent: Seat(agent, "lead" if agent == LEAD else "subagent") for agent in self.agents
         }
@@ -234,8 +230,8 @@ class Game:
 
     def _wait(self, seat: Seat) -> list[ToolResult]:
         working = any(s.trajectory is not None for s in self._seats.values() if s is not seat)
-        if seat.role == "lead" and (working or self._reports):
-            self._reports_wanted = 1
+        if seat.role == "lead" and (working or self._inbox.reports):
+            self._inbox.wanted = 1
             return []
         allowed = ", ".join(self._tools[seat.role])
         return [ToolResult(f"No tool was called. Allowed: {allowed}.", "wrong")]
@@ -273,7 +269,7 @@ class Game:
 
     def _delegate(self, pool: OpenTrajectory, call: ToolCall) -> ToolResult:
         """Gives subtasks to the free slots of the lowest numbers, and lets the lead wait."""
-        if self._reports_wanted:
+        if self._inbox.wanted:
             text = "One `delegate` a turn: put all subtasks into one list."
             return ToolResult(text, "wrong", call)
         subtasks = list(call.arguments["subtasks"])
@@ -290,10 +286,10 @@ class Game:
         for seat, subtask in zip(free, subtasks, strict=False):
             seat.clock = self._seats[LEAD].clock
             self._begin(seat, subtask, share)
-        out = len(self._reports) + sum(
+        out = len(self._inbox.reports) + sum(
             s.role == "subagent" and s.trajectory is not None for s in self._seats.values()
         )
-        self._reports_wanted = out if wait_for == "all" else min(wait_for, out)
+        self._inbox.wanted = out if wait_for == "all" else min(wait_for, out)
         names = ", ".join(seat.agent for seat in free[: len(subtasks)])
         return ToolResult(f"Delegated to {names}.", "ok", call)
 
@@ -311,17 +307,14 @@ class Game:
             result = ToolResult(f"{seat.agent} used up its {spent} on: {subtask}", "failed")
         else:
             result = ToolResult(f"report from {seat.agent} on: {subtask}\n{report}")
-        self._reports.append((trajectory.index, seat.clock, result))
+        self._inbox.reports.append((trajectory.index, seat.clock, result))
 
     def _deliver(self) -> None:
         """Adds the reports that are there to the lead's turn, in the order of delegation."""
         lead = self._seats[LEAD]
-        reports = sorted(self._reports, key=lambda report: report[0])
-        self._reports.clear()
-        self._reports_wanted = 0
-        self._lead_waits = False
-        lead.clock = max([lead.clock, *(clock for _, clock, _ in reports)])
-        self._on(lead).add_results([result for _, _, result in reports], self._now_s())
+        reports, clock = self._inbox.take()
+        lead.clock = max(lead.clock, clock)
+        self._on(lead).add_results(reports, self._now_s())
 
     # The course of the game.
 
@@ -340,13 +333,13 @@ class Game:
             self.expire()
             return
         if seat.role == "lead":
-            self._lead_waits = self._reports_wanted > 0
-            if not self._lead_waits:
+            self._inbox.awaited = self._inbox.wanted > 0
+            if not self._inbox.awaited:
                 self._deliver()
                 self._show(seat)
         elif seat.trajectory is not None:
             self._show(seat)
-        if self._lead_waits and len(self._reports) >= self._reports_wanted:
+        if self._inbox.awaited and len(self._inbox.reports) >= self._inbox.wanted:
             self._deliver()
             self._show(self._seats[LEAD])
 

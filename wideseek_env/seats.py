@@ -100,3 +100,24 @@ class Seat:
         """Lets whoever awaits this seat's observation look again."""
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
+
+
+@dataclass(slots=True)
+class Inbox:
+    """Reports on their way to the lead."""
+
+    reports: list[tuple[int, int, ToolResult]] = field(default_factory=list)
+    """Not yet delivered: (trajectory, clock of its slot, report)."""
+    wanted: int = 0
+    """How many the lead waits for before it goes on; 0: it need not wait."""
+    awaited: bool = False
+    """Whether the lead has ended its turn and waits."""
+
+    def take(self) -> tuple[list[ToolResult], int]:
+        """Returns the reports that are there, in the order of delegation, and the latest clock."""
+        reports = [result for _, _, result in sorted(self.reports, key=lambda report: report[0])]
+        clock = max((clock for _, clock, _ in self.reports), default=0)
+        self.reports.clear()
+        self.wanted = 0
+        self.awaited = False
+        return reports, clock
