@@ -18,7 +18,7 @@ from wideseek_env.worlds.presets import Preset
 from wideseek_env.worlds.questions import column_label
 from wideseek_env.worlds.region import Entity, Region, attributes_of, slug
 from wideseek_env.worlds.schema import Attribute, Domain, Value, inflect
-from wideseek_env.worlds.values import day_text, gold_text, page_text
+from wideseek_env.worlds.values import UNKNOWN, day_text, gold_text, page_text
 
 
 def listed_attributes(domain: Domain, preset: Preset) -> tuple[Attribute, ...]:
@@ -208,19 +208,16 @@ def in_list_order(entities: Sequence[Entity]) -> list[Entity]:
 
 
 def fact_sentence(attribute: Attribute, subject: str, value: str) -> str:
-    """Returns a sentence that tells one fact of `subject`."""
-    if value == "unknown":
-        return f"The {attribute.noun} of {subject} is unknown." if subject != "It" else (
-            f"Its {attribute.noun} is unknown."
-        )  # fmt: skip
+    """Returns a sentence that tells one fact of `subject`, a name or "It"; value may be HTML."""
+    owner = f"The {attribute.noun} of {subject}" if subject != "It" else f"Its {attribute.noun}"
+    if attribute.kind == "date" and value == UNKNOWN:
+        return f"It is not known when {subject if subject != 'It' else 'it'} was {attribute.verb}."
     if attribute.kind == "date":
         return f"{subject} was {attribute.verb} on {value}."
     if attribute.kind in ("category", "relation"):
         phrase = inflect(attribute.phrases["equals"][0], plural=False)
         return f"{subject} {phrase.format(a=value)}."
-    if subject == "It":
-        return f"Its {attribute.noun} is {value}."
-    return f"The {attribute.noun} of {subject} is {value}."
+    return f"{owner} is {value}."
 
 
 def _link(url: str, words: str) -> str:

@@ -13,6 +13,9 @@ MONTHS = (
     "October", "November", "December",
 )  # fmt: skip
 
+UNKNOWN = "unknown"
+"""What pages write for a value that nobody knows."""
+
 
 def gold_text(value: Value, *, year_only: bool = False) -> str:
     """Returns a gold cell: plain digits, YYYY-MM-DD or a year, a name; empty when unknown."""
@@ -37,11 +40,11 @@ def page_text(attribute: Attribute, value: Value, rng: Random | None) -> str:
 
     Args:
         attribute: says the unit.
-        value: None is written "unknown".
+        value: None is written `UNKNOWN`.
         rng: draws a unit or format other than the usual one; None writes the usual one.
     """
     if value is None:
-        return "unknown"
+        return UNKNOWN
     if isinstance(value, datetime.date):
         return _date_text(value, rng)
     if isinstance(value, int):

@@ -1,0 +1,394 @@
+"""Reads the questions of closed worlds by rules: what is asked, of what, and in which form.
+
+It gets the text of a question and of pages, as a model does, and uses the tables of phrases that
+questions and pages are made from. It sees no data: no names, no values, no gold. Scripted agents
+call `parse_question` once and `read_prose`, `Asked.write` and `ParsedQuestion.matches` on pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from agents.scripted.writing import convert_number, read_date, write_number
+from wideseek_env.worlds import questions as phrases
+from wideseek_env.worlds.domains import DOMAINS
+from wideseek_env.worlds.schema import COUNTED, Attribute, Domain, Operator, inflect, with_article
+from wideseek_env.worlds.values import UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact that is needed of each thing: which relations to follow, and what to read there."""
+
+    at: tuple[str, ...]
+    """Labels: ("Length",), or ("River", "Length") for the length of its river; () is its name."""
+    kind: str
+    """text, number, date, category or relation."""
+    unit: str = ""
+    """numbers: unit of the question; "" for counts."""
+
+    def read(self, text: str) -> float | None:
+        """Returns a number in the question's unit, or a date as days; None when it is neither."""
+        if self.kind == "number":
+            return convert_number(text, self.unit)
+        day = read_date(text)
+        return day.toordinal() if day else None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One column of the answer."""
+
+    header: str
+    fact: Fact
+    year_only: bool = False
+
+    def write(self, text: str) -> str:
+        """Returns a page's value in the unit and format asked for; "" for an unknown one."""
+        if text.strip().lower() == UNKNOWN:
+            return ""
+        if self.fact.kind == "number":
+            number = convert_number(text, self.fact.unit)
+            return text if number is None else write_number(number)
+        if self.fact.kind == "date":
+            day = read_date(text)
+            return text if day is None else str(day.year) if self.year_only else day.isoformat()
+        return text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One condition."""
+
+    fact: Fact
+    operator: Operator
+    a: str
+    """As the question says it: "1,200 m", "1950", "granite", a name."""
+    b: str = ""
+
+    def holds(self, text: str) -> bool:
+        """Returns whether a page's value meets it; an unknown value never does."""
+        if self.operator == "equals":
+            return text.strip().lower() == self.a.lower()
+        if self.fact.kind == "date":
+            day = read_date(text)
+            value = None if day is None else float(day.year)
+        else:
+            value = convert_number(text, self.fact.unit)
+        low = convert_number(self.a, self.fact.unit)
+        if value is None or low is None:
+            return False
+        if self.operator in ("more", "after"):
+            return value > low
+        if self.operator in ("less", "before"):
+            return value < low
+        high = convert_number(self.b, self.fact.unit)
+        return high is not None and low <= value <= high
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The `k` with the greatest or smallest values of a fact, by `fact.read`."""
+
+    fact: Fact
+    k: int
+    greatest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuestion:
+    """What a question asks."""
+
+    noun: str
+    """Of the things asked for: "bridge". A deep question begins at one of them."""
+    plural: str
+    region: str
+    columns: tuple[Asked, ...]
+    conditions: tuple[Bound, ...] = ()
+    rank: Rank | None = None
+    start: str = ""
+    """Name of the one thing a deep question begins at; "" when it has to be found."""
+
+    @property
+    def list_title(self) -> str:
+        """Title, without the page number, of the list that names all things of this kind."""
+        return f"List of {self.plural} in {self.region}"
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """All facts needed of each thing, those that decide first, none twice."""
+        needed = [condition.fact for condition in self.conditions]
+        needed += [self.rank.fact] if self.rank else []
+        needed += [column.fact for column in self.columns]
+        return tuple(dict.fromkeys(fact for fact in needed if fact.at))
+
+    def matches(self, known: Mapping[tuple[str, ...], str]) -> bool | None:
+        """Returns whether a thing meets all conditions.
+
+        Args:
+            known: values as pages write them, by `Fact.at`.
+
+        Returns:
+            False as soon as one condition fails; None when none fails but a fact is not known yet.
+        """
+        verdict: bool | None = True
+        for condition in self.conditions:
+            if condition.fact.at not in known:
+                verdict = None
+            elif not condition.holds(known[condition.fact.at]):
+                return False
+        return verdict
+
+
+def parse_question(question: str) -> ParsedQuestion | None:
+    """Returns what a question asks, or None when it is not one of a closed world."""
+    first, _, rest = _SENTENCE_END.sub("\n", question, count=1).partition("\n")
+    for pattern in _deep_openings():
+        if match := pattern.fullmatch(first):
+            return _parse_deep(match["wanted"], match["chain"])
+    columns = next((m["columns"] for p in _closings() if (m := p.search(rest))), None)
+    opening = next((m for p in _openings() if (m := p.fullmatch(first))), None)
+    if columns is None or opening is None:
+        return None
+    found = opening.groupdict()
+    rank = None
+    if found.get("best"):
+        domain, attribute, greatest = _ranks(plural=True)[found["best"], found["with_"] or ""]
+        rank = Rank(_fact((), attribute), int(found["k"]), greatest)
+    else:
+        domain = next(d for d in DOMAINS.values() if d.plural == found["plural"])
+    said = re.split(r"(?:, | and | )that ", found["that"])[1:] if found.get("that") else []
+    conditions = [_parse_clause(domain, clause) for clause in said]
+    asked = [_parse_column(domain, header) for header in columns.split(", ")]
+    if None in conditions or None in asked:
+        return None
+    return ParsedQuestion(
+        domain.noun,
+        domain.plural,
+        found["region"],
+        tuple(column for column in asked if column),
+        tuple(condition for condition in conditions if condition),
+        rank,
+    )
+
+
+def canonical_label(noun: str, label: str) -> str | None:
+    """Returns the label that questions use for what a page calls `label`; None for other labels."""
+    for attribute in _domain(noun).attributes:
+        if label.lower() in (attribute.label.lower(), attribute.other_label.lower()):
+            return attribute.label
+        if label == phrases.column_label(attribute, year_only=True):
+            return attribute.label
+    return None
+
+
+def related_noun(noun: str, label: str) -> str | None:
+    """Returns what a relation leads to, "river" for a bridge's "River"; None for other labels."""
+    for attribute in _domain(noun).attributes:
+        if attribute.kind == "relation" and attribute.label == label:
+            return DOMAINS[attribute.target].noun
+    return None
+
+
+@lru_cache(maxsize=20_000)
+def read_prose(noun: str, text: str) -> Mapping[str, str]:
+    """Returns the facts that sentences tell of a thing, by label; read only.
+
+    Args:
+        noun: what kind of thing the page is about.
+        text: sentences without link marks. "Also known as" comes back with this label.
+    """
+    found: dict[str, str] = {}
+    for label, pattern in _sentences(noun):
+        if match := pattern.search(text):
+            found[label] = match["a"] or UNKNOWN
+    return found
+
+
+ALSO_KNOWN_AS = "Also known as"
+"""Label of a second name in what `read_prose` returns."""
+
+_SENTENCE_END = re.compile(r"(?<=[.?]) ")
+_REGION = r"(?P<region>[A-Z]\w+)"
+
+
+def _domain(noun: str) -> Domain:
+    return next(domain for domain in DOMAINS.values() if domain.noun == noun)
+
+
+def _fact(path: tuple[Attribute, ...], attribute: Attribute | None) -> Fact:
+    labels = tuple(step.label for step in path)
+    if attribute is None:
+        return Fact(labels, "text")
+    unit = "" if attribute.unit in COUNTED else attribute.unit
+    return Fact((*labels, attribute.label), attribute.kind, unit)
+
+
+def _template(template: str, groups: Mapping[str, str]) -> re.Pattern[str]:
+    """Returns a pattern that reads a phrase template back; `groups` says what fills each slot."""
+    slots = {f"{{{name}}}": group for name, group in groups.items()}
+    pieces = re.split(r"(\{\w+\})", template)
+    return re.compile("".join(slots.get(piece, re.escape(piece)) for piece in pieces))
+
+
+def _either(words: Iterator[str] | list[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
+@cache
+def _openings() -> tuple[re.Pattern[str], ...]:
+    ranks = _ranks(plural=True)
+    best, with_ = _either([rank[0] for rank in ranks]), _either([rank[1] for rank in ranks])
+    groups = {
+        "plural": f"(?P<plural>{_either([domain.plural for domain in DOMAINS.values()])})",
+        "region": _REGION,
+        "k": r"(?P<k>\d+)",
+        "best": f"(?P<best>{best})",
+        "with_": f"(?P<with_>(?:{with_})?)",
+    }
+    wide = [
+        _template(opening, groups | {"that": "(?P<that>(?: that .*)?)"})
+        for opening in (*phrases.OPENINGS, phrases.COMPACT_OPENING)
+    ]
+    among = f"(?:{re.escape(phrases.TOP_THAT)}(?P<that> that .*))?"
+    top = [_template(opening, groups | {"that": among}) for opening in phrases.TOP_OPENINGS]
+    return (*top, *wide)
+
+
+@cache
+def _closings() -> tuple[re.Pattern[str], ...]:
+    groups = {"columns": "(?P<columns>.+)", "noun": r"[\w ]+"}
+    templates = (*phrases.CLOSINGS, phrases.COMPACT_CLOSING)
+    return tuple(re.compile(_template(t, groups).pattern + "$") for t in templates)
+
+
+@cache
+def _ranks(*, plural: bool) -> Mapping[tuple[str, str], tuple[Domain, Attribute, bool]]:
+    return {
+        phrases.superlative(domain, attribute.key, greatest, plural=plural): (
+            domain, attribute, greatest,
+        )
+        for domain in DOMAINS.values()
+        for attribute in domain.attributes
+        if attribute.kind in ("number", "date")
+        for greatest in (True, False)
+    }  # fmt: skip
+
+
+@cache
+def _clauses(key: str, *, plural: bool) -> tuple[tuple[Attribute, Operator, re.Pattern[str]], ...]:
+    patterns = []
+    for attribute in DOMAINS[key].attributes:
+        bound = r"\d.*" if attribute.kind in ("number", "date") else _either([*attribute.values])
+        groups = {"a": f"(?P<a>{bound or '[A-Z].*'})", "b": f"(?P<b>{bound})"}
+        for operator, said in attribute.phrases.items():
+            for phrase in said:
+                pattern = _template(inflect(phrase, plural=plural), groups)
+                patterns.append((attribute, operator, pattern))
+    return tuple(patterns)
+
+
+def _parse_clause(domain: Domain, clause: str, path: tuple[Attribute, ...] = ()) -> Bound | None:
+    for attribute, operator, pattern in _clauses(domain.key, plural=not path):
+        if match := pattern.fullmatch(clause):
+            bounds = match.groupdict()
+            return Bound(_fact(path, attribute), operator, bounds["a"], bounds.get("b") or "")
+    for attribute in domain.attributes:
+        if attribute.kind == "relation":
+            target = DOMAINS[attribute.target]
+            verb = inflect(attribute.verb, plural=not path)
+            start = f"{verb} {with_article(target.noun)} which "
+            if clause.startswith(start):
+                return _parse_clause(target, clause.removeprefix(start), (*path, attribute))
+    return None
+
+
+def _parse_column(domain: Domain, header: str) -> Asked | None:
+    if header == domain.header:
+        return Asked(header, _fact((), None))
+    label, _, form = header.removesuffix(")").partition(" (")
+    label, *owners = label.split(" of the ")
+    path: tuple[Attribute, ...] = ()
+    for owner in reversed(owners):
+        step = next((a for a in domain.attributes if a.noun == owner), None)
+        if step is None or step.kind != "relation":
+            return None
+        path, domain = (*path, step), DOMAINS[step.target]
+    attribute = next((a for a in domain.attributes if a.label == label), None)
+    if attribute is None:
+        return None
+    return Asked(header, _fact(path, attribute), form == "year")
+
+
+@cache
+def _deep_openings() -> tuple[re.Pattern[str], ...]:
+    groups = {"wanted": "the (?P<wanted>.+?)", "chain": "(?P<chain>the .+)"}
+    return tuple(_template(template, groups) for template in phrases.DEEP_QUESTIONS)
+
+
+def _parse_deep(wanted: str, chain: str) -> ParsedQuestion | None:
+    """Reads a chain from its end, the thing it begins at, back to its first words."""
+    links: list[str] = []  # "the river beside ", as said, outermost first
+    while link := next((prefix for prefix in _links() if chain.startswith(prefix)), None):
+        links.append(link)
+        chain = chain.removeprefix(link)
+    begin = _deep_start(chain)
+    if begin is None:
+        return None
+    first, region, start, rank = begin
+    path, domain = tuple[Attribute, ...](), first
+    for link in reversed(links):
+        step = next((a for a in domain.attributes if a.chain == link + "{x}"), None)
+        if step is None:
+            return None
+        path, domain = (*path, step), DOMAINS[step.target]
+    label, _, form = wanted.removesuffix(")").partition(" (")
+    attribute = next((a for a in domain.attributes if a.noun == label), None)
+    if attribute is None:
+        return None
+    asked = Asked(phrases.DEEP_COLUMN, _fact(path, attribute), form == "year")
+    return ParsedQuestion(first.noun, first.plural, region, (asked,), rank=rank, start=start)
+
+
+@cache
+def _links() -> tuple[str, ...]:
+    chains = {a.chain.removesuffix("{x}") for d in DOMAINS.values() for a in d.attributes}
+    return tuple(sorted(chains - {""}, key=len, reverse=True))
+
+
+def _deep_start(text: str) -> tuple[Domain, str, str, Rank | None] | None:
+    """Returns domain, region, name and rank of what a chain begins at; name or rank is empty."""
+    groups = {
+        "noun": f"(?P<noun>{_either([d.noun for d in DOMAINS.values()])})",
+        "name": "(?P<name>.+)",
+    }
+    if match := _template(phrases.DEEP_START, groups | {"region": _REGION}).fullmatch(text):
+        return _domain(match["noun"]), match["region"], match["name"], None
+    for (best, with_), (domain, attribute, greatest) in _ranks(plural=False).items():
+        groups = {"best": re.escape(best), "region": _REGION, "with_": re.escape(with_)}
+        if match := _template(phrases.DEEP_TOP_START, groups).fullmatch(text):
+            return domain, match["region"], "", Rank(_fact((), attribute), 1, greatest)
+    return None
+
+
+@cache
+def _sentences(noun: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Returns each label of a domain with the pattern of a sentence that tells it."""
+    end = r"(?P<a>.+?)\.(?= |$)"
+    patterns = [(ALSO_KNOWN_AS, rf"\bis also known as {end}")]
+    for attribute in _domain(noun).attributes:
+        told = rf"(?:Its|The) {re.escape(attribute.noun)}(?: of [^.]+?)? is {end}"
+        if attribute.kind == "date":
+            told = (
+                rf"\bwas {attribute.verb} on {end}"
+                rf"|\bnot (?P<{UNKNOWN}>known) when [^.]+? was {attribute.verb}\."
+            )
+        elif attribute.kind in ("category", "relation"):
+            phrase = inflect(attribute.phrases["equals"][0], plural=False)
+            values = _either([*attribute.values]) or ".+?"
+            told = rf"\b{_template(phrase, {'a': f'(?P<a>{values})'}).pattern}\.(?= |$)"
+        patterns.append((attribute.label, told))
+    return tuple((label, re.compile(pattern)) for label, pattern in patterns)
