@@ -377,7 +377,7 @@ def _deep_start(text: str) -> tuple[Domain, str, str, Rank | None] | None:
 @cache
 def _sentences(noun: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Returns each label of a domain with the pattern of a sentence that tells it."""
-    end = r"(?P<a>.+?)\.(?= |$)"
+    end = r"(?P<a>.+?)\.(?=\s|$)"
     patterns = [(ALSO_KNOWN_AS, rf"\bis also known as {end}")]
     for attribute in _domain(noun).attributes:
         told = rf"(?:Its|The) {re.escape(attribute.noun)}(?: of [^.]+?)? is {end}"
@@ -389,6 +389,6 @@ def _sentences(noun: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
         elif attribute.kind in ("category", "relation"):
             phrase = inflect(attribute.phrases["equals"][0], plural=False)
             values = _either([*attribute.values]) or ".+?"
-            told = rf"\b{_template(phrase, {'a': f'(?P<a>{values})'}).pattern}\.(?= |$)"
+            told = rf"\b{_template(phrase, {'a': f'(?P<a>{values})'}).pattern}\.(?=\s|$)"
         patterns.append((attribute.label, told))
     return tuple((label, re.compile(pattern)) for label, pattern in patterns)
