@@ -2,12 +2,13 @@
 
 Each page is indexed in passages of about a hundred words with the title put before each, so a row
 deep inside a long list is found as well as the page's first words. The same pages in the same order
-give the same answers in every process: one writer thread, scores compared to three decimals. It
+give the same answers in every process: one writer thread, scores compared to 16 bits. It
 knows page numbers only; what a page's URL and text are is the business of `pagestore`.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import tantivy
+
+from wideseek_env.pagestore import encodable
 
 PASSAGE_CHARS = 600
 """Longest passage; about 100 English words."""
@@ -97,8 +100,7 @@ class PassageIndex:
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text as the index sees them: folded, stemmed, each once."""
-        text = text.encode("utf-8", "replace").decode()  # tantivy refuses lone surrogates
-        return list(dict.fromkeys(self._analyzer.analyze(_spaced(text))))
+        return list(dict.fromkeys(self._analyzer.analyze(_spaced(encodable(text)))))
 
     def search(self, query: str, num_pages: int) -> list[Match]:
         """Returns the pages that match any word of a query, each by its best passage.
@@ -142,12 +144,12 @@ class PassageIndex:
         )
         best: dict[int, Match] = {}
         for (score, _), page, start, end in zip(hits, *columns, strict=True):
-            match = Match(round(score, 3), page, start, end)
+            match = Match(_comparable(score), page, start, end)
             held = best.get(page)
             if held is None or (-match.score, start) < (-held.score, held.start):
                 best[page] = match
         matches = sorted(best.values(), key=lambda match: (-match.score, match.page))
-        return matches, round(hits[-1][0], 3) if len(hits) == limit else None
+        return matches, _comparable(hits[-1][0]) if len(hits) == limit else None
 
 
 def passages(text: str) -> Iterator[tuple[int, int]]:
@@ -166,6 +168,12 @@ def passages(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
         start = end if end == most else end + 1
     yield start, length
+
+
+def _comparable(score: float) -> float:
+    """Returns a score without its last bits, which depend on the order of adding its terms up."""
+    mantissa, exponent = math.frexp(score)
+    return math.ldexp(round(math.ldexp(mantissa, 16)), exponent - 16)
 
 
 def _spaced(text: str) -> str:

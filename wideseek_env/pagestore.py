@@ -44,12 +44,17 @@ def url_key(url: str) -> str:
     Agents copy URLs from text and from memory: with and without scheme, fragment, last slash and
     percent signs.
     """
-    key = url.strip().partition("#")[0]
+    key = encodable(url).strip().partition("#")[0]
     scheme, slashes, rest = key.partition("//")
     if slashes and scheme.lower() in ("", "http:", "https:"):
         key = rest
     key = unquote(key) if "%" in key else key
     return key.rstrip("/") or key
+
+
+def encodable(text: str) -> str:
+    """Returns the text with lone surrogates, which no file can hold, as question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class MemoryStore:

@@ -17,7 +17,7 @@ from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import DataError, PageNotFound
 from wideseek_env.htmltext import one_line, read_html, split_parts
 from wideseek_env.index import PassageIndex
-from wideseek_env.pagestore import MemoryStore, PageStore, SqliteStore, StoredPage
+from wideseek_env.pagestore import MemoryStore, PageStore, SqliteStore, StoredPage, encodable
 
 INDEX_VERSION = 1
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""
@@ -230,7 +230,7 @@ def _fill(
         for count, page in enumerate(pages, 1):
             read = read_html(page.html, links=links)
             name = page.title.strip() or read.title or page.url.rstrip("/").rpartition("/")[2]
-            url, title = _encodable(page.url), _encodable(one_line(name))
+            url, title = encodable(page.url), encodable(one_line(name))
             number = store.add(StoredPage(url, title, read.text))
             if number is None:
                 num_duplicates += 1
@@ -241,11 +241,6 @@ def _fill(
     if not len(store):
         raise DataError("expected at least one page, got none; a backend has to know something")
     return num_duplicates
-
-
-def _encodable(text: str) -> str:
-    """Returns the text with lone surrogates, which no file can hold, as question marks."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _snippet(passage: str, words: list[str]) -> str:
