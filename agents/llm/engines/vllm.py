@@ -1,0 +1,124 @@
+"""The vLLM engine, in process: continuous batching and prefix caching by vLLM itself.
+
+vLLM starts processes of its own, so the program that makes this engine needs the usual guard
+`if __name__ == "__main__":`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.llm.engines import Completion, ContextOverflow, Request
+from agents.llm.heavy import require
+from agents.llm.tokenizers import HFTokenizer
+from wideseek_env.errors import PolicyError
+
+
+class VLLMEngine:
+    """Samples with vLLM's asynchronous engine.
+
+    Log-probabilities are those of the model itself (vLLM's `raw_logprobs`), rounded as its dtype
+    rounds: with bfloat16 they differ from a float32 forward pass in the third digit.
+
+    Args:
+        model: folder or hub name.
+        tokenizer: by default the one beside the model.
+        max_context_tokens: longest sequence; by default the model's.
+        **options: vLLM's own engine arguments, for example `dtype`, `tensor_parallel_size`,
+            `gpu_memory_utilization`, `enforce_eager`, `max_num_seqs`.
+
+    Raises:
+        ImportError: vLLM is not installed.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        tokenizer: HFTokenizer | None = None,
+        max_context_tokens: int | None = None,
+        **options: Any,
+    ) -> None:
+        self._vllm = require("vllm", "vllm")
+        self.tokenizer = tokenizer or HFTokenizer(model)
+        self.name = f"vllm {Path(model).name}"
+        arguments = self._vllm.AsyncEngineArgs(
+            model=str(model),
+            max_model_len=max_context_tokens,
+            **{"enable_prefix_caching": True, **options},
+        )
+        self._arguments = arguments
+        self._engine: Any = None
+        self._numbers = itertools.count()
+        self.num_running = 0
+        """Requests that vLLM has in hand, waiting ones included."""
+
+    async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Returns one completion for each request, in their order.
+
+        The first call loads the model, in the running event loop.
+
+        Raises:
+            ContextOverflow: vLLM refused a prompt as too long.
+            PolicyError: vLLM's process has ended.
+        """
+        if self._engine is None:
+            engine_class = require("vllm.v1.engine.async_llm", "vllm").AsyncLLM
+            self._engine = engine_class.from_engine_args(self._arguments)
+        return list(await asyncio.gather(*(self._complete(request) for request in requests)))
+
+    async def close(self) -> None:
+        """Ends vLLM's processes; a later request starts them again."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.shutdown)
+
+    async def _complete(self, request: Request) -> Completion:
+        parameters = self._vllm.SamplingParams(
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            seed=request.seed,
+            stop_token_ids=sorted(self.tokenizer.stop_ids),
+            logprobs=0,
+            detokenize=False,  # decoded here, as for every engine
+            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+        )
+        prompt = {"prompt_token_ids": list(request.prompt_ids)}
+        stream = self._engine.generate(prompt, parameters, f"request-{next(self._numbers)}")
+        self.num_running += 1
+        try:
+            async for output in stream:
+                if output.finished:
+                    return self._completion(request, output)
+        except self._vllm.v1.engine.exceptions.EngineDeadError as error:
+            raise PolicyError(f"{self.name}: its process has ended: {error}") from error
+        except ValueError as error:
+            if "model" in str(error) and "len" in str(error):
+                raise ContextOverflow(f"{self.name}: {error}") from error
+            raise
+        finally:
+            self.num_running -= 1
+        raise PolicyError(f"{self.name}: a request ended without an answer")
+
+    def _completion(self, request: Request, output: Any) -> Completion:
+        (choice,) = output.outputs
+        ids = tuple(choice.token_ids)
+        stopped = choice.finish_reason == "stop"
+        text_ids = ids[:-1] if stopped and ids[-1:] and ids[-1] in self.tokenizer.stop_ids else ids
+        return Completion(
+            text=self.tokenizer.decode(text_ids),
+            ids=ids,
+            logprobs=tuple(
+                step[token].logprob for token, step in zip(ids, choice.logprobs, strict=True)
+            ),
+            finish="stop" if stopped else "length",
+            prompt_ids=tuple(output.prompt_token_ids),
+            num_prompt_tokens=len(request.prompt_ids),
+            num_new_tokens=len(ids),
+            num_cached_tokens=output.num_cached_tokens or 0,
+        )
