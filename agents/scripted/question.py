@@ -18,6 +18,9 @@ from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.schema import COUNTED, Attribute, Domain, Operator, inflect, with_article
 from wideseek_env.worlds.values import UNKNOWN
 
+NOUNS = frozenset(domain.noun for domain in DOMAINS.values())
+"""Kinds of things that questions and pages are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
