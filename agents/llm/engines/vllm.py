@@ -1,13 +1,15 @@
 """The vLLM engine, in process: continuous batching and prefix caching by vLLM itself.
 
 vLLM starts processes of its own, so the program that makes this engine needs the usual guard
-`if __name__ == "__main__":`.
+`if __name__ == "__main__":`. Its asynchronous engine belongs to one event loop for good, and a run
+has a loop of its own, so vLLM's loop runs in a thread here and outlives the runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,36 +48,44 @@ class VLLMEngine:
         self._vllm = require("vllm", "vllm")
         self.tokenizer = tokenizer or HFTokenizer(model)
         self.name = f"vllm {Path(model).name}"
-        arguments = self._vllm.AsyncEngineArgs(
+        self._arguments = self._vllm.AsyncEngineArgs(
             model=str(model),
             max_model_len=max_context_tokens,
             **{"enable_prefix_caching": True, **options},
         )
-        self._arguments = arguments
         self._engine: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count()
         self.num_running = 0
         """Requests that vLLM has in hand, waiting ones included."""
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Returns one completion for each request, in their order.
-
-        The first call loads the model, in the running event loop.
+        """Returns one completion for each request, in their order; the first call loads the model.
 
         Raises:
             ContextOverflow: vLLM refused a prompt as too long.
             PolicyError: vLLM's process has ended.
         """
-        if self._engine is None:
-            engine_class = require("vllm.v1.engine.async_llm", "vllm").AsyncLLM
-            self._engine = engine_class.from_engine_args(self._arguments)
-        return list(await asyncio.gather(*(self._complete(request) for request in requests)))
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True).start()
+        work = asyncio.run_coroutine_threadsafe(self._generate(requests), self._loop)
+        return await asyncio.wrap_future(work)
 
     async def close(self) -> None:
         """Ends vLLM's processes; a later request starts them again."""
         engine, self._engine = self._engine, None
-        if engine is not None:
-            await asyncio.to_thread(engine.shutdown)
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            if engine is not None:
+                await asyncio.to_thread(engine.shutdown)
+            loop.call_soon_threadsafe(loop.stop)
+
+    async def _generate(self, requests: Sequence[Request]) -> list[Completion]:
+        if self._engine is None:
+            engine_class = require("vllm.v1.engine.async_llm", "vllm").AsyncLLM
+            self._engine = engine_class.from_engine_args(self._arguments)
+        return list(await asyncio.gather(*(self._complete(request) for request in requests)))
 
     async def _complete(self, request: Request) -> Completion:
         parameters = self._vllm.SamplingParams(
