@@ -54,6 +54,9 @@ _FOOTNOTE = frozenset(("reference", "noprint"))
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _FILE_NAME = re.compile(r"\.(?:jpe?g|png|svg|gif|webp)$", re.IGNORECASE)
 _DIGITS = re.compile(r"\s*(\d{1,6})")
+# What would end a link's URL early, as percent signs.
+_IN_LINK = {ord(" "): "%20", ord("("): "%28", ord(")"): "%29", ord("|"): "%7C"}
+_LINK_IN_TEXT = re.compile(r"\[([^\[\]\n]*)\]\([^()\s]*\)")
 _CELL_BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -134,6 +137,11 @@ def one_line(text: str) -> str:
     return line if line.isascii() else _INVISIBLE.sub("", line)
 
 
+def without_links(text: str) -> str:
+    """Returns text that was read with `links` as if it had been read without."""
+    return _LINK_IN_TEXT.sub(r"\1", text) if "](" in text else text
+
+
 def _cut(line: str, max_chars: int) -> list[str]:
     pieces = []
     while len(line) > max_chars:
@@ -199,7 +207,7 @@ class _Reader:
             return
         text = self.one_line(element, depth)
         if text:
-            self.out.append(f"[{text}]({url.strip().replace(' ', '%20')})")
+            self.out.append(f"[{text}]({url.strip().translate(_IN_LINK)})")
 
     def one_line(self, element: etree._Element, depth: int) -> str:
         """Returns the text of an element as one line and leaves `out` as it was."""

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 import tantivy
 
+from wideseek_env.htmltext import without_links
 from wideseek_env.pagestore import encodable
 
 PASSAGE_CHARS = 600
@@ -82,7 +83,8 @@ class PassageIndex:
         def add(number: int, title: str, text: str) -> None:
             for start, end in passages(text):
                 document = tantivy.Document()
-                document.add_text("body", _spaced(f"{title}\n{text[start:end]}"))
+                words = f"{title}\n{without_links(text[start:end])}"
+                document.add_text("body", _spaced(words))
                 document.add_integer("page", number)
                 document.add_integer("start", start)
                 document.add_integer("end", end)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_data
 
-from wideseek_env.htmltext import one_line, read_html, split_cells, split_parts
+from wideseek_env.htmltext import one_line, read_html, split_cells, split_parts, without_links
 
 
 def text(html: str, **options: bool) -> str:
@@ -92,6 +92,18 @@ def test_read_html_links() -> None:
     )
     assert text(html) == "A x note none js\n\nC | 1"
     assert text(html, links=True) == "[A x](/a%20b) note none js\n\n[C](/c) | 1"
+
+
+def test_without_links_gives_the_text_read_without_them() -> None:
+    html = (
+        '<p>A <a href="/wiki/Heroes_(album)">Heroes</a> (1977) [note] x](y '
+        '<a href="//w.example/b c|d?e=[f]">B</a></p>'
+        '<table><tr><td><a href="/x">a|b</a><td>1</table>'
+    )
+    linked = text(html, links=True)
+    assert "[Heroes](/wiki/Heroes_%28album%29)" in linked
+    assert without_links(linked) == text(html)
+    assert without_links("[not] (a link)") == "[not] (a link)"
 
 
 # --- tables ---------------------------------------------------------------------------------------

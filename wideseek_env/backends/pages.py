@@ -15,7 +15,7 @@ import msgspec
 
 from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import DataError, PageNotFound
-from wideseek_env.htmltext import one_line, read_html, split_parts
+from wideseek_env.htmltext import one_line, read_html, split_parts, without_links
 from wideseek_env.index import PassageIndex
 from wideseek_env.pagestore import MemoryStore, PageStore, SqliteStore, StoredPage, encodable
 
@@ -245,7 +245,7 @@ def _fill(
 
 def _snippet(passage: str, words: list[str]) -> str:
     """Returns the passage as one line that begins with the line that matches best."""
-    lines = passage.split("\n")
+    lines = without_links(passage).split("\n")
     if len(lines) > 1:
         scores = [sum(word in line.lower() for word in words) for line in lines]
         lines = lines[scores.index(max(scores)) :]

@@ -36,10 +36,10 @@ def titles(backend: FolderBackend, query: str) -> list[str]:
     return [hit.title for hit in asyncio.run(backend.search(query, 5))]
 
 
-@pytest.fixture
-def backend(tmp_path: Path) -> FolderBackend:
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> FolderBackend:
     pages = [(page.url, page.title, str(page.html)) for page in CONTRACT_PAGES]
-    return FolderBackend(write_pages(tmp_path / "pages.jsonl.gz", pages))
+    return FolderBackend(write_pages(tmp_path_factory.mktemp("corpus") / "pages.jsonl.gz", pages))
 
 
 def test_folder_with_all_kinds_of_files(tmp_path: Path) -> None:

@@ -16,9 +16,12 @@ from wideseek_env.backends.pages import PagesBackend, RawPage
 from wideseek_env.errors import DataError
 
 
-@pytest.fixture(params=["memory", "disk"])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> PagesBackend:
-    return PagesBackend(CONTRACT_PAGES, index_dir=tmp_path if request.param == "disk" else None)
+@pytest.fixture(scope="module", params=["memory", "disk"])
+def backend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> PagesBackend:
+    index_dir = tmp_path_factory.mktemp("index") if request.param == "disk" else None
+    return PagesBackend(CONTRACT_PAGES, index_dir=index_dir)
 
 
 def at_once(coroutine: Awaitable[Any]) -> Any:
@@ -93,6 +96,13 @@ def test_links_are_kept_on_request() -> None:
     assert at_once(PagesBackend([page]).open("u")).text == "See Alden."
     with_links = PagesBackend([page], links=True)
     assert at_once(with_links.open("u")).text == "See [Alden](/river/alden)."
+
+
+def test_words_of_a_link_target_are_not_searched_nor_shown_in_snippets() -> None:
+    pages = [RawPage("u", "T", '<p>See <a href="/river/alden">the stream</a>.</p>')]
+    backend = PagesBackend(pages, links=True)
+    assert at_once(backend.search("alden", 1)) == []
+    assert at_once(backend.search("stream", 1))[0].snippet == "See the stream."
 
 
 def test_snippet_begins_with_the_line_that_matches() -> None:
