@@ -59,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
         from wideseek_env.worlds.serve import make_app  # noqa: PLC0415
 
-        name = f"World {args.preset}, seed {args.seed}, {args.split}"
-        pages, name = (
-            (read_world(args.load), args.load.name) if args.load else (world.pages(), name)
-        )
-        web.run_app(make_app(pages, name), host=_HOST, port=args.serve)
+        pages = read_world(args.load) if args.load else world.pages()
+        title = args.load.stem if args.load else f"{args.preset} {args.split} world {args.seed}"
+        web.run_app(make_app(pages, title), host=_HOST, port=args.serve)
     return 0

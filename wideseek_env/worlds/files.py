@@ -53,6 +53,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     Raises:
         OSError: the folder is missing or the disk is full; nothing is left behind.
     """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"expected a folder for {path}, got none; make {path.parent} first")
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     num = 0
     try:

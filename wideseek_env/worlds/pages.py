@@ -17,7 +17,7 @@ from wideseek_env.worlds.filler import filler_sentences
 from wideseek_env.worlds.presets import Preset
 from wideseek_env.worlds.questions import column_label
 from wideseek_env.worlds.region import Entity, Region, attributes_of, slug
-from wideseek_env.worlds.schema import Attribute, Domain, Value, inflect
+from wideseek_env.worlds.schema import Attribute, Domain, Value, inflect, with_article
 from wideseek_env.worlds.values import UNKNOWN, day_text, gold_text, page_text
 
 
@@ -138,8 +138,9 @@ class Renderer:
                 told.append(self._sentence(entity, attribute, value, rng.random() < 0.5))
             else:
                 boxed.append((self._label(attribute), value))
-        place = f"{entity.domain.noun} in {_link(self._region.url, self._region.name)}"
-        intro = f"<p>{escape(entity.name)} is a {place}.</p>"
+        kind = with_article(entity.domain.noun)
+        region = _link(self._region.url, self._region.name)
+        intro = f"<p>{escape(entity.name)} is {kind} in {region}.</p>"
         box = "".join(f"<tr><th>{label}</th><td>{value}</td></tr>" for label, value in boxed)
         if box:
             intro = f'<table class="infobox">{box}</table>{intro}'

@@ -128,13 +128,17 @@ _STARTER = Preset(
 
 _DEFAULT = Preset(
     name="default",
-    limits=Limits(max_lead_turns=4, max_subagent_turns=8, max_context_chars=14_000),
+    limits=Limits(
+        max_lead_turns=4, max_subagent_turns=8, max_snippet_chars=120, max_context_chars=14_000
+    ),
 )
 
 _EASY = _with(
     _DEFAULT,
     name="easy",
-    limits=Limits(max_lead_turns=6, max_subagent_turns=10, max_context_chars=16_000),
+    limits=Limits(
+        max_lead_turns=6, max_subagent_turns=10, max_snippet_chars=120, max_context_chars=16_000
+    ),
     sizes=(8, 10, 12, 12, 14, 14, 16, 16, 18, 20),
     list_size=8,
     list_columns=2,
@@ -170,7 +174,9 @@ _HOPS = _with(
 _HARD = _with(
     _DEFAULT,
     name="hard",
-    limits=Limits(max_lead_turns=6, max_subagent_turns=10, max_context_chars=18_000),
+    limits=Limits(
+        max_lead_turns=6, max_subagent_turns=10, max_snippet_chars=120, max_context_chars=18_000
+    ),
     sizes=(36, 40, 48, 52, 56, 60, 64, 72, 80, 80),
     list_columns=0,
     prose=0.5,

@@ -99,7 +99,7 @@ def deep_question(query: Query, region_name: str, preset: Preset, rng: Random) -
     question = rng.choice(DEEP_QUESTIONS).format(
         wanted=f"the {label[0].lower()}{label[1:]}", chain=chain
     )
-    closing = DEEP_CLOSING.format(columns=DEEP_COLUMN)
+    closing = (COMPACT_CLOSING if preset.compact else DEEP_CLOSING).format(columns=DEEP_COLUMN)
     return " ".join([question, *_notes(preset), closing])
 
 
