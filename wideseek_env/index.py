@@ -25,7 +25,7 @@ PASSAGE_CHARS = 600
 _MIN_PASSAGE_CHARS = 200
 _MAX_QUERY_WORDS = 64  # a model may send a whole page as its query
 _WRITER_BYTES = 64 << 20
-_FIRST_FETCH, _MAX_FETCH = 32, 8192  # passages asked for to fill the pages wanted, ties included
+_FIRST_FETCH, _MAX_FETCH = 32, 2048  # passages asked for to fill the pages wanted, ties included
 _ANALYZER = "words"
 
 # Scripts written without spaces: their runs are indexed as single characters and pairs.
