@@ -22,6 +22,7 @@ from agents.llm.prompts import (
     full_notice,
     language_of,
     reading_prompt,
+    short_prompt,
     system_prompt,
     turn_hint,
 )
@@ -60,12 +61,15 @@ class LLMConfig:
     max_tokens: int = 4096
     """Most tokens of one turn, thinking included."""
     max_context_tokens: int = 32_768
-    """Most tokens of one conversation, as the paper has it; see `LLMPlayer` for what ends it."""
+    """Most tokens of one conversation, as the paper has it, or what the engine takes, if that is
+    less; see `LLMPlayer` for how it ends."""
     temperature: float = 1.0
     """0 is greedy; 1 is what the objective assumes of rollouts."""
     top_p: float = 1.0
     language: Literal["auto", "en", "zh"] = "auto"
     """Of the prompts; auto follows the task."""
+    prompts: Literal["full", "short"] = "full"
+    """short: role, width and columns alone, for models that are trained on the game."""
     few_shot: bool = False
     """Whether the system prompt ends with an example of a good turn."""
     budget_hints: bool = True
@@ -135,6 +139,10 @@ class _Desk:
     prompt: str
     chat: Chat
     conversation: str
+    context: int
+    """Most tokens of the conversation."""
+    reserve: int
+    """Tokens without which no turn is begun."""
     turn: int = 0
     full: bool = False
     """Whether the agent was told that its context is nearly full."""
@@ -160,7 +168,6 @@ class LLMPlayer:
         )
         self._desks: dict[str, _Desk] = {}
         self._subtasks: Counter[str] = Counter()
-        self._reserve = min(config.max_tokens, config.max_context_tokens // 4)
 
     async def decide(self, agent: str, observation: Observation) -> Decision:
         """Returns what `agent` does; a first turn begins a new conversation.
@@ -196,7 +203,22 @@ class LLMPlayer:
         role: Role = "lead" if agent == "lead" else "subagent"
         number = self._subtasks[agent]
         self._subtasks[agent] += 1
-        tools = schemas(*self._tools(role))
+        context = min(
+            self._config.max_context_tokens,
+            self._policy.engines[role].max_context_tokens or self._config.max_context_tokens,
+        )
+        return _Desk(
+            role,
+            observation.text,
+            chat=self._new_chat(role, self._system(role), observation.text),
+            conversation=f"{self._number}/{agent}/{number}",
+            context=context,
+            reserve=min(self._config.max_tokens, context // 4),
+        )
+
+    def _system(self, role: Role) -> str:
+        if self._config.prompts == "short":
+            return short_prompt(role, self._info)
         system = system_prompt(
             role,
             self._info,
@@ -204,11 +226,8 @@ class LLMPlayer:
             few_shot=self._config.few_shot,
             format=self._policy.format,
         )
-        instructions = self._policy.format.instructions(tools)
-        system = f"{system}\n\n{instructions}" if instructions else system
-        chat = self._new_chat(role, system, observation.text)
-        conversation = f"{self._number}/{agent}/{number}"
-        return _Desk(role, observation.text, chat, conversation)
+        instructions = self._policy.format.instructions(schemas(*self._tools(role)))
+        return f"{system}\n\n{instructions}" if instructions else system
 
     def _tools(self, role: Role) -> tuple[tuple[str, ...], bool]:
         names = tool_names(role, self._info.limits, self._info.n_subagents)
@@ -238,20 +257,20 @@ class LLMPlayer:
         return results
 
     def _room(self, desk: _Desk) -> int:
-        return self._config.max_context_tokens - desk.chat.num_tokens
+        return desk.context - desk.chat.num_tokens
 
     def _fit(self, desk: _Desk, results: Sequence[ToolResult]) -> bool:
         """Adds the results to the conversation, cut if they must be; False when it is full."""
         desk.chat.show(results)
-        if self._room(desk) >= self._reserve:
+        if self._room(desk) >= desk.reserve:
             return True
         if desk.full:
-            return self._room(desk) >= self._reserve
+            return False
         desk.full = True
         notice = ToolResult(full_notice(desk.role, self._language), "notice")
         for share in (0.5, 0.25, 0.1, 0.0):
             desk.chat.show([*(_cut(result, share) for result in results), notice])
-            if self._room(desk) >= self._reserve:
+            if self._room(desk) >= desk.reserve:
                 return True
         return False
 
@@ -274,7 +293,7 @@ class LLMPlayer:
         """Returns what the model makes of a page; a page that does not fit is cut."""
         system, user = reading_prompt(goal, page, self._language)
         chat = self._new_chat(desk.role, system, user)
-        while page and chat.num_tokens + self._reserve > self._config.max_context_tokens:
+        while page and chat.num_tokens + desk.reserve > desk.context:
             page = page[: len(page) // 2]
             system, user = reading_prompt(goal, page, self._language)
             chat = self._new_chat(desk.role, system, user)
@@ -282,7 +301,7 @@ class LLMPlayer:
             conversation=f"{desk.conversation}/{hashlib.blake2b(user.encode()).hexdigest()[:8]}",
             prompt_ids=chat.prompt_ids,
             messages=chat.messages,
-            max_tokens=self._reserve,
+            max_tokens=desk.reserve,
             temperature=self._config.temperature,
             top_p=self._config.top_p,
             seed=turn_seed(self._info, desk.conversation + user, desk.turn),

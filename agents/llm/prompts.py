@@ -174,6 +174,14 @@ def system_prompt(
     return "\n\n".join(parts)
 
 
+def short_prompt(role: Role, info: EpisodeInfo) -> str:
+    """Returns the least that an agent cannot know otherwise, in the fewest tokens."""
+    if role == "subagent":
+        return "subagent"
+    columns = "" if info.kind == "deep" else f" | {' | '.join(info.columns)}"
+    return f"lead {info.n_subagents}{columns}"
+
+
 def turn_hint(turns_left: int, language: Language) -> str:
     """Returns the sentence that tells an agent how many decisions it has left."""
     return TEXTS[language].turns_left.format(turns=turns_left)

@@ -25,6 +25,7 @@ class EchoEngine:
     """
 
     name = "echo"
+    max_context_tokens: int | None = None
 
     def __init__(
         self,

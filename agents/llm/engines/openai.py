@@ -77,6 +77,7 @@ class OpenAIEngine:
             )
         self.name = f"openai {model}"
         self.tokenizer = tokenizer
+        self.max_context_tokens: int | None = None
         self.num_retries = 0
         """Attempts that were made again since the engine was made."""
         self._model = model

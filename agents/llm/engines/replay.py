@@ -26,6 +26,7 @@ class ReplayEngine:
     """
 
     name = "replay"
+    max_context_tokens: int | None = None
 
     def __init__(self, episodes: Iterable[Episode], tokenizer: Tokenizer) -> None:
         self.tokenizer: Tokenizer = tokenizer

@@ -19,7 +19,7 @@ from typing import Any
 
 from agents.llm.engines import Completion, ContextOverflow, Request
 from agents.llm.heavy import require
-from agents.llm.tokenizers import HFTokenizer
+from agents.llm.tokenizers import HFTokenizer, Tokenizer
 from wideseek_env.errors import PolicyError
 
 torch: Any = require("torch", "llm")
@@ -64,7 +64,7 @@ class TransformersEngine:
         self,
         model: Any,
         *,
-        tokenizer: HFTokenizer | None = None,
+        tokenizer: Tokenizer | None = None,
         device: str | None = None,
         dtype: str | None = None,
         max_batch: int = 128,
@@ -81,7 +81,7 @@ class TransformersEngine:
         if tokenizer is None:
             raise ValueError("a loaded model needs `tokenizer` as well")
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer: Tokenizer = tokenizer
         self.name = f"transformers {Path(model.config.name_or_path or 'model').name}"
         self.max_context_tokens = int(model.config.max_position_embeddings)
         self._max_batch = max_batch

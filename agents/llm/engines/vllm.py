@@ -16,7 +16,7 @@ from typing import Any
 
 from agents.llm.engines import Completion, ContextOverflow, Request
 from agents.llm.heavy import require
-from agents.llm.tokenizers import HFTokenizer
+from agents.llm.tokenizers import HFTokenizer, Tokenizer
 from wideseek_env.errors import PolicyError
 
 
@@ -41,19 +41,24 @@ class VLLMEngine:
         self,
         model: str | Path,
         *,
-        tokenizer: HFTokenizer | None = None,
+        tokenizer: Tokenizer | None = None,
         max_context_tokens: int | None = None,
         **options: Any,
     ) -> None:
         self._vllm = require("vllm", "vllm")
-        self.tokenizer = tokenizer or HFTokenizer(model)
+        self.tokenizer: Tokenizer = tokenizer or HFTokenizer(model)
         self.name = f"vllm {Path(model).name}"
+        if max_context_tokens is None:
+            config = require("transformers", "vllm").AutoConfig.from_pretrained(model)
+            max_context_tokens = int(config.max_position_embeddings)
+        self.max_context_tokens = max_context_tokens
         self._arguments = self._vllm.AsyncEngineArgs(
             model=str(model),
             max_model_len=max_context_tokens,
             **{"enable_prefix_caching": True, **options},
         )
         self._engine: Any = None
+        self._dead = require("vllm.v1.engine.exceptions", "vllm").EngineDeadError
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count()
         self.num_running = 0
@@ -63,7 +68,7 @@ class VLLMEngine:
         """Returns one completion for each request, in their order; the first call loads the model.
 
         Raises:
-            ContextOverflow: vLLM refused a prompt as too long.
+            ContextOverflow: a prompt leaves no room in the context.
             PolicyError: vLLM's process has ended.
         """
         if self._loop is None:
@@ -88,6 +93,11 @@ class VLLMEngine:
         return list(await asyncio.gather(*(self._complete(request) for request in requests)))
 
     async def _complete(self, request: Request) -> Completion:
+        if len(request.prompt_ids) >= self.max_context_tokens:
+            raise ContextOverflow(
+                f"{self.name}: {len(request.prompt_ids)} prompt tokens leave no room in a context "
+                f"of {self.max_context_tokens}"
+            )
         parameters = self._vllm.SamplingParams(
             max_tokens=request.max_tokens,
             temperature=request.temperature,
@@ -105,12 +115,8 @@ class VLLMEngine:
             async for output in stream:
                 if output.finished:
                     return self._completion(request, output)
-        except self._vllm.v1.engine.exceptions.EngineDeadError as error:
+        except self._dead as error:
             raise PolicyError(f"{self.name}: its process has ended: {error}") from error
-        except ValueError as error:
-            if "model" in str(error) and "len" in str(error):
-                raise ContextOverflow(f"{self.name}: {error}") from error
-            raise
         finally:
             self.num_running -= 1
         raise PolicyError(f"{self.name}: a request ended without an answer")
