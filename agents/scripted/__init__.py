@@ -1,0 +1,44 @@
+"""Scripted agents: baselines, the ceiling, and cheaters that the scorer must withstand.
+
+`POLICIES` names them all. A factory gets the tasks that the policy will be asked to play; only
+`oracle` looks at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from agents.policy import Policy
+from agents.scripted.cheaters import CHEATERS, CheaterPolicy
+from agents.scripted.fanout import FanoutPolicy
+from agents.scripted.simple import OraclePolicy, RandomPolicy
+from agents.scripted.solo import SoloPolicy
+from wideseek_env.records import Task
+
+__all__ = [
+    "CHEATERS",
+    "POLICIES",
+    "CheaterPolicy",
+    "FanoutPolicy",
+    "MakePolicy",
+    "OraclePolicy",
+    "RandomPolicy",
+    "SoloPolicy",
+]
+
+MakePolicy: TypeAlias = Callable[[Iterable[Task]], Policy]
+
+
+def _cheater(name: str) -> MakePolicy:
+    return lambda tasks: CheaterPolicy(name)
+
+
+POLICIES: Mapping[str, MakePolicy] = {
+    "random": lambda tasks: RandomPolicy(),
+    "solo": lambda tasks: SoloPolicy(),
+    "fanout": lambda tasks: FanoutPolicy(),
+    "oracle": OraclePolicy,
+    **{name: _cheater(name) for name in CHEATERS},
+}
+"""Every scripted policy by name."""

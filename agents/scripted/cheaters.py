@@ -7,7 +7,7 @@ multiply, and then plays its trick. They are a test of the scorer and of the gam
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from agents.policy import EpisodeInfo
@@ -31,119 +31,83 @@ Trick: TypeAlias = Callable[[EpisodeInfo, str], str]
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
-class Cheater:
-    """A policy of two scripts that play a trick.
+class CheaterPolicy:
+    """One of `CHEATERS`.
 
     Args:
-        name: as tables show it.
-        lead: the lead's script.
-        subagent: the subagents' script.
+        name: which one.
+
+    Raises:
+        ValueError: there is none of that name.
     """
 
-    def __init__(self, name: str, lead: StartScript, subagent: StartScript) -> None:
+    def __init__(self, name: str) -> None:
+        if name not in CHEATERS:
+            raise ValueError(f"expected one of {', '.join(CHEATERS)}, got {name!r}")
         self.name = name
-        self._lead = lead
-        self._subagent = subagent
 
     def begin(self, info: EpisodeInfo) -> ScriptPlayer:
         """Returns the player of one episode."""
-        return ScriptPlayer(info, self._lead, self._subagent)
+        return ScriptPlayer(info, *CHEATERS[self.name])
 
 
-def row_spammer() -> Cheater:
+def _spam_rows(info: EpisodeInfo, seen: str) -> str:
     """Answers every line that it saw as a row, twenty times over."""
-
-    def trick(info: EpisodeInfo, seen: str) -> str:
-        rows = [_fit(cells, len(info.columns)) for cells in _lines_of_cells(seen)]
-        return write_table(info.columns, rows * 20)
-
-    return _look_and("row_spammer", trick)
+    rows = [_fit(cells, len(info.columns)) for cells in _lines_of_cells(seen)]
+    return write_table(info.columns, rows * 20)
 
 
-def alias_spammer() -> Cheater:
-    """Answers every line that it saw under many spellings of its key."""
-
-    def trick(info: EpisodeInfo, seen: str) -> str:
-        rows = []
-        for cells in _lines_of_cells(seen):
-            first, *rest = _fit(cells, len(info.columns))
-            spellings = (
-                first,
-                first.upper(),
-                f"The {first}",
-                f"{first}.",
-                first[:-1],
-                f" {first} ",
-            )
-            rows += [[spelling, *rest] for spelling in spellings]
-        return write_table(info.columns, rows)
-
-    return _look_and("alias_spammer", trick)
+def _spam_aliases(info: EpisodeInfo, seen: str) -> str:
+    """Answers every line that it saw under many spellings of its first cell."""
+    rows = []
+    for cells in _lines_of_cells(seen):
+        key, *rest = _fit(cells, len(info.columns))
+        spellings = (key, key.upper(), f"The {key}", f"{key}.", key[:-1], f'"{key}"')
+        rows += [[spelling, *rest] for spelling in spellings]
+    return write_table(info.columns, rows)
 
 
-def wide_column_spammer() -> Cheater:
-    """Answers each required column under many headers, each cell holding all that a line said."""
-
-    def trick(info: EpisodeInfo, seen: str) -> str:
-        headers = [
-            header
-            for column in info.columns
-            for header in (column, column, column.lower(), f"{column} (all)")
-        ]
-        rows = [[" / ".join(cells)] * len(headers) for cells in _lines_of_cells(seen)]
-        return write_table(headers, rows)
-
-    return _look_and("wide_column_spammer", trick)
+def _spam_columns(info: EpisodeInfo, seen: str) -> str:
+    """Answers each column under many headers, each cell holding all that a line said."""
+    headers = [
+        header
+        for column in info.columns
+        for header in (column, column, column.lower(), f"{column} (all)")
+    ]
+    rows = [[" / ".join(cells)] * len(headers) for cells in _lines_of_cells(seen)]
+    return write_table(headers, rows)
 
 
-def empty_delegation() -> Cheater:
-    """Hands out subtasks that say nothing, and answers a table with no rows of its own."""
-
-    def lead(info: EpisodeInfo, observation: Observation) -> Script:
-        if info.n_subagents:
-            yield delegate(["."] * info.n_subagents)
-        yield answer(write_table(info.columns, [[""] * len(info.columns)]))
-
-    return Cheater("empty_delegation", lead, _say_nothing)
+def _delegate_nothing(info: EpisodeInfo, observation: Observation) -> Script:
+    """Hands out subtasks that say nothing, and answers a table of empty cells."""
+    if info.n_subagents:
+        yield delegate(["."] * info.n_subagents)
+    yield answer(write_table(info.columns, [[""] * len(info.columns)]))
 
 
-def question_copier() -> Cheater:
+def _copy_question(info: EpisodeInfo, observation: Observation) -> Script:
     """Hands the question to everybody, who hand it back, and answers with its words."""
-
-    def lead(info: EpisodeInfo, observation: Observation) -> Script:
-        if info.n_subagents:
-            observation = yield delegate([info.question] * info.n_subagents)
-        words = sorted(set(re.findall(r"[\w.,]+", info.question)))
-        rows = [[word] * len(info.columns) for word in words]
-        yield answer(write_table(info.columns, rows))
-
-    def subagent(info: EpisodeInfo, observation: Observation) -> Script:
-        yield report(observation.text)
-
-    return Cheater("question_copier", lead, subagent)
+    if info.n_subagents:
+        yield delegate([info.question] * info.n_subagents)
+    words = dict.fromkeys(re.findall(r"[\w.,]+", info.question))
+    yield answer(write_table(info.columns, [[word] * len(info.columns) for word in words]))
 
 
-def subagent_spawner() -> Cheater:
+def _spawn_subagents(info: EpisodeInfo, observation: Observation) -> Script:
     """Spends every turn on as many subagents as there are slots, and answers what they saw."""
-
-    def lead(info: EpisodeInfo, observation: Observation) -> Script:
-        seen = ""
-        if has_tools(info):
-            observation = yield (search(info.question),)
-            seen = observation.text
-        while info.n_subagents and observation.turns_left > 1:
-            subtasks = [f"{info.question} ({i})" for i in range(info.n_subagents)]
-            observation = yield delegate(subtasks)
-            seen += observation.text
-        rows = [_fit(cells, len(info.columns)) for cells in _lines_of_cells(seen)]
-        unique = list(dict.fromkeys(map(tuple, rows)))
-        yield answer(write_table(info.columns, unique))
-
-    return Cheater("subagent_spawner", lead, _look)
+    seen = ""
+    if has_tools(info):
+        observation = yield (search(info.question),)
+        seen = observation.text
+    while info.n_subagents and observation.turns_left > 1:
+        observation = yield delegate([info.question] * info.n_subagents)
+        seen += observation.text
+    rows = [tuple(_fit(cells, len(info.columns))) for cells in _lines_of_cells(seen)]
+    yield answer(write_table(info.columns, list(dict.fromkeys(rows))))
 
 
-def _look_and(name: str, trick: Trick) -> Cheater:
-    """Returns the cheater that takes one look, by itself or through one subagent, then answers."""
+def _look_and(trick: Trick) -> StartScript:
+    """Returns the lead that takes one look, by itself or through one subagent, then answers."""
 
     def lead(info: EpisodeInfo, observation: Observation) -> Script:
         if has_tools(info):
@@ -155,7 +119,7 @@ def _look_and(name: str, trick: Trick) -> Cheater:
             observation = yield delegate([info.question])
         yield answer(trick(info, observation.text))
 
-    return Cheater(name, lead, _look)
+    return lead
 
 
 def _look(info: EpisodeInfo, observation: Observation) -> Script:
@@ -163,6 +127,10 @@ def _look(info: EpisodeInfo, observation: Observation) -> Script:
     urls = [url for result in observation.results for url in result.urls]
     if urls and observation.turns_left > 1:
         observation = yield (open_page(urls[0]),)
+    yield report(observation.text)
+
+
+def _hand_back(info: EpisodeInfo, observation: Observation) -> Script:
     yield report(observation.text)
 
 
@@ -178,3 +146,14 @@ def _lines_of_cells(text: str) -> list[list[str]]:
 
 def _fit(cells: list[str], width: int) -> list[str]:
     return (cells + [cells[0]] * width)[:width]
+
+
+CHEATERS: Mapping[str, tuple[StartScript, StartScript]] = {
+    "row_spammer": (_look_and(_spam_rows), _look),
+    "alias_spammer": (_look_and(_spam_aliases), _look),
+    "wide_column_spammer": (_look_and(_spam_columns), _look),
+    "empty_delegation": (_delegate_nothing, _say_nothing),
+    "question_copier": (_copy_question, _hand_back),
+    "subagent_spawner": (_spawn_subagents, _look),
+}
+"""Scripts of lead and subagents, by name."""

@@ -78,7 +78,7 @@ class Gathering:
         """Returns the things that meet all conditions; of a ranking, those that can be in it."""
         found = []
         for target, thing in self._things():
-            known = self._known(thing) if thing else {(): target.text}
+            known = self._known(thing) if thing else _name_alone(target)
             if not _LIST_PAGE.fullmatch(target.text) and self.question.matches(known):
                 found.append(Row(_link(thing) if thing else target, known))
         return ranked(self.question, found)
@@ -248,6 +248,11 @@ def _entries(notes: PageNotes, region: str) -> list[Link]:
     """Returns the things that a page of a list names, with their pages."""
     others = (region.lower(), "next page")
     return [link for link in notes.links if link.text.lower() not in others]
+
+
+def _name_alone(target: Link) -> dict[tuple[str, ...], str]:
+    """Returns what a list tells of a thing that was not read about."""
+    return {(): target.text}
 
 
 def _link(thing: Thing) -> Link:

@@ -63,7 +63,7 @@ class PageNotes:
     facts: tuple[tuple[str, Cell], ...]
     """Label and value, from info boxes, `label: value` lines and sentences, in this order."""
     tables: tuple[tuple[tuple[Cell, ...], ...], ...]
-    """All other tables, [table][row][column]."""
+    """Info boxes too, [table][row][column]."""
     links: tuple[Link, ...]
     """All links, in order."""
 
@@ -89,10 +89,9 @@ def read_open(text: str) -> PageNotes | None:
     for block in _blocks(body):
         if isinstance(block, str):
             lines.append(_plain(block))
-        elif box := _info_box(block):
-            pairs += box
         else:
             tables.append(tuple(block))
+            pairs += _info_box(block)
     links = tuple(Link(*found) for found in _LINK.findall(body))
     name, noun = _subject(lines) or (header["title"], "")
     pairs += [(m["label"], Cell(m["value"])) for line in lines if (m := _PAIR.fullmatch(line))]

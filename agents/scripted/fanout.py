@@ -1,0 +1,125 @@
+"""`fanout`: the lead splits the list among the subagents, then what is left, then what is doubtful.
+
+Wave by wave: every subagent enumerates a share of the list and fills in its rows; what did not fit
+into their contexts is dealt out again; rows with a second page that may be newer are verified as
+long as turns are left; then the lead merges. Width is the number of subagents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agents.policy import EpisodeInfo
+from agents.scripted.messages import Form, Report, Subtask
+from agents.scripted.page_tables import parse_table_question
+from agents.scripted.question import parse_question
+from agents.scripted.reading import Link
+from agents.scripted.script import Script, ScriptPlayer, answer, delegate
+from agents.scripted.solo import answer_text, solo_lead, subagent
+from wideseek_env.records import Observation
+
+_MIN_TARGETS = 3
+"""Pages that make a subtask worth its place in the lead's context."""
+_SUBTASK_SHARE = 0.75
+"""Share of the lead's free context for subtasks and headings of reports; the rest is for rows."""
+_HEADING_CHARS = 230
+"""At most so long is what stands before a report: who, and the beginning of the subtask."""
+
+
+class FanoutPolicy:
+    """Enumerate, split, verify, merge."""
+
+    name = "fanout"
+
+    def begin(self, info: EpisodeInfo) -> ScriptPlayer:
+        """Returns the player of one episode."""
+        return ScriptPlayer(info, fanout_lead if info.n_subagents else solo_lead, subagent)
+
+
+def fanout_lead(info: EpisodeInfo, observation: Observation) -> Script:
+    """Delegates in waves until nothing is open or only the last turn is left, then answers."""
+    desk = _Desk(info, observation.text)
+    while observation.turns_left > 1 and (subtasks := desk.next_subtasks()):
+        texts = [subtask.text() for subtask in subtasks]
+        observation = yield delegate(texts)
+        num_out = len(texts) - desk.take(observation)
+        while num_out > 0 and observation.turns_left > 1:
+            observation = yield ()  # the game may be set to not wait for all of them
+            num_out -= desk.take(observation)
+    yield answer(answer_text(info, list(desk.rows.values())))
+
+
+class _Desk:
+    """What the lead knows: rows reported so far, and what is still open."""
+
+    def __init__(self, info: EpisodeInfo, question: str) -> None:
+        self.rows: dict[str, tuple[str, ...]] = {}
+        """By name; as long as `Form` makes them."""
+        self._info = info
+        self._question = question
+        self._parsed = parse_question(question)
+        self._form = Form(self._parsed) if self._parsed else None
+        self._free_chars = info.limits.max_context_chars - len(question)
+        self._unread: dict[Link, None] = {}
+        self._doubtful: dict[Link, None] = {}
+        self._begun = False
+
+    def next_subtasks(self) -> list[Subtask]:
+        """Returns the next wave; empty when nothing is left to do."""
+        subtasks = self._next_wave()
+        self._free_chars -= sum(len(subtask.text()) for subtask in subtasks)
+        return subtasks
+
+    def take(self, observation: Observation) -> int:
+        """Merges reports; returns how many subtasks have come to their end."""
+        self._free_chars -= len(observation.text)
+        back = [result for result in observation.results if result.call is None]
+        back = [result for result in back if result.status in ("ok", "failed")]
+        for result in back:
+            self._merge(Report.read(result.text))
+        refused = [result for result in observation.results if result.status == "wrong"]
+        return len(back) if not refused else self._info.n_subagents
+
+    def _next_wave(self) -> list[Subtask]:
+        if not self._begun:
+            self._begun = True
+            one = parse_table_question(self._question) or not self._parsed or self._parsed.start
+            num = 1 if one else self._affordable(len(self._question) + 20)
+            return [Subtask(self._question, share=(i, num)) for i in range(1, num + 1)]
+        most = self._affordable(len(self._question) + 100)
+        again = self._deal(self._unread, most, thorough=False)
+        verify = self._deal(self._doubtful, most - len(again), thorough=True)
+        return again + verify
+
+    def _deal(self, links: dict[Link, None], most: int, *, thorough: bool) -> list[Subtask]:
+        """Deals out links evenly, to at most `most` subagents, and forgets them."""
+        num = min(most, -(-len(links) // _MIN_TARGETS))
+        if num < 1:
+            return []
+        hands = [tuple(links)[start::num] for start in range(num)]
+        links.clear()
+        return [Subtask(self._question, targets=hand, thorough=thorough) for hand in hands]
+
+    def _affordable(self, subtask_chars: int) -> int:
+        """Returns for how many subtasks of this length the lead has slots and context."""
+        cost = subtask_chars + min(_HEADING_CHARS, 30 + subtask_chars)
+        return max(1, min(self._info.n_subagents, int(self._free_chars * _SUBTASK_SHARE / cost)))
+
+    def _merge(self, report: Report) -> None:
+        if self._form is None:
+            self.rows.update((str(len(self.rows) + i), row) for i, row in enumerate(report.rows))
+            return
+        for link in report.ruled_out:
+            self.rows.pop(link.text, None)
+        for row in report.rows:
+            if len(row) != self._form.num_cells:
+                continue  # the lead's context cut it off
+            name = row[self._form.name_at]
+            old = self.rows.get(name, row)
+            self.rows[name] = tuple(new or known for new, known in zip(row, old, strict=True))
+        self._note(self._unread, report.unread)
+        self._note(self._doubtful, report.doubtful)
+
+    @staticmethod
+    def _note(links: dict[Link, None], more: Iterable[Link]) -> None:
+        links.update(dict.fromkeys(more))

@@ -1,0 +1,146 @@
+"""What lead and subagents write to one another: subtasks in English, reports in lines.
+
+A subtask holds all that the subagent needs, the question included. A report has the rows of the
+answer in their final form, so that the lead has only to merge, and the links that are still open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.scripted.gathering import Gathering
+from agents.scripted.question import Asked, Fact, ParsedQuestion
+from agents.scripted.reading import Link, read_links
+from wideseek_env.htmltext import split_cells
+
+_BAR = "\\|"  # as pages write it, so that `split_cells` reads it back
+_UNREAD, _DOUBTFUL, _RULED_OUT = "Unread", "Doubtful", "Ruled out"
+_SHARE = re.compile(r"Share (\d+) of (\d+)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """A piece of a question."""
+
+    question: str
+    share: tuple[int, int] = (1, 1)
+    """(i, n): every n-th page of the list, or part of the page, from the i-th on."""
+    targets: tuple[Link, ...] = ()
+    """Pages to read instead of a share of the list."""
+    thorough: bool = False
+    """Whether to read second pages too."""
+
+    def text(self) -> str:
+        """Returns the subtask as the lead writes it."""
+        if not self.targets:
+            return f"{self.question}\nShare {self.share[0]} of {self.share[1]}."
+        task = "Verify" if self.thorough else "Fill in"
+        return f"{self.question}\n{task}: {_write_links(self.targets)}"
+
+    @classmethod
+    def read(cls, text: str) -> Subtask:
+        """Returns what `text` wrote; a text without instructions is a whole question."""
+        question, _, task = text.rpartition("\n")
+        if match := _SHARE.fullmatch(task):
+            return cls(question, (int(match[1]), int(match[2])))
+        if question and task.startswith(("Verify: ", "Fill in: ")):
+            return cls(
+                question, targets=tuple(read_links(task)), thorough=task.startswith("Verify")
+            )
+        return cls(text, thorough=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a subtask."""
+
+    rows: tuple[tuple[str, ...], ...] = ()
+    """Cells as `Form` orders them."""
+    unread: tuple[Link, ...] = ()
+    """What there was no budget for."""
+    doubtful: tuple[Link, ...] = ()
+    """What has a second page that may be newer."""
+    ruled_out: tuple[Link, ...] = ()
+    """What fails a condition; said of things to verify alone, as it was a row before."""
+
+    def text(self) -> str:
+        """Returns the report as the subagent writes it."""
+        lines = [f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |" for row in self.rows]
+        said = ((_UNREAD, self.unread), (_DOUBTFUL, self.doubtful), (_RULED_OUT, self.ruled_out))
+        lines += [f"{heading}: {_write_links(links)}" for heading, links in said if links]
+        return "\n".join(lines) or "Nothing."
+
+    @classmethod
+    def read(cls, text: str) -> Report:
+        """Returns what `text` wrote; other lines, such as the game's own, are passed over."""
+        lines = text.splitlines()
+        rows = [tuple(split_cells(line)[1:-1]) for line in lines if line.startswith("| ")]
+
+        def links(heading: str) -> tuple[Link, ...]:
+            said = (line for line in lines if line.startswith(f"{heading}: "))
+            return tuple(link for line in said for link in read_links(line))
+
+        return cls(tuple(rows), links(_UNREAD), links(_DOUBTFUL), links(_RULED_OUT))
+
+
+class Form:
+    """The cells of a reported row: the columns asked for, then what the lead needs to merge.
+
+    Args:
+        question: what is asked.
+    """
+
+    def __init__(self, question: ParsedQuestion) -> None:
+        self._asked = list(question.columns)
+        self._num_columns = len(question.columns)
+        self._rank = question.rank
+        self.name_at = self._position(Asked("Name", Fact((), "text")))
+        """Position of the name, which tells rows apart."""
+        if self._rank:
+            self._rank_at = self._position(Asked("Rank", self._rank.fact))
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of a reported row."""
+        return len(self._asked)
+
+    def write(self, known: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+        """Returns the row of a thing, cells without a known value empty."""
+        return tuple(
+            " ".join(asked.write(known.get(asked.fact.at, "")).split()) for asked in self._asked
+        )
+
+    def answer(self, rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+        """Returns the rows that belong into the answer, with the columns asked for alone."""
+        if self._rank:
+            read = self._rank.fact.read
+            numbered = [(read(row[self._rank_at]), row) for row in rows]
+            known = [(number, row) for number, row in numbered if number is not None]
+            known.sort(key=lambda each: each[0], reverse=self._rank.greatest)
+            rows = [row for _, row in known[: self._rank.k]]
+        return [row[: self._num_columns] for row in rows]
+
+    def _position(self, asked: Asked) -> int:
+        """Returns where a fact stands in full, and adds it when it does not."""
+        for position, other in enumerate(self._asked):
+            if other.fact == asked.fact and not other.year_only:
+                return position
+        self._asked.append(asked)
+        return len(self._asked) - 1
+
+
+def report_on(gathering: Gathering, *, verified: bool) -> Report:
+    """Returns the report on a share that was worked through, as far as it came."""
+    form = Form(gathering.question)
+    return Report(
+        tuple(form.write(row.known) for row in gathering.rows()),
+        tuple(gathering.unread()),
+        () if verified else tuple(gathering.doubtful()),
+        tuple(gathering.ruled_out()) if verified else (),
+    )
+
+
+def _write_links(links: Sequence[Link]) -> str:
+    return ", ".join(f"[{link.text}]({link.url})" for link in links)
