@@ -1,0 +1,403 @@
+"""Official mode: the figures that WideSearch's own scorer gives, its faults included.
+
+Equal to its revision 9825ba7 with pandas 2.3.0 and dateparser 1.2.1 on every recorded response; the
+faults are listed, each with the input that shows it, in `docs/scoring.md`. Use it to compare with
+published numbers, and strict mode for everything else. Where the official scorer raises, it reports
+0 in all figures; here the score is 0 as well, and `OfficialResult.error` says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeAlias
+from urllib.parse import urlparse
+
+from wideseek_env.records import Score, Task
+from wideseek_env.scoring.official_dates import parse_date, print_date
+from wideseek_env.scoring.pandas_csv import Frame, Printed, ReadError, print_column, read_frame
+
+MAX_DAYS_APART = 31
+
+_ZERO = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+_ZERO_UNPARSED = replace(_ZERO, parsed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """One entry of `eval_pipeline`."""
+
+    preprocess: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    criterion: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """WideSearch's `evaluation` of one query, in its own spelling."""
+
+    required: tuple[str, ...]
+    unique_columns: tuple[str, ...]
+    pipeline: Mapping[str, ColumnRule]
+
+    @classmethod
+    def of(cls, task: Task) -> Evaluation:
+        """Returns the evaluation that a task stands for."""
+        return cls(
+            required=tuple(norm_column(name) for name in task.column_names),
+            unique_columns=tuple(norm_column(name) for name in task.key_columns),
+            pipeline={
+                norm_column(column.name): ColumnRule(
+                    column.preprocess, (column.metric,), column.criterion
+                )
+                for column in task.columns
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialResult:
+    """What the official scorer reports."""
+
+    score: Score
+    """Not bounded by 1: duplicates can pay twice."""
+    error: str | None = None
+    """Type and message of the exception that made every figure 0."""
+
+
+class OfficialScorer:
+    """Scores tables as WideSearch does.
+
+    Args:
+        now: local time that dateparser completes dates from, naive; None: when this is made.
+    """
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.now = datetime.now() if now is None else now
+
+    async def __call__(self, task: Task, answer: str | None) -> Score:
+        """Returns the official score of an answer."""
+        return score_official(task, answer, self.now).score
+
+
+def score_official(task: Task, answer: str | None, now: datetime) -> OfficialResult:
+    """Returns what the official scorer reports for an answer at the time `now`."""
+    evaluation = Evaluation.of(task)
+    gold = {
+        name: print_column([row[index] for row in task.gold])
+        for index, name in enumerate(evaluation.required)
+    }
+    return score_frames(evaluation, gold, answer, now)
+
+
+def score_frames(
+    evaluation: Evaluation, gold: Frame, answer: str | None, now: datetime
+) -> OfficialResult:
+    """Returns what the official scorer reports for a gold table that pandas has read."""
+    try:
+        table = None if answer is None else read_response(answer)
+        if table is None or set(table) != set(evaluation.required):
+            return OfficialResult(_ZERO_UNPARSED if table is None else _ZERO)
+        return OfficialResult(_score(evaluation, gold, table, now))
+    except (ReadError, _Raised) as error:
+        return OfficialResult(_ZERO, str(error))
+
+
+def norm_column(name: str) -> str:
+    """Returns a header as the official scorer compares it: lower case, without spaces."""
+    return name.strip().lower().replace(" ", "")
+
+
+# --- the response ---------------------------------------------------------------------------------
+
+_FIRST_FENCE = re.compile(r"```markdown(.*?)```", re.DOTALL)
+_PIPED_LINES = re.compile(r"((?:\|.*\n?)+)")
+_RULE_CHARACTERS = frozenset("|- :")
+
+
+def read_response(text: str) -> Frame | None:
+    """Returns the table of a response, or None; the first ```` ```markdown ```` fence wins.
+
+    Raises:
+        ReadError: pandas cannot read it.
+    """
+    block = _find_block(text)
+    if block is None:
+        return None
+    lines = block.strip().split("\n")
+    lines[0] = lines[0].replace(" ", "").lower()
+    kept = [
+        "|".join(cell.strip() for cell in line.split("|"))
+        for line in map(str.strip, lines)
+        if "|" in line and not _RULE_CHARACTERS.issuperset(line)
+    ]
+    frame = read_frame("\n".join(kept), "|")
+    return {
+        norm_column(name): cells for name, cells in frame.items() if not name.startswith("Unnamed")
+    }
+
+
+def _find_block(text: str) -> str | None:
+    fenced = _FIRST_FENCE.search(text)
+    if fenced:
+        return fenced.group(1)
+    if text.count("|") < 4:
+        return None
+    start = max(0, text.rfind("\n", 0, text.index("|")))
+    end = text.find("\n", text.rindex("|"))
+    found = _PIPED_LINES.search(text[start : len(text) if end < 0 else end])
+    return found.group(1) if found else None
+
+
+# --- the figures ----------------------------------------------------------------------------------
+
+
+class _Raised(Exception):
+    """The official scorer raises here; the message is `type: message`."""
+
+
+_Cells: TypeAlias = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """Both tables after preprocessing, and the pairs of rows that the inner join made."""
+
+    gold: _Cells
+    response: _Cells
+    pairs: list[tuple[int, int]]
+    """(gold row, response row)."""
+
+
+def _score(evaluation: Evaluation, gold: Frame, response: Frame, now: datetime) -> Score:
+    keys = evaluation.unique_columns
+    if not keys:
+        raise _Raised("ValueError: not enough values to unpack (expected 2, got 0)")
+    for name in keys:
+        if name not in response:
+            raise _Raised(f"KeyError: Index(['{name}'])")
+    gold, response = _match_types(evaluation, gold, response)
+    wanted = _preprocess(_first_of_each_key(gold, keys), evaluation, now)
+    mine = _preprocess(_first_of_each_key(response, keys), evaluation, now)
+    merged = _Merged(wanted, mine, _join(wanted, mine, keys))
+    totals = [0.0] * len(merged.pairs)
+    worst = [1.0] * len(merged.pairs)
+    for name in evaluation.required:
+        for marks in _marks(name, evaluation, merged, now):
+            totals = [total + mark for total, mark in zip(totals, marks, strict=True)]
+            worst = [min(low, mark) for low, mark in zip(worst, marks, strict=True)]
+    num_answer, num_gold, width = _height(mine), _height(wanted), len(evaluation.required)
+    row = _rates(sum(worst), num_answer, num_gold)
+    item = _rates(sum(totals), num_answer * width, num_gold * width)
+    perfect = row == item == (1.0, 1.0, 1.0) or _equal_frames(evaluation, merged)
+    return Score(float(perfect), *row, *item)
+
+
+def _match_types(evaluation: Evaluation, gold: Frame, response: Frame) -> tuple[Frame, Frame]:
+    """Prints a column of integers as floats when the other table has floats there."""
+    gold, response = dict(gold), dict(response)
+    for name in evaluation.required:
+        types = (gold[name].dtype, response[name].dtype)
+        if types == ("int64", "float64"):
+            gold[name] = Printed([str(float(cell)) for cell in gold[name].cells], "float64")
+            if not _is_read_as_text(evaluation.pipeline.get(name)):
+                raise _Raised("TypeError: the gold column is left as floats; its rule wants text")
+        elif types == ("float64", "int64"):
+            response[name] = Printed([str(float(c)) for c in response[name].cells], "float64")
+    return gold, response
+
+
+def _is_read_as_text(rule: ColumnRule | None) -> bool:
+    """Whether the first thing that is done to a cell is to print it."""
+    first = rule.preprocess[:1] if rule else ()
+    return first in (("norm_str",), ("extract_number",))
+
+
+def _height(cells: _Cells) -> int:
+    return len(next(iter(cells.values())))
+
+
+def _rates(right: float, num_answer: int, num_gold: int) -> tuple[float, float, float]:
+    precision = right / num_answer if num_answer else 0.0
+    recall = right / num_gold if num_gold else 0.0
+    total = precision + recall
+    return precision, recall, 2 * precision * recall / total if total > 1e-9 else 0.0
+
+
+def _first_of_each_key(frame: Frame, keys: Sequence[str]) -> _Cells:
+    """Drops rows that repeat a key, letter by letter: `a` and `A` both stay."""
+    first: dict[tuple[str, ...], int] = {}
+    for index, key in enumerate(zip(*(frame[name].cells for name in keys), strict=True)):
+        first.setdefault(key, index)
+    if len(first) == len(frame[keys[0]].cells):
+        return {name: column.cells for name, column in frame.items()}
+    return {
+        name: [column.cells[index] for index in first.values()] for name, column in frame.items()
+    }
+
+
+def _preprocess(cells: _Cells, evaluation: Evaluation, now: datetime) -> _Cells:
+    for name, rule in evaluation.pipeline.items():
+        for function in rule.preprocess:
+            if name not in cells:
+                raise _Raised(f"KeyError: '{name}'")
+            if function not in _PREPROCESS:
+                raise _Raised(f"AssertionError: preprocess_func_name {function}")
+            apply = _PREPROCESS[function]
+            cells[name] = [apply(cell, now) for cell in cells[name]]
+    return cells
+
+
+def _join(gold: _Cells, response: _Cells, keys: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns every (gold row, response row) with equal keys: n times m of them, not one to one."""
+    rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index, key in enumerate(zip(*(gold[name] for name in keys), strict=True)):
+        rows[key].append(index)
+    return [
+        (gold_row, index)
+        for index, key in enumerate(zip(*(response[name] for name in keys), strict=True))
+        for gold_row in rows.get(key, ())
+    ]
+
+
+def _marks(name: str, evaluation: Evaluation, merged: _Merged, now: datetime) -> list[list[float]]:
+    """Returns for each metric of a column its mark for each pair; a key column is always right."""
+    pairs = merged.pairs
+    if name in evaluation.unique_columns:
+        return [[1.0] * len(pairs)]
+    if name not in evaluation.pipeline:
+        raise _Raised(f"KeyError: '{name}'")
+    rule = evaluation.pipeline[name]
+    marks = []
+    for metric in rule.metrics:
+        if metric not in _METRICS and pairs:
+            raise _Raised(f"AssertionError: metric_func_name {metric}")
+        if metric not in ("llm_judge", "date_near") and not pairs:
+            # pandas tries the metric on a row of NaN first, which only date_near survives.
+            raise _Raised(
+                "ValueError: Cannot set a DataFrame with multiple columns to the single column "
+                f"{name}_{metric}"
+            )
+        compare = _METRICS[metric]
+        mine, wanted = merged.response[name], merged.gold[name]
+        marks.append([compare(mine[a], wanted[g], rule.criterion, now) for g, a in pairs])
+    return marks
+
+
+def _equal_frames(evaluation: Evaluation, merged: _Merged) -> bool:
+    """Whether the sorted tables are equal, columns in order.
+
+    Never so when a key has exact_match or llm_judge: the scorer then adds a column to one side.
+    """
+    for name in evaluation.unique_columns:
+        rule = evaluation.pipeline.get(name, ColumnRule())
+        if "exact_match" in rule.metrics or "llm_judge" in rule.metrics:
+            return False
+    if list(merged.response) != list(evaluation.required):
+        return False
+    mine = sorted(zip(*merged.response.values(), strict=True))
+    return mine == sorted(zip(*merged.gold.values(), strict=True))
+
+
+# --- preprocessing and metrics --------------------------------------------------------------------
+
+_FIRST_NUMBER = re.compile(r"[-+]?\d*\.\d+%?|[-+]?\d+\.?\d*%?")
+_URLS = re.compile(
+    r"http[s]?://(?:[a-zA-Z]|[0-9]|[$-_@.&+]|[!*\\(\\),]|(?:%[0-9a-fA-F][0-9a-fA-F]))+"
+)
+
+
+def _extract_number(cell: str, now: datetime) -> str:
+    found = _FIRST_NUMBER.search(cell.replace(",", ""))
+    return found.group() if found else "NULL"
+
+
+def _norm_str(cell: str, now: datetime) -> str:
+    return cell.lower().strip().replace(" ", "").replace("*", "")
+
+
+def _norm_date(cell: str, now: datetime) -> str:
+    moment = _parse_or_raise(cell, now)
+    return cell if moment is None else print_date(moment)
+
+
+def _parse_or_raise(cell: str, now: datetime) -> datetime | None:
+    try:
+        return parse_date(cell, now)
+    except _DATEPARSER_FAILS as error:
+        raise _Raised(f"{type(error).__name__}: {error}") from error
+
+
+_DATEPARSER_FAILS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def _exact_match(answer: str, gold: str, criterion: Any, now: datetime) -> float:
+    return float(answer.lower() == gold.lower())
+
+
+def _in_match(answer: str, gold: str, criterion: Any, now: datetime) -> float:
+    return float(answer in gold)
+
+
+def _url_match(answer: str, gold: str, criterion: Any, now: datetime) -> float:
+    return float(_hosts(answer) == _hosts(gold))
+
+
+def _hosts(cell: str) -> set[str]:
+    try:
+        return {urlparse(url).netloc for url in _URLS.findall(cell)}
+    except ValueError as error:
+        raise _Raised(f"ValueError: {error}") from error
+
+
+def _number_near(answer: str, gold: str, criterion: Any, now: datetime) -> float:
+    mine, wanted = _to_float(answer), _to_float(gold)
+    if mine is None or wanted is None:
+        return float(mine is None and wanted is None and answer == gold)
+    if not isinstance(criterion, int | float):
+        raise _Raised(
+            "TypeError: unsupported operand type(s) for *: 'float' and "
+            f"'{type(criterion).__name__}'"
+        )
+    return float(abs(mine - wanted) <= abs(wanted) * criterion)
+
+
+def _to_float(cell: str) -> float | None:
+    try:
+        return float(cell.replace("%", "")) / 100.0 if "%" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def _date_near(answer: str, gold: str, criterion: Any, now: datetime) -> float:
+    mine, wanted = _parse_or_none(answer, now), _parse_or_none(gold, now)
+    if mine is None or wanted is None:
+        return float(mine is wanted)
+    if (mine.tzinfo is None) != (wanted.tzinfo is None):
+        raise _Raised("TypeError: can't subtract offset-naive and offset-aware datetimes")
+    return float(abs((mine - wanted).days) <= MAX_DAYS_APART)
+
+
+def _parse_or_none(cell: str, now: datetime) -> datetime | None:
+    try:
+        return parse_date(cell, now)
+    except _DATEPARSER_FAILS:
+        return None
+
+
+_PREPROCESS: Mapping[str, Callable[[str, datetime], str]] = {
+    "extract_number": _extract_number,
+    "norm_str": _norm_str,
+    "norm_date": _norm_date,
+}
+_METRICS: Mapping[str, Callable[[str, str, Any, datetime], float]] = {
+    "exact_match": _exact_match,
+    "in_match": _in_match,
+    "url_match": _url_match,
+    "number_near": _number_near,
+    "date_near": _date_near,
+    "llm_judge": _exact_match,
+}
