@@ -1,7 +1,8 @@
 """A file of episodes, one JSON line each, that survives Ctrl-C, a full disk and a second writer.
 
 Each episode carries its job's key in `metadata["key"]`. Reopening the file keeps the valid episodes
-and drops what must be run again: invalid episodes and a line that was cut off by a kill.
+and drops what must be run again: invalid episodes and a line that was cut off by a kill. Token ids
+and log-probabilities go into a file beside it (`tokens_file.py`).
 """
 
 from __future__ import annotations
@@ -9,27 +10,44 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 from types import TracebackType
 
+from agents.tokens_file import (
+    join_tokens,
+    open_tokens,
+    read_tokens,
+    split_tokens,
+    tokens_path,
+)
 from wideseek_env.errors import DataError
 from wideseek_env.records import Episode, decode_episode, encode
 
 
-def read_episodes(path: Path) -> Iterator[Episode]:
+def read_episodes(path: Path, *, tokens: bool = False) -> Iterator[Episode]:
     """Yields the episodes of a file; a last line without a line feed was cut off and is left out.
 
+    Args:
+        path: the file.
+        tokens: whether to join the tokens that lie beside it.
+
     Raises:
-        DataError: a line is no episode, or one of another record version.
+        DataError: a line is no episode, or one of another record version; or the tokens are of
+            another run.
     """
+    beside = tokens_path(path)
+    lines = read_tokens(beside) if tokens and beside.exists() else {}
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
             try:
-                yield decode_episode(line)
+                episode = decode_episode(line)
             except ValueError as error:
                 raise DataError(f"{path}, line {number}: {error}") from error
+            joined = lines.get(str(episode.metadata.get("key", "")))
+            yield join_tokens(episode, joined) if joined else episode
 
 
 class EpisodeFile:
@@ -58,6 +76,7 @@ class EpisodeFile:
         try:
             self.keys = self._keep_valid() if path.exists() else set()
             self._file = path.open("ab", buffering=0)
+            self._tokens_file: RawIOBase | None = None
         except BaseException:
             self._lock.close()
             raise
@@ -69,14 +88,21 @@ class EpisodeFile:
             OSError: the line could not be written (disk full); what was written of it is taken
                 back, so the file still holds whole lines only.
         """
-        line = encode(episode) + b"\n"
-        size_bytes = self._file.tell()
+        bare, tokens = split_tokens(episode)
+        if tokens is not None:
+            if self._tokens_file is None:
+                self._tokens_file = open_tokens(self.path)
+            self._write(self._tokens_file, tokens)  # first: an episode in the file has its tokens
+        self._write(self._file, encode(bare))
+
+    def _write(self, file: RawIOBase, line: bytes) -> None:
+        size_bytes = file.tell()
         try:
-            written = self._file.write(line)
-            if written != len(line):
-                raise OSError(f"only {written} of {len(line)} bytes were written to {self.path}")
+            written = file.write(line + b"\n")
+            if written != len(line) + 1:
+                raise OSError(f"only {written} of {len(line) + 1} bytes were written to {file}")
         except OSError:
-            self._file.truncate(size_bytes)
+            file.truncate(size_bytes)
             raise
 
     def __enter__(self) -> EpisodeFile:
@@ -89,6 +115,8 @@ class EpisodeFile:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+        if self._tokens_file is not None:
+            self._tokens_file.close()
         self._lock.close()
 
     def _keep_valid(self) -> set[str]:
