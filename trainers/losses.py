@@ -91,6 +91,8 @@ def sampler_weights(old_logprobs: Tensor, sampler_logprobs: Tensor, cap: float |
 
     The ratio of the trainer's probability to that of the engine that sampled, at most `cap`; None
     gives 1 everywhere. A number far from 1 is a defect of the engine, which the log shows as drift.
+    Differences below `ROUNDING` give exactly 1: they depend on who shared a batch with whom, and a
+    run could not be repeated to the bit.
 
     Source: truncated importance sampling, Yao et al., "Your efficient RL framework secretly brings
         you off-policy RL training" (2025).
@@ -101,7 +103,13 @@ def sampler_weights(old_logprobs: Tensor, sampler_logprobs: Tensor, cap: float |
     """
     if cap is None:
         return torch.ones_like(old_logprobs)
-    return torch.exp(old_logprobs - sampler_logprobs).clamp(max=cap)
+    difference = old_logprobs - sampler_logprobs
+    difference = torch.where(difference.abs() < ROUNDING, 0.0, difference)
+    return torch.exp(difference).clamp(max=cap)
+
+
+ROUNDING = 1e-3
+"""Differences of log-probabilities that float32 arithmetic explains."""
 
 
 def value_loss(

@@ -70,6 +70,7 @@ def test_sampler_weights_are_capped_from_above_alone():
     sampler = torch.log(torch.tensor([0.5, 0.2, 0.1]))
     assert sampler_weights(old, sampler, 2.0).tolist() == pytest.approx([1.0, 0.5, 2.0])
     assert sampler_weights(old, sampler, None).tolist() == [1.0, 1.0, 1.0]
+    assert sampler_weights(old, old + 2e-4, 2.0).tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,214 @@
+"""From `Episode` records to rows of tokens, and from rows to padded micro-batches of tensors.
+
+A row is one trajectory, made of the `TokenSpan`s of its turns as they were sampled; text is never
+encoded again. Numbers of each sampled token (log-probabilities, advantages, weights) live in flat
+arrays (T,) over all rows in order, so that a loss never sees padding. Used by all trainers.
+
+Shape letters: B rows, T sampled tokens of all rows, L tokens of one row, shown and sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainers.advantages import Floats, Ints
+from wideseek_env.records import Episode, Role, Trajectory, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trajectory as one sequence of tokens."""
+
+    ids: Ints
+    """(L,) all tokens in order."""
+    turn: Ints
+    """(L,) the turn in which a token was sampled; -1 for tokens that the agent was shown."""
+    logprobs: Floats
+    """(L,) the sampler's; NaN where the token was not sampled, or the engine gave none."""
+    trains: NDArray[np.bool_]
+    """(L,) whether the token was sampled in a turn that trains."""
+    episode: int
+    """Position of its episode in the list that `rows_of` was given."""
+    trajectory: int
+    """Position in the episode."""
+    role: Role
+
+    @property
+    def sampled(self) -> NDArray[np.bool_]:
+        """(L,) whether the token was sampled."""
+        return self.turn >= 0
+
+
+def rows_of(episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subagent")) -> list[Row]:
+    """Returns a row for each trajectory that has sampled tokens, by episode and trajectory.
+
+    Args:
+        episodes: as a policy with an engine played them.
+        roles: who trains; rows of the others are there, but none of their tokens trains.
+
+    Raises:
+        ValueError: an episode has no tokens at all, or a span has another number of
+            log-probabilities than of ids.
+    """
+    rows = []
+    for index, episode in enumerate(episodes):
+        trains = turns_that_train(episode)
+        found = [
+            _row(
+                episode,
+                index,
+                number,
+                trains[number] if t.role in roles else [False] * len(t.turns),
+            )
+            for number, t in enumerate(episode.trajectories)
+            if any(turn.decision.tokens is not None for turn in t.turns)
+        ]
+        if not found:
+            raise ValueError(
+                f"expected tokens in the decisions of {episode.policy!r} on task "
+                f"{episode.task.id!r}, got none; play it with an engine, or use trainers/sft.py"
+            )
+        rows += found
+    return rows
+
+
+def turns_that_train(episode: Episode) -> list[list[bool]]:
+    """Returns for each trajectory and turn whether it trains.
+
+    In an episode with an answer all turns do, save those of subagents that ran out of budget: they
+    share a reward that they did nothing for. In one without, only the turns that failed do, since
+    nothing is known against the others.
+
+    Source: WideSeek-R1 (arXiv 2602.04634), masks.
+    """
+    answered = episode.answer is not None
+    return [
+        [
+            not (t.role == "subagent" and _out_of_budget(t))
+            if answered
+            else _failed(turn) or (turn is t.turns[-1] and _out_of_budget(t))
+            for turn in t.turns
+        ]
+        for t in episode.trajectories
+    ]
+
+
+def _out_of_budget(trajectory: Trajectory) -> bool:
+    return trajectory.end in ("turn_budget", "context_budget", "failed")
+
+
+def _failed(turn: Turn) -> bool:
+    return turn.decision.error is not None or any(r.status == "wrong" for r in turn.results)
+
+
+def _row(episode: Episode, index: int, number: int, trains: list[bool]) -> Row:
+    trajectory = episode.trajectories[number]
+    ids: list[int] = []
+    turns: list[int] = []
+    logprobs: list[float] = []
+    for position, turn in enumerate(trajectory.turns):
+        span = turn.decision.tokens
+        if span is None:
+            continue
+        if len(span.logprobs) not in (0, len(span.ids)):
+            raise ValueError(
+                f"task {episode.task.id!r}, {trajectory.agent}, turn {position}: expected "
+                f"{len(span.ids)} log-probabilities, one for each id, got {len(span.logprobs)}"
+            )
+        ids += [*span.prompt_ids, *span.ids]
+        turns += [-1] * len(span.prompt_ids) + [position] * len(span.ids)
+        logprobs += [np.nan] * len(span.prompt_ids)
+        logprobs += span.logprobs or [np.nan] * len(span.ids)
+    turn_of = np.array(turns, dtype=np.int64)
+    if turn_of[0] >= 0:
+        raise ValueError(
+            f"task {episode.task.id!r}, {trajectory.agent}: expected prompt tokens before the "
+            "first sampled one, got none; an engine must record what it was shown"
+        )
+    return Row(
+        ids=np.array(ids, dtype=np.int64),
+        turn=turn_of,
+        logprobs=np.array(logprobs, dtype=np.float64),
+        trains=np.array([*trains, False])[turn_of],  # -1, shown, is the False at the end
+        episode=index,
+        trajectory=number,
+        role=trajectory.role,
+    )
+
+
+def flat(arrays: Sequence[NDArray[Any]], rows: Sequence[Row], device: torch.device | str) -> Tensor:
+    """Returns one array of (L,) for each row as one (T,) float tensor, sampled tokens alone."""
+    parts = [array[row.sampled] for array, row in zip(arrays, rows, strict=True)]
+    return torch.from_numpy(np.concatenate(parts)).to(device, torch.float32)
+
+
+def spread(values: Floats, rows: Sequence[Row], device: torch.device | str) -> Tensor:
+    """Returns one number of each row, (B,), given to each of its sampled tokens, (T,)."""
+    counts = [int(row.sampled.sum()) for row in rows]
+    return torch.from_numpy(np.repeat(values, counts)).to(device, torch.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Some rows as tensors, padded on the right, where causal attention never looks."""
+
+    ids: Tensor
+    """(B, L) int64."""
+    before: Tensor
+    """(M,) position in the flattened (B * L) before each of M sampled tokens: what predicts it."""
+    targets: Tensor
+    """(M,) ids of those tokens."""
+    tokens: Tensor
+    """(M,) where those tokens are in the flat arrays (T,) of the whole batch."""
+    ends: Tensor
+    """(B,) position in the flattened (B * L) of the last token of each row."""
+    rows: tuple[int, ...]
+    """B positions of the rows in the whole batch."""
+
+
+def micro_batches(
+    rows: Sequence[Row], chosen: Sequence[int], budget_tokens: int, device: torch.device | str
+) -> list[MicroBatch]:
+    """Returns the chosen rows in micro-batches of at most `budget_tokens`, padding included.
+
+    Rows of like length go together, so that little is padding; a row that is longer than the
+    budget is a micro-batch by itself. The flat arrays are those of all `rows`.
+    """
+    starts = np.cumsum([0, *(int(row.sampled.sum()) for row in rows)])
+    batches: list[list[int]] = []
+    for index in sorted(chosen, key=lambda i: (-len(rows[i].ids), i)):
+        if batches and len(rows[batches[-1][0]].ids) * (len(batches[-1]) + 1) <= budget_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return [_pad(rows, batch, starts, device) for batch in batches]
+
+
+def _pad(
+    rows: Sequence[Row], chosen: list[int], starts: Ints, device: torch.device | str
+) -> MicroBatch:
+    length = max(len(rows[index].ids) for index in chosen)
+    ids = np.zeros((len(chosen), length), dtype=np.int64)
+    before, tokens, ends = [], [], []
+    for number, index in enumerate(chosen):
+        row = rows[index]
+        ids[number, : len(row.ids)] = row.ids
+        before.append(np.flatnonzero(row.sampled) - 1 + number * length)
+        tokens.append(np.arange(starts[index], starts[index + 1]))
+        ends.append(number * length + len(row.ids) - 1)
+    at = np.concatenate(before)
+    return MicroBatch(
+        ids=torch.from_numpy(ids).to(device),
+        before=torch.from_numpy(at).to(device),
+        targets=torch.from_numpy(ids.reshape(-1)[at + 1]).to(device),
+        tokens=torch.from_numpy(np.concatenate(tokens)).to(device),
+        ends=torch.tensor(ends, device=device),
+        rows=tuple(chosen),
+    )

@@ -1,0 +1,190 @@
+"""Multi-agent GRPO: `python -m trainers.grpo --preset tiny --out runs/grpo`.
+
+One model plays lead and subagents. `train` is the whole loop: play a group of episodes of each
+task, compare each episode's reward with its group, and follow the clipped gradient of every token
+that the team wrote. The advantage is of the episode; how tokens are averaged is `aggregation`.
+
+Source: WideSeek-R1 (arXiv 2602.04634); the constants are the paper's unless a field says why not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from trainers import checkpoint
+from trainers.advantages import (
+    Floats,
+    cell_shares,
+    group_advantages,
+    has_signal,
+    provenance_advantages,
+)
+from trainers.batch import Row, micro_batches, rows_of, spread
+from trainers.config import TINY, PolicyConfig, from_command_line
+from trainers.log import RunLog, Timer, episode_metrics
+from trainers.model import Learner
+from trainers.update import known_of, policy_terms, token_metrics, updates_of
+from wideseek_env.records import Episode, Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRPOConfig(PolicyConfig):
+    """Settings of multi-agent GRPO."""
+
+    out: str = "runs/grpo"
+    """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
+    baseline: Literal["mean-std", "mean", "leave-one-out"] = "mean-std"
+    """What an episode's reward is compared with, over the episodes of its task."""
+    provenance: float = 0.0
+    """Part of a subagent's advantage that comes from the cells it supplied; 0 is the paper's."""
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {**TINY, "model": "runs/sft", "lr": 1e-4, "num_steps": 50},
+    "paper": {
+        "model": "Qwen/Qwen3-4B",
+        "world": "default",
+        "kind": "hybrid",
+        "n_subagents": 10,
+        "tasks_per_step": 128,
+        "group_size": 8,
+        "lr": 1e-6,
+        "num_tasks": 2500,
+        "activation_checkpointing": True,
+    },
+}
+
+SHOWN = (
+    "reward/total",
+    "episodes/item_f1",
+    "episodes/width",
+    "episodes/tool_calls",
+    "turns/wrong",
+    "turns/tokens",
+    "policy/entropy",
+    "policy/kl",
+    "policy/clip_fraction",
+    "policy/drift",
+    "groups/without_signal",
+)
+
+
+def train(config: GRPOConfig, learner: Learner, play: Callable[[int], list[Episode]]) -> None:
+    """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
+
+    Args:
+        config: settings.
+        learner: the model; keeps a frozen copy of the start when `kl_weight` is not 0.
+        play: gives the episodes of a step, G of each task, played with the learner's weights now.
+    """
+    first_step = checkpoint.resume(learner, config)
+    with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
+        for step in range(first_step, config.num_steps):
+            timer = Timer()
+            with timer("play"):
+                episodes = play(step)
+            metrics = episode_metrics(episodes)
+            rows, advantages = prepare(episodes, config, metrics)
+            if rows:
+                metrics |= improve(rows, advantages, config, learner, step=step, timer=timer)
+            with timer("checkpoint"):
+                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
+                    checkpoint.save(learner, config, step + 1)
+            log.write(step, {**metrics, **timer.seconds})
+
+
+def prepare(
+    episodes: Sequence[Episode], config: GRPOConfig, metrics: dict[str, float]
+) -> tuple[list[Row], Floats]:
+    """Returns the rows that train and their advantages, (B,) each.
+
+    Leaves out invalid episodes and groups whose rewards are all equal, and counts the latter.
+    """
+    valid = [episode for episode in episodes if episode.valid]
+    names = sorted({episode.task.id for episode in valid})
+    groups = np.array([names.index(episode.task.id) for episode in valid], dtype=np.int64)
+    rewards = np.array([episode.reward for episode in valid], dtype=np.float64)
+    signal = [has_signal(rewards[groups == group]) for group in range(len(names))]
+    metrics["groups/without_signal"] = float(signal.count(False))
+    metrics["groups/count"] = float(len(signal))
+
+    by_episode = group_advantages(rewards, groups, config.baseline)
+    roles: tuple[Role, ...] = ("lead", "subagent") if config.roles == "both" else (config.roles,)
+    rows = [row for row in rows_of(valid, roles) if signal[groups[row.episode]]]
+    episode = np.array([row.episode for row in rows], dtype=np.int64)
+    advantages = by_episode[episode]
+    if config.provenance:
+        shares = np.array([_share(valid[row.episode])[row.trajectory] for row in rows])
+        subagent = np.array([row.role == "subagent" for row in rows])
+        advantages = provenance_advantages(
+            advantages, shares, groups[episode], subagent, config.provenance
+        )
+    trains = [i for i, row in enumerate(rows) if row.trains.any()]
+    return [rows[i] for i in trains], advantages[trains]
+
+
+def _share(episode: Episode) -> Floats:
+    readers = [credit.trajectories for credit in episode.provenance]
+    cells = len(episode.task.gold) * len(episode.task.columns)
+    return cell_shares(readers, len(episode.trajectories), cells)
+
+
+def improve(
+    rows: list[Row],
+    advantages: Floats,
+    config: GRPOConfig,
+    learner: Learner,
+    *,
+    step: int,
+    timer: Timer,
+) -> dict[str, float]:
+    """Takes the optimiser steps of a step; returns its numbers, means under the loss's weights.
+
+    Args:
+        rows: B trajectories with at least one token that trains.
+        advantages: (B,)
+        config: settings.
+        learner: changed in place.
+        step: seeds the order of updates.
+        timer: gets the phases.
+    """
+    learner.lm.train()
+    totals: dict[str, float] = defaultdict(float)
+    with timer("old log-probabilities"):
+        known = known_of(rows, spread(advantages, rows, learner.device), config, learner)
+    with timer("update"):
+        for update, (chosen, weight) in enumerate(updates_of(rows, known, config, step)):
+            for batch in micro_batches(rows, chosen, config.budget_tokens, learner.device):
+                terms = policy_terms(learner.states(batch), batch, known, config, learner)
+                torch.autograd.backward((terms["policy/loss"] * weight[batch.tokens]).sum())
+                for name, term in terms.items():
+                    mean = (term.detach() * weight[batch.tokens]).sum()
+                    totals[name] += float(mean) / config.num_updates
+            norm, lr = learner.update(step * config.num_updates + update)
+            totals["optimiser/gradient_norm"] += norm / config.num_updates
+            totals["optimiser/lr"] = lr
+    learner.lm.eval()
+    return {**totals, **token_metrics(rows, known)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains from the command line."""
+    from trainers.play import Stage, load, sampling_policy  # noqa: PLC0415 - `--help` needs none
+
+    config = from_command_line(GRPOConfig, PRESETS, argv)
+    lm, tokenizer = load(config.model)
+    learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=config.kl_weight > 0)
+    train(config, learner, Stage(config, sampling_policy(learner, tokenizer)).play)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

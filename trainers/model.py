@@ -1,0 +1,225 @@
+"""The model that learns: forward passes over rows, its frozen start, its optimiser.
+
+Knows nothing of episodes, rewards or losses. Hidden states are turned into logits only where a
+token was sampled, a piece at a time, so that a large vocabulary does not fill the memory.
+
+Shape letters: B rows, L tokens of a row, M sampled tokens of a micro-batch, D features.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from trainers.batch import MicroBatch
+from trainers.config import RunConfig
+from wideseek_env.errors import DataError
+
+HEAD_TOKENS = 4096
+"""Tokens whose logits are in memory at a time: 2.5 GB in float32 at 152,000 words."""
+
+
+class Learner:
+    """A causal language model and all that one update of it needs.
+
+    Args:
+        lm: a transformers model for causal language modelling, in float32; changed in place.
+        config: settings.
+        tokenizer: saved beside the weights, so that a checkpoint can play.
+        head: maps features to a value, for PPO; trained with the model.
+        reference: whether a frozen copy of the start model is kept, for the KL.
+    """
+
+    def __init__(
+        self,
+        lm: Any,
+        config: RunConfig,
+        *,
+        tokenizer: Any = None,
+        head: nn.Module | None = None,
+        reference: bool = True,
+    ) -> None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(name if config.device == "auto" else config.device)
+        self.config = config
+        self.tokenizer = tokenizer
+        self.lm = lm.to(self.device).float()
+        self.head = head.to(self.device) if head is not None else None
+        self._frozen: Any = None
+        self._lora: Any = None
+        if config.lora_rank:
+            self._lora = _with_lora(self.lm, config.lora_rank)
+        elif reference:
+            self._frozen = copy.deepcopy(self.lm).eval().requires_grad_(False)
+        if config.activation_checkpointing:
+            self.lm.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs={"use_reentrant": False}
+            )
+        modules = [self.lm, *([self.head] if self.head is not None else [])]
+        self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+        self.optimizers = _optimizers(self.lm, self.parameters, config)
+
+    def states(self, batch: MicroBatch) -> Tensor:
+        """Returns the hidden state after each token, padding too, (B * L, D)."""
+        return self._states(self.lm, batch)
+
+    def score(self, states: Tensor, batch: MicroBatch) -> tuple[Tensor, Tensor]:
+        """Returns the log-probability of each sampled token and the entropy it had, (M,).
+
+        The entropy carries no gradient.
+
+        Args:
+            states: (B * L, D), what `states` gave.
+            batch: the same micro-batch.
+        """
+        return self._score(self.lm, states[batch.before], batch.targets)
+
+    def values(self, features: Tensor) -> Tensor:
+        """Returns the value of each hidden state, (M, D) to (M,)."""
+        if self.head is None:
+            raise ValueError("expected a value head, got none; give `head` to Learner")
+        values: Tensor = self.head(features.float())[:, 0]
+        return values
+
+    def logprobs(self, batches: list[MicroBatch], out: Tensor) -> Tensor:
+        """Fills `out` (T,) with the log-probabilities of the tokens of `batches`; returns it."""
+        with torch.no_grad():
+            for batch in batches:
+                out[batch.tokens] = self.score(self.states(batch), batch)[0]
+        return out
+
+    def reference_logprobs(self, batches: list[MicroBatch], out: Tensor) -> Tensor:
+        """Like `logprobs`, under the frozen start model."""
+        lm = self.lm if self._lora is not None else self._frozen
+        without = self._lora.disable_adapter() if self._lora is not None else nullcontext()
+        with torch.no_grad(), without:
+            for batch in batches:
+                features = self._states(lm, batch)[batch.before]
+                out[batch.tokens] = self._score(lm, features, batch.targets)[0]
+        return out
+
+    def update(self, update: int) -> tuple[float, float]:
+        """Takes one optimiser step with the gradients at hand and clears them.
+
+        Args:
+            update: 0 for the first of the run.
+
+        Returns:
+            Norm of the gradient before it was scaled, and the learning rate.
+
+        Raises:
+            FloatingPointError: the gradient is not finite.
+        """
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
+        if not norm < float("inf"):
+            raise FloatingPointError(
+                f"expected a finite gradient at update {update}, got norm {norm}; lower `lr` or "
+                "raise `warmup_steps`, and go on from the last checkpoint"
+            )
+        lr = self.config.lr * schedule(update, self.config)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return norm, lr
+
+    def save(self, folder: Path) -> None:
+        """Writes the weights as `from_pretrained` reads them (with LoRA: the adapter)."""
+        (self._lora or self.lm).save_pretrained(folder, max_shard_size="1000GB")
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(folder)
+
+    def load(self, folder: Path) -> None:
+        """Reads weights that `save` wrote.
+
+        Raises:
+            DataError: they are not those of a model of this shape.
+        """
+        from safetensors.torch import load_file, load_model  # noqa: PLC0415
+
+        try:
+            if self._lora is None:
+                load_model(self.lm, folder / "model.safetensors", strict=False)
+            else:
+                from peft import set_peft_model_state_dict  # noqa: PLC0415
+
+                adapter = load_file(folder / "adapter_model.safetensors")
+                set_peft_model_state_dict(self._lora, adapter)
+        except (RuntimeError, OSError) as error:
+            raise DataError(
+                f"expected weights of the configured model in {folder}, got: {error}; remove the "
+                "checkpoint or set `model` and `lora_rank` as they were"
+            ) from error
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.config.bf16 and self.device.type == "cuda":
+            cast: AbstractContextManager[Any] = torch.autocast("cuda", torch.bfloat16)
+            return cast
+        return nullcontext()
+
+    def _states(self, lm: Any, batch: MicroBatch) -> Tensor:
+        with self._autocast():
+            states = lm.get_decoder()(input_ids=batch.ids, use_cache=False).last_hidden_state
+        flattened: Tensor = states.flatten(0, 1)
+        return flattened
+
+    def _score(self, lm: Any, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        def piece(features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+            with self._autocast():
+                logits = lm.get_output_embeddings()(features)
+            logprobs = torch.log_softmax(logits.float(), dim=-1)
+            with torch.no_grad():
+                entropy = -(logprobs.exp() * logprobs).sum(dim=-1)
+            return logprobs.gather(-1, targets[:, None])[:, 0], entropy
+
+        if len(targets) <= HEAD_TOKENS:
+            return piece(features, targets)
+        split = zip(
+            torch.split(features, HEAD_TOKENS), torch.split(targets, HEAD_TOKENS), strict=True
+        )
+        pieces = [checkpoint(piece, *part, use_reentrant=False) for part in split]
+        return torch.cat([p[0] for p in pieces]), torch.cat([p[1] for p in pieces])
+
+
+def schedule(update: int, config: RunConfig) -> float:
+    """Returns the share of the peak learning rate, in [0, 1]: up to 1, then down to `lr_end`."""
+    if update < config.warmup_steps:
+        return (update + 1) / config.warmup_steps
+    rest = max(config.num_steps * config.num_updates - config.warmup_steps, 1)
+    return 1 - (1 - config.lr_end) * min((update - config.warmup_steps) / rest, 1.0)
+
+
+def _with_lora(lm: Any, rank: int) -> Any:
+    """Puts adapters into all linear layers of `lm`; returns peft's face of the same model."""
+    try:
+        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("`lora_rank` needs peft; pip install 'wideseek[train]'") from error
+    settings = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(lm, settings)
+
+
+def _optimizers(
+    lm: Any, parameters: list[nn.Parameter], config: RunConfig
+) -> list[torch.optim.Optimizer]:
+    """Returns AdamW, or Muon for the matrices of the layers and AdamW for the rest."""
+    tables = {id(table.weight) for table in (lm.get_input_embeddings(), lm.get_output_embeddings())}
+    matrices = [p for p in parameters if p.ndim == 2 and id(p) not in tables]
+    others = [p for p in parameters if p.ndim != 2 or id(p) in tables]
+    decay = config.weight_decay
+    if config.optimizer == "muon":
+        muon = torch.optim.Muon(
+            matrices, lr=config.lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
+        )
+        return [muon, torch.optim.AdamW(others, lr=config.lr, weight_decay=0.0)]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return [torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95))]

@@ -1,0 +1,158 @@
+"""Plays the episodes of a step: tasks of closed worlds, and the policies that trainers need.
+
+`Stage.play(step)` depends on the step, the configuration and the weights alone, so a run that goes
+on from a checkpoint plays what it would have played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM
+
+from agents.llm.engines.transformers import TransformersEngine
+from agents.llm.policy import LLMConfig, LLMPolicy
+from agents.llm.tokenizers import HFTokenizer
+from agents.policy import Policy
+from agents.rollout import Job, rollout
+from trainers.checkpoint import folders
+from trainers.config import RunConfig
+from trainers.model import Learner
+from wideseek_env.backends import Backend
+from wideseek_env.errors import DataError
+from wideseek_env.records import Episode, Task
+from wideseek_env.reward import RewardConfig
+from wideseek_env.worlds import World
+
+
+def load(name: str) -> tuple[Any, HFTokenizer]:
+    """Returns a model in float32 and its tokenizer.
+
+    Args:
+        name: a Hugging Face name, a folder, or the folder of a run: then its last checkpoint.
+
+    Raises:
+        DataError: it is the folder of a run without a checkpoint.
+    """
+    source = Path(name)
+    if source.is_dir() and not (source / "config.json").exists():
+        checkpoints = folders(source / "checkpoints")
+        if not checkpoints:
+            raise DataError(f"expected a model or a run with checkpoints in {name}, found neither")
+        name = str(checkpoints[-1])
+    elif name.startswith("runs/") and not source.exists():
+        raise DataError(f"{name} is not there; make it with `python -m trainers.sft --out {name}`")
+    lm = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+    return lm.eval(), HFTokenizer(name)
+
+
+def llm_config(config: RunConfig, lm: Any) -> LLMConfig:
+    """Returns how the model plays; the temperature is 1, as the objective assumes."""
+    return LLMConfig(
+        format=config.format,
+        max_tokens=config.max_new_tokens,
+        max_context_tokens=min(config.max_context_tokens, lm.config.max_position_embeddings),
+    )
+
+
+def sampling_policy(learner: Learner, tokenizer: HFTokenizer) -> Callable[[], LLMPolicy]:
+    """Returns what gives the policy of a step: the learner's model as its weights are now."""
+    engine = TransformersEngine(learner.lm, tokenizer=tokenizer)
+    policy = LLMPolicy(engine, llm_config(learner.config, learner.lm))
+
+    def current() -> LLMPolicy:
+        engine.forget_prefixes()
+        return policy
+
+    return current
+
+
+class Stage:
+    """The worlds of a run, and who plays there.
+
+    Args:
+        config: settings.
+        policy: called before each step.
+        split: of the worlds; train and test worlds share no names.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        policy: Callable[[], Policy],
+        split: Literal["train", "test"] = "train",
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._worlds = [World(config.world, seed, split) for seed in range(config.num_worlds)]
+        self._backends: dict[int, Backend] = {}
+        paper = config.reward == "paper"
+        self._reward = RewardConfig.paper() if paper else RewardConfig()
+
+    @cached_property
+    def tasks(self) -> list[tuple[int, Task]]:
+        """World and task, of all worlds."""
+        return [
+            (number, task)
+            for number, world in enumerate(self._worlds)
+            for task in world.tasks(self._config.num_tasks, kind=self._config.kind)
+        ]
+
+    def play(self, step: int) -> list[Episode]:
+        """Returns the episodes of a step, G of each of its tasks, by task and member.
+
+        Raises:
+            ValueError: a step has more tasks than there are.
+        """
+        config = self._config
+        steps_in_pass = len(self.tasks) // config.tasks_per_step
+        if steps_in_pass == 0:
+            raise ValueError(
+                f"`tasks_per_step` must be at most the {len(self.tasks)} tasks of the run, got "
+                f"{config.tasks_per_step}; raise `num_tasks` or `num_worlds`"
+            )
+        which_pass, place = divmod(step, steps_in_pass)
+        order = np.random.default_rng((config.seed, which_pass)).permutation(len(self.tasks))
+        chosen = order[place * config.tasks_per_step :][: config.tasks_per_step]
+        widths = np.random.default_rng((config.seed, step, 1)).integers(
+            1, max(config.n_subagents, 1) + 1, len(chosen)
+        )
+        jobs: dict[int, list[Job]] = {}
+        for index, width in zip(chosen, widths, strict=True):
+            world, task = self.tasks[index]
+            jobs.setdefault(world, []).extend(
+                Job(
+                    task,
+                    int(width) if config.random_width else config.n_subagents,
+                    self._worlds[world].preset.limits,
+                    seed=(config.seed * 1_000_003 + step) * config.group_size + member,
+                )
+                for member in range(config.group_size)
+            )
+        return asyncio.run(self._play(jobs))
+
+    async def _play(self, jobs: dict[int, list[Job]]) -> list[Episode]:
+        policy = self._policy()
+
+        async def in_world(world: int) -> list[Episode]:
+            if world not in self._backends:
+                self._backends[world] = self._worlds[world].backend()
+            limit = max(self._config.max_concurrent // len(jobs), 1)
+            played = rollout(
+                jobs[world],
+                policy,
+                self._backends[world],
+                max_concurrent=limit,
+                reward=self._reward,
+            )
+            episodes = {str(e.metadata["key"]): e async for e in played}
+            return [episodes[job.key] for job in jobs[world]]
+
+        parts = await asyncio.gather(*(in_world(world) for world in jobs))
+        return [episode for part in parts for episode in part]
