@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from lxml import etree
 
@@ -109,14 +110,16 @@ def split_parts(text: str, max_chars: int) -> list[str]:
     lines: list[str] = []
     size = 0  # of `lines` joined by line feeds
     header: str | None = None
-    for whole_line in text.split("\n"):
+    whole_lines = text.split("\n")
+    for whole_line, next_line in zip_longest(whole_lines, whole_lines[1:], fillvalue=""):
         if not whole_line:
             header = None  # a table ends at an empty line
+        in_table = CELL in whole_line or CELL in next_line  # the latter: a banner above a row
         for line in _cut(whole_line, max_chars):
             if lines and size + 1 + len(line) > max_chars:
                 parts.append("\n".join(lines).strip("\n"))
-                repeat = header is not None and len(header) + 1 + len(line) <= max_chars
-                lines = [header] if header is not None and repeat else []
+                repeat = in_table and header and len(header) + 1 + len(line) <= max_chars
+                lines = [header] if header and repeat else []
                 size = len(lines[0]) if lines else -1
             lines.append(line)
             size = len(line) if len(lines) == 1 else size + 1 + len(line)

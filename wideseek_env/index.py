@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import tantivy
 
+from wideseek_env.errors import DataError
 from wideseek_env.htmltext import without_links
 from wideseek_env.pagestore import encodable
 
@@ -77,7 +78,11 @@ class PassageIndex:
 
     @contextmanager
     def writing(self) -> Iterator[AddPage]:
-        """Gives a function that adds pages; they can be found once the block ends."""
+        """Gives a function that adds pages; they can be found once the block ends.
+
+        Raises:
+            DataError: the index cannot be written, so for a full disk.
+        """
         writer = self._index.writer(_WRITER_BYTES, num_threads=1)
 
         def add(number: int, title: str, text: str) -> None:
@@ -88,15 +93,18 @@ class PassageIndex:
                 document.add_integer("page", number)
                 document.add_integer("start", start)
                 document.add_integer("end", end)
-                writer.add_document(document)
+                with _not_written():
+                    writer.add_document(document)
 
         try:
             yield add
         except BaseException:
-            writer.rollback()  # so that nothing is written any more to a folder about to go
+            with suppress(ValueError):  # the writer may be what failed
+                writer.rollback()  # so that nothing is written any more to a folder about to go
             raise
-        writer.commit()
-        writer.wait_merging_threads()
+        with _not_written():
+            writer.commit()
+            writer.wait_merging_threads()
         self._index.reload()
         self._searcher = self._index.searcher()
 
@@ -152,6 +160,14 @@ class PassageIndex:
                 best[page] = match
         matches = sorted(best.values(), key=lambda match: (-match.score, match.page))
         return matches, _comparable(hits[-1][0]) if len(hits) == limit else None
+
+
+@contextmanager
+def _not_written() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # whatever tantivy's writer runs into
+        raise DataError(f"cannot write the index ({error}); is the disk full?") from error
 
 
 def passages(text: str) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
+from wideseek_env.errors import BackendError, DataError
+
 
 class StoredPage(NamedTuple):
     """A page as text."""
@@ -95,6 +97,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._path = path
         mode = "rwc" if create else "ro&immutable=1"
         # Reads from several threads are safe: SQLite serialises them.
         self._connection = sqlite3.connect(
@@ -110,11 +113,18 @@ class SqliteStore:
         (self._size,) = self._connection.execute("SELECT COUNT(*) FROM pages").fetchone()
 
     def add(self, page: StoredPage) -> int | None:
-        """See `PageStore`."""
-        added = self._connection.execute(
-            "INSERT OR IGNORE INTO pages VALUES (?, ?, ?, ?, ?)",
-            (self._size, url_key(page.url), *page),
-        ).rowcount
+        """See `PageStore`.
+
+        Raises:
+            DataError: the file cannot be written, so for a full disk.
+        """
+        row = (self._size, url_key(page.url), *page)
+        try:
+            added = self._connection.execute(
+                "INSERT OR IGNORE INTO pages VALUES (?, ?, ?, ?, ?)", row
+            ).rowcount
+        except sqlite3.Error as error:
+            raise self._not_written(error) from error
         if not added:
             return None
         self._size += 1
@@ -122,26 +132,40 @@ class SqliteStore:
 
     def get(self, number: int) -> StoredPage:
         """See `PageStore`."""
-        return StoredPage(
-            *self._connection.execute(
-                "SELECT url, title, text FROM pages WHERE number = ?", (number,)
-            ).fetchone()
-        )
+        page = self._select("number = ?", number)
+        if page is None:
+            raise BackendError(f"page {number} is gone from {self._path}; build the index again")
+        return page
 
     def find(self, url: str) -> StoredPage | None:
         """See `PageStore`."""
-        row = self._connection.execute(
-            "SELECT url, title, text FROM pages WHERE key = ?", (url_key(url),)
-        ).fetchone()
-        return None if row is None else StoredPage(*row)
+        return self._select("key = ?", url_key(url))
 
     def finish(self) -> None:
-        """Writes what was added to the file."""
-        self._connection.commit()
+        """Writes what was added to the file.
+
+        Raises:
+            DataError: the file cannot be written, so for a full disk.
+        """
+        try:
+            self._connection.commit()
+        except sqlite3.Error as error:
+            raise self._not_written(error) from error
 
     def close(self) -> None:
         """Closes the file; the store is of no use after that."""
         self._connection.close()
+
+    def _select(self, condition: str, value: int | str) -> StoredPage | None:
+        query = f"SELECT url, title, text FROM pages WHERE {condition}"
+        try:
+            row = self._connection.execute(query, (value,)).fetchone()
+        except sqlite3.Error as error:
+            raise BackendError(f"cannot read pages from {self._path}: {error}") from error
+        return None if row is None else StoredPage(*row)
+
+    def _not_written(self, error: sqlite3.Error) -> DataError:
+        return DataError(f"cannot write pages to {self._path} ({error}); is the disk full?")
 
     def __len__(self) -> int:
         return int(self._size)

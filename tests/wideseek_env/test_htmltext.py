@@ -287,6 +287,20 @@ def test_split_parts_repeats_the_header_inside_a_table_only() -> None:
     ]
 
 
+def test_split_parts_does_not_take_a_menu_for_a_header() -> None:
+    assert split_parts("Home | About\nsome prose\nmore prose", 22) == [
+        "Home | About",
+        "some prose\nmore prose",
+    ]
+
+
+def test_split_parts_repeats_the_header_above_a_banner() -> None:
+    assert split_parts("A | B\n1 | 2\nBanner\n3 | 4", 17) == [
+        "A | B\n1 | 2",
+        "A | B\nBanner\n3 | 4",
+    ]
+
+
 def test_split_parts_leaves_out_a_header_that_does_not_fit() -> None:
     assert split_parts("A long header | B\n123456 | 1\n234567 | 2", 20) == [
         "A long header | B",

@@ -17,12 +17,19 @@ from pathlib import Path
 
 import msgspec
 
-from wideseek_env.backends.pages import INDEX_VERSION, PagesBackend, RawPage, build_index
+from wideseek_env.backends.pages import (
+    INDEX_VERSION,
+    PagesBackend,
+    RawPage,
+    build_index,
+    check_part_chars,
+)
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY = 10_000  # pages
+_BROKEN_LINES_FILE = "broken_lines"
 _JSON_LINES = (".jsonl", ".jsonl.gz")
 _HTML = (".html", ".htm")
 
@@ -61,6 +68,7 @@ class FolderBackend(PagesBackend):
         strict: bool = False,
         on_page: Callable[[int], None] | None = None,
     ) -> None:
+        check_part_chars(part_chars)
         corpus = _Corpus(Path(path), strict)
         home = corpus.home / ".wideseek_index" if index_dir is None else Path(index_dir)
         kept = home / f"{corpus.name}-{corpus.fingerprint()}{'-links' if links else ''}"
@@ -69,7 +77,10 @@ class FolderBackend(PagesBackend):
             if index_dir is None:
                 _remove_old(corpus, home)
         self._open_index(kept, part_chars)
-        self.num_broken_lines = int((kept / "broken_lines").read_text())
+
+    def _open_index(self, index_dir: Path, part_chars: int) -> None:
+        super()._open_index(index_dir, part_chars)
+        self.num_broken_lines = int((index_dir / _BROKEN_LINES_FILE).read_text())
 
 
 class _Corpus:
@@ -162,7 +173,7 @@ def _build(corpus: _Corpus, kept: Path, links: bool, on_page: Callable[[int], No
     _LOG.info("indexing %s in %s", corpus.name, kept)
     try:
         build_index(corpus.pages(), building / "index", links=links, on_page=progress)
-        (building / "index" / "broken_lines").write_text(str(corpus.num_broken_lines))
+        (building / "index" / _BROKEN_LINES_FILE).write_text(str(corpus.num_broken_lines))
         _move(building / "index", kept)
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -71,6 +71,7 @@ class PagesBackend:
         index_dir: Path | None = None,
         on_page: Callable[[int], None] | None = None,
     ) -> None:
+        check_part_chars(part_chars)
         if index_dir is None:
             store, index = MemoryStore(), PassageIndex()
             self.num_duplicates = _fill(store, index, pages, links, on_page)
@@ -86,6 +87,7 @@ class PagesBackend:
         Raises:
             DataError: the folder holds no finished index of this version.
         """
+        check_part_chars(part_chars)
         backend = cls.__new__(cls)
         backend._open_index(index_dir, part_chars)
         return backend
@@ -99,8 +101,6 @@ class PagesBackend:
     def _attach(
         self, store: PageStore, index: PassageIndex, part_chars: int, index_dir: Path | None
     ) -> None:
-        if part_chars < 200:
-            raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
         self._store, self._index = store, index
         self._part_chars, self._index_dir = part_chars, index_dir
         # Groups of episodes ask the same questions again and again.
@@ -161,6 +161,12 @@ class PagesBackend:
                 page = store.get(number)
                 add(number, page.title, page.text)
         self._attach(store, index, state["part_chars"], None)
+
+
+def check_part_chars(part_chars: int) -> None:
+    """Raises ValueError when a part would be too short to hold a table row and its header."""
+    if part_chars < 200:
+        raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
 
 
 class _About(msgspec.Struct):

@@ -3,6 +3,7 @@ import gzip
 import json
 import logging
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from contract import CONTRACT_PAGES
 
 from wideseek_env.backends import folder
 from wideseek_env.backends.folder import FolderBackend
-from wideseek_env.errors import DataError
+from wideseek_env.errors import BackendError, DataError
 
 
 def write_pages(path: Path, pages: Iterable[tuple[str, str, str]]) -> Path:
@@ -155,6 +156,39 @@ def test_folder_that_cannot_be_written_is_an_error_that_names_the_argument(tmp_p
     with pytest.raises(DataError, match="`index_dir`"):
         FolderBackend(corpus)
     assert len(FolderBackend(corpus, index_dir=tmp_path / "elsewhere")) == 2
+
+
+def test_full_disk_is_an_error_that_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    pages = ((f"u/{i}", f"T{i}", f"<p>{'many words ' * 50} {i}") for i in range(2000))
+    corpus = write_pages(tmp_path / "pages.jsonl", pages)
+    code = (
+        "import resource, sys; from wideseek_env.backends.folder import FolderBackend\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "FolderBackend(sys.argv[1])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, corpus], check=False, capture_output=True, text=True
+    )
+    assert "DataError: cannot write" in run.stderr
+    assert "is the disk full?" in run.stderr
+    assert list((tmp_path / ".wideseek_index").iterdir()) == []
+
+
+def test_backend_whose_files_fail_is_broken_for_every_call(tmp_path: Path) -> None:
+    backend = FolderBackend(write_pages(tmp_path / "pages.jsonl", TWO))
+    backend._store.close()  # type: ignore[attr-defined]
+    with pytest.raises(BackendError, match="cannot read pages"):
+        asyncio.run(backend.open("u/1"))
+    with pytest.raises(BackendError, match="cannot read pages"):
+        asyncio.run(backend.search("alpha", 1))
+
+
+def test_pickled_backend_opens_the_index_again(tmp_path: Path) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    corpus.write_text(corpus.read_text() + "broken\n")
+    copy = pickle.loads(pickle.dumps(FolderBackend(corpus)))
+    assert titles(copy, "beta") == ["Two"]
+    assert copy.num_broken_lines == 1
 
 
 def test_interrupt_while_building_leaves_nothing(tmp_path: Path) -> None:
