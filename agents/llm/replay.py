@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from agents.policy import EpisodeInfo
 from wideseek_env.errors import PolicyError
-from wideseek_env.records import Decision, Episode, Observation, Trajectory
+from wideseek_env.records import Decision, Episode, Observation, ToolResult, Trajectory
 
 
 class ReplayPolicy:
@@ -76,9 +76,15 @@ class ReplayPlayer:
         turns = self._now[agent].turns
         if observation.turn >= len(turns):
             raise PolicyError(f"the record ends before turn {observation.turn} of {agent}")
-        if observation.turn and turns[observation.turn - 1].results != observation.results:
+        if observation.turn:
+            self._compare(agent, observation, turns[observation.turn - 1].results)
+        return turns[observation.turn].decision
+
+    @staticmethod
+    def _compare(agent: str, observation: Observation, recorded: tuple[ToolResult, ...]) -> None:
+        seen = [result.text for result in observation.results]
+        if seen != [result.text for result in recorded]:
             raise PolicyError(
                 f"{agent} sees something else than in the record before turn {observation.turn}; "
                 "replay with the pages and limits of the record"
             )
-        return turns[observation.turn].decision
