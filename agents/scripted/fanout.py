@@ -20,8 +20,6 @@ from wideseek_env.records import Observation
 
 _MIN_TARGETS = 3
 """Pages that make a subtask worth its place in the lead's context."""
-_SUBTASK_SHARE = 0.75
-"""Share of the lead's free context for subtasks and headings of reports; the rest is for rows."""
 _HEADING_CHARS = 230
 """At most so long is what stands before a report: who, and the beginning of the subtask."""
 
@@ -102,8 +100,9 @@ class _Desk:
 
     def _affordable(self, subtask_chars: int) -> int:
         """Returns for how many subtasks of this length the lead has slots and context."""
-        cost = subtask_chars + min(_HEADING_CHARS, 30 + subtask_chars)
-        return max(1, min(self._info.n_subagents, int(self._free_chars * _SUBTASK_SHARE / cost)))
+        # a report is taken to be about as long as its subtask
+        cost = 2 * subtask_chars + min(_HEADING_CHARS, 30 + subtask_chars)
+        return max(1, min(self._info.n_subagents, self._free_chars // cost))
 
     def _merge(self, report: Report) -> None:
         if self._form is None:

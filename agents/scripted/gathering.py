@@ -21,6 +21,8 @@ Work: TypeAlias = Generator[Calls, Observation, Observation]
 """A piece of a script; returns the observation with which it ended."""
 
 _LIST_PAGE = re.compile(r"(?P<list>.+), page (?P<number>\d+) of (?P<num>\d+)")
+_USUAL_PAGE_CHARS = 2_000
+"""Taken for the length of a page until the first one was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Gathering:
             the list is searched for first, or the one thing that a deep question begins at.
         share: (i, n): take every n-th page of the list, from the i-th on; from 1.
         thorough: whether to read second pages about things too, where they may be newer.
+        max_calls: calls a turn, at least 1.
+        max_chars: what the agent's context holds; it begins no more things than fit.
     """
 
     def __init__(
@@ -51,9 +55,18 @@ class Gathering:
         targets: list[Link] | None = None,
         share: tuple[int, int] = (1, 1),
         thorough: bool = False,
+        max_calls: int = 5,
+        max_chars: int = 120_000,
     ) -> None:
         self.question = question
         self.notebook = Notebook()
+        self._max_calls = max_calls
+        self._chars_left = max_chars
+        self._page_chars: list[int] = []
+        """Lengths of the pages read that were about things."""
+        # Pages that one thing may take: its own, and one for each relation that is followed.
+        self._pages_each = 1 + len({fact.at[:end] for fact in question.facts
+                                    for end in range(1, len(fact.at))})  # fmt: skip
         self._share = share
         self._thorough = thorough
         if targets is None and question.start:
@@ -65,10 +78,11 @@ class Gathering:
         self._asked: set[str] = set()
         """Queries and URLs that calls were made for; none is made twice."""
 
-    def work(self, observation: Observation, max_calls: int) -> Work:
+    def work(self, observation: Observation) -> Work:
         """Searches and opens until nothing is left to do, or only the last turn."""
-        while observation.turns_left > 1 and (calls := self._next_calls(max_calls)):
+        while observation.turns_left > 1 and (calls := self._next_calls()):
             observation = yield calls
+            self._chars_left -= len(observation.text)
             useful = [self._take(result) for result in observation.results]
             if not any(useful):
                 break  # out of calls or context, or the tools do not answer
@@ -86,7 +100,7 @@ class Gathering:
     def unread(self) -> list[Link]:
         """Returns the targets that were not read, or not to the end of every relation."""
         return [
-            target
+            _link(thing) if thing else target
             for target, thing in self._things()
             if thing is None or any(True for _ in self._open_ends(thing))
         ]
@@ -106,16 +120,24 @@ class Gathering:
     def _things(self) -> list[tuple[Link, Thing | None]]:
         return [(target, self.notebook.find(target)) for target in self._targets or ()]
 
-    def _next_calls(self, max_calls: int) -> Calls:
+    def _next_calls(self) -> Calls:
         calls: list[ToolCall] = []
         for call in self._wishes():
             (wish,) = (str(value) for value in call.arguments.values())
             if wish not in self._asked:
                 self._asked.add(wish)
                 calls.append(call)
-            if len(calls) == max_calls:
+            if len(calls) == self._max_calls:
                 break
         return tuple(calls)
+
+    def _num_to_begin(self) -> int:
+        """Returns how many things can be begun now and still be read to their ends; at least 1."""
+        if self._pages_each == 1:
+            return self._max_calls
+        pages = self._page_chars or [_USUAL_PAGE_CHARS]
+        fitting = self._chars_left * len(pages) / sum(pages)
+        return max(1, int(fitting / self._pages_each))
 
     def _wishes(self) -> Iterator[ToolCall]:
         """Yields the calls that would help now: what is begun comes before what is not."""
@@ -127,7 +149,9 @@ class Gathering:
         unread = [target for target, thing in things if not thing]
         for thing in read:
             yield from self._open_ends(thing)
-        for target in sorted(unread, key=lambda target: bool(_LIST_PAGE.fullmatch(target.text))):
+        lists = [target for target in unread if _LIST_PAGE.fullmatch(target.text)]
+        new = [target for target in unread if target not in lists][: self._num_to_begin()]
+        for target in new + lists:
             yield self._way_to(target, self.question.noun)
         if self._thorough:
             for thing in filter(self._may_match, read):
@@ -141,9 +165,13 @@ class Gathering:
             self._take_hits(str(result.call.arguments["query"]), result.text)
             return True
         notes = self.notebook.read(result.text)
-        if notes is not None and _LIST_PAGE.fullmatch(notes.title):
+        if notes is None:
+            return False
+        if _LIST_PAGE.fullmatch(notes.title):
             self._take_list(notes)
-        return notes is not None
+        else:
+            self._page_chars.append(len(result.text))
+        return True
 
     def _take_hits(self, query: str, text: str) -> None:
         """Takes from a search the pages of the list, or the page of what was searched for."""

@@ -74,14 +74,13 @@ def _best_table(columns: Sequence[str], parts: Sequence[PageNotes]) -> Rows:
     best_match = _LEAST_MATCH
     for table in _whole_tables(parts):
         for number, row in enumerate(table[:_HEADER_ROWS]):
-            places = _places(columns, row)
+            # a row of one cell is a heading inside the table
+            body = [line for line in table[number + 1 :] if len(line) > 1]
+            places = _places(columns, row, body)
             match = sum(place is not None for place in places) / len(columns)
             if match > best_match:
                 best_match = match
-                best = tuple(
-                    tuple("" if at is None or at >= len(line) else line[at].text for at in places)
-                    for line in table[number + 1 :]
-                )
+                best = tuple(tuple(_text(line, place) for place in places) for line in body)
     return best
 
 
@@ -101,12 +100,26 @@ def _whole_tables(parts: Sequence[PageNotes]) -> Iterator[list[tuple[Cell, ...]]
         yield open_table
 
 
-def _places(columns: Sequence[str], header: Sequence[Cell]) -> list[int | None]:
-    """Returns where each column stands in a header row; None for one that it lacks."""
+def _places(
+    columns: Sequence[str], header: Sequence[Cell], body: Sequence[Sequence[Cell]]
+) -> list[int | None]:
+    """Returns where each column stands; None for one that the header lacks.
+
+    A header that spans several columns stands above each; the fullest of them is meant.
+    """
     words = [_words(cell.text) for cell in header]
-    wanted = [_words(column) for column in columns]
-    return [words.index(column) if column in words else None for column in wanted]
+    places: list[int | None] = []
+    for column in map(_words, columns):
+        same = [place for place, word in enumerate(words) if word == column]
+        filled = [sum(bool(_text(line, place)) for line in body) for place in same]
+        places.append(same[filled.index(max(filled))] if same else None)
+    return places
+
+
+def _text(line: Sequence[Cell], place: int | None) -> str:
+    return line[place].text if place is not None and place < len(line) else ""
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+    """Returns what is compared of a header: its words, or its signs when it has none."""
+    return " ".join(re.findall(r"\w+", text.casefold())) or text.strip()

@@ -143,14 +143,12 @@ def _label(noun: str, label: str) -> str:
 
 
 def _blocks(body: str) -> Iterator[str | list[tuple[Cell, ...]]]:
-    """Yields lines of prose one by one, and consecutive lines of cells together."""
+    """Yields lines of prose one by one, and the rows of a table, up to an empty line, together."""
     rows: list[tuple[Cell, ...]] = []
     for line in body.splitlines():
-        if "|" in line:
-            cells = split_cells(line)
-            if len(cells) > 1:
-                rows.append(tuple(_cell(cell) for cell in cells))
-                continue
+        if "|" in line or (rows and line):
+            rows.append(tuple(map(_cell, split_cells(line))))
+            continue
         if rows:
             yield rows
             rows = []

@@ -63,8 +63,10 @@ def carry_out(
         targets=list(subtask.targets) or None,
         share=subtask.share,
         thorough=subtask.thorough,
+        max_calls=max_calls,
+        max_chars=info.limits.max_context_chars - len(observation.text),
     )
-    yield from gathering.work(observation, max_calls)
+    yield from gathering.work(observation)
     return report_on(gathering, verified=subtask.thorough and bool(subtask.targets))
 
 
