@@ -295,8 +295,8 @@ def test_split_parts_does_not_take_a_menu_for_a_header() -> None:
 
 
 def test_split_parts_repeats_the_header_above_a_banner() -> None:
-    assert split_parts("A | B\n1 | 2\nBanner\n3 | 4", 17) == [
-        "A | B\n1 | 2",
+    assert split_parts("A | B\n11 | 22\nBanner\n3 | 4", 18) == [
+        "A | B\n11 | 22",
         "A | B\nBanner\n3 | 4",
     ]
 

@@ -87,7 +87,7 @@ def test_search_is_not_filled_up_by_one_long_page() -> None:
     ("query", "text"),
     [
         ("cities", "The city of Marlow"),
-        ("KRAG jorgensen", "Krag-Jørgensen"),
+        ("JORGENSEN", "Krag-Jørgensen"),
         ("o'brien", "O’Brien"),
         ("长城", "中国的长城很长"),
         ("城", "长城"),
@@ -102,7 +102,7 @@ def test_search_matches_words_as_people_mean_them(query: str, text: str) -> None
 
 
 def test_search_prefers_chinese_words_to_their_characters() -> None:
-    index = index_of(["长江和城市", "万里长城"])
+    index = index_of(["城长", "万里长城在北方"])
     assert pages_for(index, "长城")[0] == 1
 
 
