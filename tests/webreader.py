@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from lxml import html as lxml_html
 
@@ -16,7 +16,7 @@ from agents.scripted.question import (
     related_noun,
 )
 from agents.scripted.writing import read_date
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.worlds import World
 
 
 @dataclass
@@ -33,10 +33,11 @@ class Thing:
 
 
 class Web:
-    """All pages of a world, parsed."""
+    """All pages of a world, parsed, and the world that tasks are drawn from."""
 
-    def __init__(self, pages: Iterable[RawPage]) -> None:
-        self.pages = {page.url: lxml_html.fromstring(page.html) for page in pages}
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.pages = {page.url: lxml_html.fromstring(page.html) for page in world.pages()}
         self.things: dict[str, Thing] = {}
         self.titles = {url: tree.findtext(".//title") for url, tree in self.pages.items()}
 
@@ -94,6 +95,12 @@ class Web:
                 thing.facts[known] = (day, value)
         for anchor in tree.iter("a"):
             thing.links[anchor.text_content()] = anchor.get("href")
+
+
+@cache
+def web_of(preset: str) -> Web:
+    """Returns the web of a test world of one region, shared by all tests."""
+    return Web(World(preset, seed=5, split="test", num_pages=1))
 
 
 def answer_from_pages(web: Web, question: ParsedQuestion) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ import datetime
 from random import Random
 
 import pytest
-from webreader import Web, answer_from_pages
+from webreader import answer_from_pages, web_of
 
 from agents.scripted.question import (
     Asked,
@@ -78,9 +78,8 @@ def _value(value) -> str:
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_gold_of_tasks_equals_what_the_rendered_pages_say(preset):
-    world = World(preset, seed=5, split="test")
-    web = Web(world.pages())
-    for task in [*world.tasks(10), *world.tasks(10, kind="deep")]:
+    web = web_of(preset)
+    for task in web.world.tasks(20, kind="hybrid"):
         parsed = parse_question(task.question)
         assert parsed is not None, task.question
         found = answer_from_pages(web, parsed)

@@ -1,0 +1,50 @@
+"""The commands `world` and `tasks`."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from wideseek_env.cli import tasks, world
+from wideseek_env.records import decode_task
+from wideseek_env.worlds import World
+from wideseek_env.worlds.files import read_world
+
+
+def _run(module, *argv: str) -> int:
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(argv))
+
+
+def test_world_out_writes_the_world(tmp_path, capsys):
+    out = tmp_path / "w.jsonl"
+    assert (
+        _run(world, "--preset", "starter", "--seed", "3", "--split", "test", "--out", str(out)) == 0
+    )
+    assert list(read_world(out)) == list(World("starter", 3, "test").pages())
+    assert "wrote 109 pages" in capsys.readouterr().out
+
+
+def test_tasks_writes_one_line_each(tmp_path):
+    out = tmp_path / "t.jsonl"
+    arguments = ["--preset", "easy", "--num", "6", "--kind", "hybrid", "--task-seed", "2"]
+    assert _run(tasks, *arguments, "--out", str(out)) == 0
+    written = [decode_task(line) for line in out.read_bytes().splitlines()]
+    assert written == list(World("easy").tasks(6, seed=2, kind="hybrid"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "nothing to do"),
+        (["--serve", "99999"], "port from 1 to 65535"),
+        (["--load", "x.jsonl"], "nothing to do"),
+        (["--load", "x.jsonl", "--out", "y.jsonl"], "goes with `--serve"),
+        (["--pages", "0", "--out", "y.jsonl"], "at least 1"),
+    ],
+)
+def test_world_wrong_arguments_raise(argv, message):
+    with pytest.raises(ValueError, match=message):
+        _run(world, *argv)
