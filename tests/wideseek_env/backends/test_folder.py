@@ -52,7 +52,7 @@ def test_folder_with_all_kinds_of_files(tmp_path: Path) -> None:
     write_pages(tmp_path / ".hidden" / "x.jsonl", [("u/3", "Hidden", "<p>alpha")])
     (tmp_path / "notes.txt").write_text("alpha")
     backend = FolderBackend(str(tmp_path))
-    assert len(backend) == 3
+    assert (len(backend), backend.num_broken_lines) == (3, 0)
     assert titles(backend, "alpha") == ["One"]
     page = asyncio.run(backend.open("sub/page.html"))
     assert (page.title, page.text) == ("Latin", "café gamma delta")
