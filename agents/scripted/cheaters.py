@@ -1,13 +1,13 @@
-"""Agents that try to get reward without the work; none may beat `solo` on any preset.
+"""Agents that try to get more than their work is worth; none may beat `solo` on any preset.
 
-Each takes one cheap look (one search, one page opened), because a cheater needs something to
-multiply, and then plays its trick. They are a test of the scorer and of the game, not opponents.
+Half of them do what `solo` does and then dress its rows up for a scorer with holes; the others do
+no work at all. They are a test of scorer, reward and game, not opponents.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from agents.policy import EpisodeInfo
@@ -18,17 +18,16 @@ from agents.scripted.script import (
     answer,
     delegate,
     has_tools,
-    open_page,
     report,
     search,
 )
+from agents.scripted.solo import find_rows, subagent
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
 
-Trick: TypeAlias = Callable[[EpisodeInfo, str], str]
-"""Makes the answer out of the text of one look."""
-
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+Rows: TypeAlias = Sequence[Sequence[str]]
+Trick: TypeAlias = Callable[[EpisodeInfo, Rows], str]
+"""Makes the answer out of the rows that `solo` would hand in."""
 
 
 class CheaterPolicy:
@@ -51,31 +50,29 @@ class CheaterPolicy:
         return ScriptPlayer(info, *CHEATERS[self.name])
 
 
-def _spam_rows(info: EpisodeInfo, seen: str) -> str:
-    """Answers every line that it saw as a row, twenty times over."""
-    rows = [_fit(cells, len(info.columns)) for cells in _lines_of_cells(seen)]
-    return write_table(info.columns, rows * 20)
+def _spam_rows(info: EpisodeInfo, rows: Rows) -> str:
+    """Answers every row ten times."""
+    return write_table(info.columns, list(rows) * 10)
 
 
-def _spam_aliases(info: EpisodeInfo, seen: str) -> str:
-    """Answers every line that it saw under many spellings of its first cell."""
-    rows = []
-    for cells in _lines_of_cells(seen):
-        key, *rest = _fit(cells, len(info.columns))
-        spellings = (key, key.upper(), f"The {key}", f"{key}.", key[:-1], f'"{key}"')
-        rows += [[spelling, *rest] for spelling in spellings]
-    return write_table(info.columns, rows)
+def _spam_aliases(info: EpisodeInfo, rows: Rows) -> str:
+    """Answers every row under many spellings of its first cell."""
+    spelled = [
+        [spelling, *rest]
+        for key, *rest in rows
+        for spelling in (key, key.upper(), f"The {key}", f"{key}.", f'"{key}"', f"{key} (1)")
+    ]
+    return write_table(info.columns, spelled)
 
 
-def _spam_columns(info: EpisodeInfo, seen: str) -> str:
-    """Answers each column under many headers, each cell holding all that a line said."""
+def _spam_columns(info: EpisodeInfo, rows: Rows) -> str:
+    """Answers each column under many headers, and all that a row says in every cell."""
     headers = [
         header
         for column in info.columns
-        for header in (column, column, column.lower(), f"{column} (all)")
+        for header in (column, column.lower(), f"{column} ", f"{column} (all)")
     ]
-    rows = [[" / ".join(cells)] * len(headers) for cells in _lines_of_cells(seen)]
-    return write_table(headers, rows)
+    return write_table(headers, [[" / ".join(row)] * len(headers) for row in rows])
 
 
 def _delegate_nothing(info: EpisodeInfo, observation: Observation) -> Script:
@@ -102,31 +99,23 @@ def _spawn_subagents(info: EpisodeInfo, observation: Observation) -> Script:
     while info.n_subagents and observation.turns_left > 1:
         observation = yield delegate([info.question] * info.n_subagents)
         seen += observation.text
-    rows = [tuple(_fit(cells, len(info.columns))) for cells in _lines_of_cells(seen)]
-    yield answer(write_table(info.columns, list(dict.fromkeys(rows))))
+    lines = [line.split("|") for line in dict.fromkeys(seen.splitlines())]
+    width = len(info.columns)
+    yield answer(write_table(info.columns, [(line + line[:1] * width)[:width] for line in lines]))
 
 
-def _look_and(trick: Trick) -> StartScript:
-    """Returns the lead that takes one look, by itself or through one subagent, then answers."""
+def _after_solo(trick: Trick) -> StartScript:
+    """Returns the lead that does what `solo` does, but answers by a trick."""
 
     def lead(info: EpisodeInfo, observation: Observation) -> Script:
-        if has_tools(info):
-            observation = yield (search(info.question),)
-            urls = [url for result in observation.results for url in result.urls]
-            if urls and observation.turns_left > 1:
-                observation = yield (open_page(urls[0]),)
-        else:
-            observation = yield delegate([info.question])
-        yield answer(trick(info, observation.text))
+        rows = yield from find_rows(info, observation)
+        yield answer(trick(info, rows))
 
     return lead
 
 
-def _look(info: EpisodeInfo, observation: Observation) -> Script:
+def _search_once(info: EpisodeInfo, observation: Observation) -> Script:
     observation = yield (search(observation.text),)
-    urls = [url for result in observation.results for url in result.urls]
-    if urls and observation.turns_left > 1:
-        observation = yield (open_page(urls[0]),)
     yield report(observation.text)
 
 
@@ -138,22 +127,12 @@ def _say_nothing(info: EpisodeInfo, observation: Observation) -> Script:
     yield report("")
 
 
-def _lines_of_cells(text: str) -> list[list[str]]:
-    """Returns the cells of every line that has some, links as their words."""
-    lines = (_LINK.sub(r"\1", line).split("|") for line in text.splitlines())
-    return [[cell.strip() for cell in cells] for cells in lines if any(map(str.strip, cells))]
-
-
-def _fit(cells: list[str], width: int) -> list[str]:
-    return (cells + [cells[0]] * width)[:width]
-
-
 CHEATERS: Mapping[str, tuple[StartScript, StartScript]] = {
-    "row_spammer": (_look_and(_spam_rows), _look),
-    "alias_spammer": (_look_and(_spam_aliases), _look),
-    "wide_column_spammer": (_look_and(_spam_columns), _look),
+    "row_spammer": (_after_solo(_spam_rows), subagent),
+    "alias_spammer": (_after_solo(_spam_aliases), subagent),
+    "wide_column_spammer": (_after_solo(_spam_columns), subagent),
     "empty_delegation": (_delegate_nothing, _say_nothing),
     "question_copier": (_copy_question, _hand_back),
-    "subagent_spawner": (_spawn_subagents, _look),
+    "subagent_spawner": (_spawn_subagents, _search_once),
 }
 """Scripts of lead and subagents, by name."""

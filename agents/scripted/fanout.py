@@ -7,7 +7,7 @@ long as turns are left; then the lead merges. Width is the number of subagents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agents.policy import EpisodeInfo
 from agents.scripted.messages import Form, Report, Subtask
@@ -44,7 +44,7 @@ def fanout_lead(info: EpisodeInfo, observation: Observation) -> Script:
         while num_out > 0 and observation.turns_left > 1:
             observation = yield ()  # the game may be set to not wait for all of them
             num_out -= desk.take(observation)
-    yield answer(answer_text(info, list(desk.rows.values())))
+    yield answer(answer_text(info, desk.answer()))
 
 
 class _Desk:
@@ -77,6 +77,11 @@ class _Desk:
             self._merge(Report.read(result.text))
         refused = [result for result in observation.results if result.status == "wrong"]
         return len(back) if not refused else self._info.n_subagents
+
+    def answer(self) -> Sequence[Sequence[str]]:
+        """Returns the rows of the answer."""
+        rows = list(self.rows.values())
+        return self._form.answer(rows) if self._form else rows
 
     def _next_wave(self) -> list[Subtask]:
         if not self._begun:

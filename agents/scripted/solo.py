@@ -28,14 +28,23 @@ class SoloPolicy:
 
 
 def solo_lead(info: EpisodeInfo, observation: Observation) -> Script:
-    """Does all the work, or lets one subagent do it."""
+    """Does all the work, or lets one subagent do it, and answers."""
+    rows = yield from find_rows(info, observation)
+    yield answer(answer_text(info, rows))
+
+
+def find_rows(
+    info: EpisodeInfo, observation: Observation
+) -> Generator[Calls, Observation, Sequence[Sequence[str]]]:
+    """Returns the rows of the answer, as far as one agent comes."""
     subtask = Subtask(observation.text, thorough=True)
     if has_tools(info):
         found = yield from carry_out(info, subtask, observation)
     else:
         observation = yield delegate([subtask.text()])
         found = Report.read(observation.text)
-    yield answer(answer_text(info, found.rows))
+    question = parse_question(info.question)
+    return found.rows if question is None else Form(question).answer(found.rows)
 
 
 def subagent(info: EpisodeInfo, observation: Observation) -> Script:
@@ -72,9 +81,6 @@ def carry_out(
 
 def answer_text(info: EpisodeInfo, rows: Sequence[Sequence[str]]) -> str:
     """Returns the final answer: a table, or the one value of a deep question."""
-    question = parse_question(info.question)
-    if question is not None:
-        rows = Form(question).answer(rows)
     if info.kind == "deep":
         return rows[0][0] if rows else "unknown"
     return write_table(info.columns, rows)
