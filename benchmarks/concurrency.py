@@ -2,8 +2,8 @@
 
 One lead hands a subtask to each of 8 subagents, and each opens 10 pages, one after another. A page
 takes a lognormal time (mean 100 ms, sigma 0.8). The same episode is played in three ways: agents
-take turns; all act at once and wait for the slowest (`env.step`); each goes on as soon as its own page
-is there (the driver). None can be quicker than the critical path: the slowest subagent's own pages.
+take turns; all act at once and wait for the slowest (`env.step`); each goes on as soon as its own
+page is there (the driver). None can be quicker than the critical path, the slowest subagent.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import math
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -136,9 +138,9 @@ def measure(num_episodes: int, mean_s: float = MEAN_S, sigma: float = SIGMA) -> 
     times: list[Timing] = []
     for seed in range(num_episodes):
         pages = SlowPages(mean_s, sigma, seed)
-        turns_s, num_turns = _timed(lambda p=pages: asyncio.run(take_turns(p)))
-        steps_s, num_steps = _timed(lambda p=pages: step_together(p))
-        drive_s, num_driven = _timed(lambda p=pages: asyncio.run(drive(p)))
+        turns_s, num_turns = _timed(partial(_run, take_turns, pages))
+        steps_s, num_steps = _timed(partial(step_together, pages))
+        drive_s, num_driven = _timed(partial(_run, drive, pages))
         if not num_turns == num_steps == num_driven:
             raise RuntimeError(
                 f"expected the same episode in all ways, got {num_turns}, {num_steps} and "
@@ -151,6 +153,10 @@ def measure(num_episodes: int, mean_s: float = MEAN_S, sigma: float = SIGMA) -> 
         fmean(t.drive_s for t in times),
         fmean(t.critical_path_s for t in times),
     )
+
+
+def _run(way: Callable[[SlowPages], Coroutine[Any, Any, int]], pages: SlowPages) -> int:
+    return asyncio.run(way(pages))
 
 
 def _timed(way: Callable[[], int]) -> tuple[float, int]:

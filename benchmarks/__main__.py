@@ -1,0 +1,210 @@
+"""Command line: `python -m benchmarks` plays a grid and reports; `report FOLDER` reports again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.policies import POLICIES
+from benchmarks.report import make_report
+from benchmarks.report_page import describe
+from benchmarks.run_folder import RunInfo
+from benchmarks.runner import play
+from benchmarks.settings import Settings
+from benchmarks.table import print_table
+from wideseek_env.errors import WideSeekError
+from wideseek_env.records import Episode
+from wideseek_env.worlds import PRESETS
+
+QUICK = Settings()
+FULL = Settings(presets=tuple(PRESETS), num_tasks=100, num_trials=4)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns 0 done, 1 failed, 2 bad arguments, 130 interrupted."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    try:
+        if given[:1] == ["report"]:
+            return _report(given[1:], console)
+        return _run(given, console)
+    except WideSeekError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: cannot read or write: {error}", file=sys.stderr)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 1
+
+
+def _run(given: Sequence[str], console: Console) -> int:
+    arguments = _parser().parse_args(given)
+    if arguments.list:
+        for name, entry in POLICIES.items():
+            console.print(f"[bold]{name}[/]  {entry.usage} (plays: {entry.team})")
+        return 0
+    settings = _settings(arguments)
+    if arguments.workers < 1:
+        raise ValueError(f"--workers: expected at least 1, got {arguments.workers}")
+    folder = Path(arguments.out) / (arguments.name or time.strftime("%Y%m%d-%H%M%S"))
+    command = shlex.join(["python", "-m", "benchmarks", *given])
+    started_s, interrupted = time.perf_counter(), False
+    try:
+        _play(settings, folder, command, arguments.workers, console)
+    except KeyboardInterrupt:
+        # The file holds every episode that ended; the report says that it is partial.
+        interrupted = True
+    _finish(folder, console, None)
+    console.print(f"{time.perf_counter() - started_s:.1f} s in all")
+    return 130 if interrupted else 0
+
+
+def _report(given: Sequence[str], console: Console) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks report", description="Makes the report of a run again."
+    )
+    parser.add_argument("folder", type=Path, help="the run's folder")
+    parser.add_argument("--task", help="show the episodes of the task with this id whole")
+    arguments = parser.parse_args(given)
+    _finish(arguments.folder, console, arguments.task)
+    return 0
+
+
+def _play(
+    settings: Settings, folder: Path, command: str, num_workers: int, console: Console
+) -> None:
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+    )
+    with progress:
+        bar = progress.add_task("worlds", total=None, note="")
+        num_invalid = 0
+
+        def on_start(num_expected: int, num_kept: int) -> None:
+            if num_kept:
+                console.print(f"{folder} has {num_kept} of {num_expected} episodes; going on")
+            progress.update(bar, total=num_expected, completed=num_kept)
+
+        def on_episode(episode: Episode) -> None:
+            nonlocal num_invalid
+            num_invalid += not episode.valid
+            note = f"[red]{num_invalid} invalid[/]" if num_invalid else ""
+            progress.update(bar, advance=1, description=episode.policy, note=note)
+
+        play(
+            settings,
+            folder,
+            command=command,
+            num_workers=num_workers,
+            on_start=on_start,
+            on_episode=on_episode,
+        )
+
+
+def _finish(folder: Path, console: Console, task: str | None) -> None:
+    """Makes the report and prints the table."""
+    rows = make_report(folder, task)
+    info = RunInfo.read(folder)
+    print_table(rows, console)
+    console.print(describe(info))
+    num_finished = sum(row.num_episodes for row in rows)
+    num_invalid = sum(row.num_invalid for row in rows)
+    if num_finished < info.num_expected:
+        console.print(
+            f"[bold red]Partial[/]: {num_finished} of {info.num_expected} episodes; the same "
+            f"command with [bold]--name {folder.name}[/] goes on."
+        )
+    if num_invalid:
+        console.print(f"[bold red]{num_invalid} episodes are invalid[/] and in no mean.")
+    console.print(f"Report: [bold]{folder / 'report.html'}[/]", soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Plays policies at several widths on held-out worlds or on real pages, at "
+        "equal budget, and reports. `python -m benchmarks report FOLDER` makes a report again.",
+        epilog="Also: python -m benchmarks.concurrency, python -m benchmarks.throughput",
+    )
+    add = parser.add_argument
+    add("--policies", type=_names, help=f"of {','.join(POLICIES)} (default: all that are quick)")
+    add("--widths", type=_numbers, help="numbers of subagents, 0 for one agent alone")
+    add("--depths", type=_numbers, help="turn limits of the depth sweep; an empty text: no sweep")
+    add("--presets", type=_names, help=f"of {','.join(PRESETS)}")
+    add("--tasks", type=int, help="tasks of each preset")
+    add("--trials", type=int, help="episodes of each task")
+    add("--seed", type=int, help="of worlds, tasks, policies and intervals")
+    add("--budget", type=_budget, help="search and open calls of an episode, or none")
+    add("--corpus", help="folder of real pages that takes the place of the presets")
+    add("--name", help="of the run; one that exists goes on (default: the time)")
+    add("--out", default="runs", help="folder of all runs (default: runs)")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    add("--workers", type=int, default=min(cores or 1, 8), help="processes (default: one a core)")
+    add("--full", action="store_true", help="all presets, 100 tasks, 4 trials: for papers")
+    add("--list", action="store_true", help="show the policies and end")
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    base = FULL if arguments.full else QUICK
+    given = {
+        "policies": arguments.policies,
+        "widths": arguments.widths,
+        "depths": arguments.depths,
+        "presets": arguments.presets,
+        "num_tasks": arguments.tasks,
+        "num_trials": arguments.trials,
+        "seed": arguments.seed,
+        "corpus": arguments.corpus,
+    }
+    fields = {name: getattr(base, name) for name in Settings.__dataclass_fields__}
+    fields |= {name: value for name, value in given.items() if value is not None}
+    if arguments.budget is not None:
+        fields["budget"] = arguments.budget or None
+    if arguments.corpus is not None and arguments.presets is not None:
+        raise ValueError("--corpus and --presets: expected one of them, got both")
+    return Settings(**fields)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(",") if number.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected whole numbers with commas between them, such as 0,4,8, got {text!r}"
+        ) from error
+
+
+def _budget(text: str) -> int:
+    """Returns the budget, where 0 stands for none."""
+    if text == "none":
+        return 0
+    try:
+        if int(text) > 0:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected a number from 1, or none, got {text!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

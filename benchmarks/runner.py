@@ -1,0 +1,225 @@
+"""Plays the grid of a run into its folder: in this process, or spread over several.
+
+The only writer is this process, through `EpisodeFile`, which holds the lock. Workers get slices of
+the grid and hand back encoded episodes; they make worlds and tasks again from the settings, which
+is quicker than sending them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+from agents.episode_file import EpisodeFile
+from agents.rollout import Job, rollout
+from benchmarks.corpus import corpus_backend, corpus_tasks
+from benchmarks.policies import POLICIES
+from benchmarks.run_folder import EPISODES, RunInfo, check_same
+from benchmarks.settings import Cell, Settings
+from wideseek_env.backends import Backend
+from wideseek_env.limits import Limits
+from wideseek_env.records import Episode, Task, decode_episode, encode
+from wideseek_env.worlds import World
+
+ALONE_TURNS = 80
+"""Turn limit of one agent alone outside the depth sweep; its calls and context bind first."""
+_SLICE = 6
+"""Episodes that a worker plays before it hands them back."""
+
+OnEpisode = Callable[[Episode], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What one preset, or a corpus, is played on."""
+
+    tasks: tuple[Task, ...]
+    backend: Backend
+    limits: Limits
+
+
+@lru_cache(maxsize=2)
+def pages_of(settings: Settings, preset: str) -> Pages:
+    """Returns tasks, backend and limits of a preset, or of the settings' corpus.
+
+    Raises:
+        DataError: the corpus holds no pages, or no table to ask for.
+    """
+    if settings.corpus is not None:
+        folder = Path(settings.corpus)
+        tasks = corpus_tasks(folder, settings.num_tasks, settings.seed)
+        return Pages(tasks, corpus_backend(folder), Limits())
+    world = World(preset, seed=settings.seed, split="test")
+    tasks = tuple(world.tasks(settings.num_tasks, seed=settings.seed))
+    return Pages(tasks, world.backend(), world.preset.limits)
+
+
+def limits_of(cell: Cell, limits: Limits, budget: int | None) -> Limits:
+    """Returns the preset's limits with the run's budget and the cell's turn limit."""
+    if cell.width == 0:
+        limits = replace(limits, max_lead_turns=cell.depth or ALONE_TURNS)
+    return replace(limits, max_tool_calls=budget)
+
+
+def jobs_of(settings: Settings, cell: Cell) -> list[Job]:
+    """Returns the episodes of one cell of the grid."""
+    pages = pages_of(settings, cell.preset)
+    limits = limits_of(cell, pages.limits, settings.budget)
+    return [
+        Job(
+            task,
+            n_subagents=cell.width,
+            limits=limits,
+            seed=zlib.crc32(f"{settings.seed}/{task.id}/{trial}".encode()),
+            metadata={
+                "policy": cell.policy,
+                "preset": cell.preset,
+                "depth": cell.depth,
+                "trial": trial,
+                "budget": settings.budget,
+            },
+        )
+        for task in pages.tasks
+        for trial in range(settings.num_trials)
+    ]
+
+
+def play(
+    settings: Settings,
+    folder: Path,
+    *,
+    command: str,
+    num_workers: int = 1,
+    on_start: Callable[[int, int], None] = lambda num_expected, num_kept: None,
+    on_episode: OnEpisode = lambda episode: None,
+) -> None:
+    """Plays what the folder does not hold yet; each episode is in the file before `on_episode`.
+
+    Ctrl-C raises KeyboardInterrupt when the episodes that have ended are in the file.
+
+    Args:
+        settings: of the run.
+        folder: of the run; made when it is not there.
+        command: for the record.
+        num_workers: processes; with 1 the episodes are played in this one.
+        on_start: told the number of episodes of the whole run, and how many are kept from before.
+        on_episode: told every episode that was played.
+
+    Raises:
+        DataError: the folder belongs to a run of other settings, or another process writes to it.
+        OSError: the folder cannot be written.
+    """
+    go_on = check_same(folder, settings)
+    with EpisodeFile(folder / EPISODES) as file:
+        cells = settings.cells()
+        num_expected = sum(
+            len(pages_of(settings, preset).tasks) * settings.num_trials * len(list(members))
+            for preset, members in groupby(sorted(cells, key=_preset), key=_preset)
+        )
+        if not go_on:
+            RunInfo.new(settings, num_expected, command).write(folder)
+        on_start(num_expected, len(file.keys))
+
+        def keep(episode: Episode) -> None:
+            file.append(episode)
+            on_episode(episode)
+
+        if num_workers == 1:
+            asyncio.run(_play_here(settings, cells, frozenset(file.keys), keep))
+        else:
+            _play_there(settings, cells, frozenset(file.keys), num_workers, keep)
+
+
+def _preset(cell: Cell) -> str:
+    return cell.preset
+
+
+async def _play_here(
+    settings: Settings, cells: Sequence[Cell], done: frozenset[str], keep: OnEpisode
+) -> None:
+    """Plays all cells of a policy on a preset as one rollout: widths share its concurrency."""
+    by_policy = sorted(cells, key=lambda cell: (cell.preset, cell.policy))
+    for (preset, name), members in groupby(by_policy, key=lambda cell: (cell.preset, cell.policy)):
+        jobs = (job for cell in members for job in jobs_of(settings, cell) if job.key not in done)
+        await _play_jobs(settings, preset, name, jobs, keep)
+
+
+async def _play_jobs(
+    settings: Settings, preset: str, name: str, jobs: Iterable[Job], keep: OnEpisode
+) -> None:
+    pages, entry = pages_of(settings, preset), POLICIES[name]
+    played = rollout(
+        jobs, entry.make(pages.tasks), pages.backend, max_concurrent=entry.max_concurrent
+    )
+    async with contextlib.aclosing(played) as episodes:
+        async for episode in episodes:
+            keep(episode)
+
+
+def _play_there(
+    settings: Settings,
+    cells: Sequence[Cell],
+    done: frozenset[str],
+    num_workers: int,
+    keep: OnEpisode,
+) -> None:
+    """Plays slices of cells in worker processes; Ctrl-C keeps those that were under way."""
+    # Spawned, as a fork would copy the locks of the index's threads.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(num_workers, context, _ignore_interrupt)
+    waiting = _slices(settings, cells, done)
+    running: set[Future[list[bytes]]] = set()
+    try:
+        while True:
+            # A short queue, so that an interrupt does not have to wait for a long one.
+            while len(running) < 2 * num_workers and (slice_ := next(waiting, None)) is not None:
+                running.add(pool.submit(_play_slice, settings, *slice_))
+            if not running:
+                return
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            _keep_all(ended, keep)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        _keep_all((future for future in running if not future.cancelled()), keep)
+
+
+def _keep_all(futures: Iterable[Future[list[bytes]]], keep: OnEpisode) -> None:
+    for future in futures:
+        for line in future.result():
+            keep(decode_episode(line))
+
+
+def _slices(
+    settings: Settings, cells: Sequence[Cell], done: frozenset[str]
+) -> Iterator[tuple[Cell, list[int]]]:
+    """Yields (cell, numbers of jobs to play), preset by preset, as a worker holds few presets."""
+    for cell in sorted(cells, key=_preset):
+        left = [i for i, job in enumerate(jobs_of(settings, cell)) if job.key not in done]
+        for start in range(0, len(left), _SLICE):
+            yield cell, left[start : start + _SLICE]
+
+
+def _play_slice(settings: Settings, cell: Cell, numbers: Sequence[int]) -> list[bytes]:
+    lines: list[bytes] = []
+    jobs = jobs_of(settings, cell)
+    chosen = [jobs[number] for number in numbers]
+
+    def keep(episode: Episode) -> None:
+        lines.append(encode(episode))
+
+    asyncio.run(_play_jobs(settings, cell.preset, cell.policy, chosen, keep))
+    return lines
+
+
+def _ignore_interrupt() -> None:
+    """Leaves Ctrl-C, which the terminal sends to every process, to the one that writes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
