@@ -19,7 +19,6 @@ import os
 import random
 import re
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -92,7 +91,8 @@ class OpenAIEngine:
         self._extra = dict(extra or {})
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._num_users = 0
+        """Calls of `generate` that are running."""
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Returns one completion for each request, in their order.
@@ -102,25 +102,28 @@ class OpenAIEngine:
             PolicyError: the server refuses, does not answer after all attempts, or answers
                 something that this engine cannot use.
         """
-        self._connect()
-        return list(await asyncio.gather(*(self._complete(request) for request in requests)))
+        if self._num_users == 0:
+            self._open()
+        self._num_users += 1
+        try:
+            return list(await asyncio.gather(*(self._complete(request) for request in requests)))
+        finally:
+            self._num_users -= 1
+            if self._num_users == 0 and self._session is not None:
+                await self._session.close()
 
     async def close(self) -> None:
-        """Closes the connections; a later request opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Does nothing: connections live as long as requests are in flight."""
 
-    async def __aenter__(self) -> OpenAIEngine:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
+    def _open(self) -> None:
+        # Not kept for longer: a run after this one has another event loop.
+        key = os.environ.get(self._key_variable)
+        self._slots = asyncio.Semaphore(self._max_in_flight)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_in_flight),
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=self._timeout,
+        )
 
     async def _complete(self, request: Request) -> Completion:
         if self.tokenizer is None:
@@ -238,23 +241,11 @@ class OpenAIEngine:
             f"the last one: {last}"
         )
 
-    def _connect(self) -> aiohttp.ClientSession:
-        """Returns the session of the running event loop; a run after another one has a new loop."""
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:
-            key = os.environ.get(self._key_variable)
-            self._loop = loop
-            self._slots = asyncio.Semaphore(self._max_in_flight)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._max_in_flight),
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-                timeout=self._timeout,
-            )
-        return self._session
-
     async def _send(self, path: str, body: Mapping[str, Any]) -> tuple[int, float, str]:
         """Returns status, seconds that the server asks us to wait, and the body."""
-        async with self._connect().post(self._url + path, json=body) as response:
+        if self._session is None:
+            raise PolicyError(f"{self.name}: asked outside of `generate`")
+        async with self._session.post(self._url + path, json=body) as response:
             text = await response.text()
             return response.status, _retry_after_s(response.headers.get("Retry-After")), text
 

@@ -1,0 +1,133 @@
+"""A small OpenAI-compatible server on loopback that misbehaves on request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from agents.llm.tokenizers import ByteTokenizer
+
+TOKENIZER = ByteTokenizer()
+
+Reply = Callable[[str], str]
+
+
+class ChatServer:
+    """Answers what `reply` makes of the prompt; `faults` are used up first, one a request.
+
+    A fault is "slow", "half" (JSON that ends early), "drop" (the connection is cut), "list" (JSON
+    of another kind), "empty", or an HTTP status; ("429", {"Retry-After": "0.2"}) has headers.
+
+    Args:
+        reply: from the prompt as text to the turn.
+        ids: whether it tells token ids, as vLLM does.
+    """
+
+    def __init__(self, reply: Reply, *, ids: bool = True) -> None:
+        self.faults: list[Any] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.running = 0
+        self.max_running = 0
+        self.slow_s = 1.0
+        self.port = 0
+        self._reply = reply
+        self._ids = ids
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def start(self) -> None:
+        """Listens; on the same port again after `stop`."""
+        app = web.Application()
+        app.router.add_post("/v1/completions", self._serve)
+        app.router.add_post("/v1/chat/completions", self._serve)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._runner = None
+
+    async def __aenter__(self) -> ChatServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.json())
+        self.headers.append(dict(request.headers))
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
+        try:
+            return await self._answer(request, self.bodies[-1])
+        finally:
+            self.running -= 1
+
+    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        fault = self.faults.pop(0) if self.faults else None
+        good = self._good(body)
+        if fault is None:
+            await asyncio.sleep(0.005)
+            return web.json_response(good)
+        if fault == "slow":
+            await asyncio.sleep(self.slow_s)
+            return web.json_response(good)
+        if fault == "half":
+            return web.Response(text=json.dumps(good)[:40], content_type="application/json")
+        if fault == "list":
+            return web.json_response([good])
+        if fault == "empty":
+            return web.json_response({"choices": []})
+        if fault == "drop":
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        status, headers = fault if isinstance(fault, tuple) else (fault, {})
+        text = headers.pop("text", "no")
+        return web.Response(status=int(status), text=text, headers=headers)
+
+    def _good(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "prompt" in body:
+            prompt = list(body["prompt"])
+            text = self._reply(TOKENIZER.decode(prompt))
+        else:
+            prompt = TOKENIZER.encode(TOKENIZER.render(body["messages"]))
+            text = self._reply(TOKENIZER.decode(prompt))
+        ids = [*TOKENIZER.encode(text), 257][: body["max_tokens"]]
+        finish = "stop" if ids[-1] == 257 else "length"
+        usage = {
+            "prompt_tokens": len(prompt),
+            "completion_tokens": len(ids),
+            "prompt_tokens_details": {"cached_tokens": 3},
+        }
+        choice: dict[str, Any] = {"index": 0, "finish_reason": finish}
+        told = {"token_ids": ids} if self._ids else {}
+        if "prompt" in body:
+            choice |= told | {"text": text, "logprobs": {"token_logprobs": [-0.25] * len(ids)}}
+            if self._ids:
+                choice["prompt_token_ids"] = prompt
+            return {"choices": [choice], "usage": usage}
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if text.startswith("{"):  # a message of its own: native tool calls, reasoning
+            message = json.loads(text)
+        choice |= told | {
+            "message": message,
+            "logprobs": {"content": [{"logprob": -0.25} for _ in ids]},
+        }
+        answer: dict[str, Any] = {"choices": [choice], "usage": usage}
+        if self._ids:
+            answer["prompt_token_ids"] = prompt
+        return answer
