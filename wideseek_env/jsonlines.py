@@ -27,6 +27,12 @@ def read_json_lines(path: Path, kind: type[_Line]) -> Iterator[_Line | DataError
     Raises:
         DataError: the file cannot be read, or its gzip stream is broken.
     """
+    for _, line in read_numbered_lines(path, kind):
+        yield line
+
+
+def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line | DataError]]:
+    """Yields as `read_json_lines`, each with the number of its line, from 1."""
     decoder = msgspec.json.Decoder(kind)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -34,11 +40,14 @@ def read_json_lines(path: Path, kind: type[_Line]) -> Iterator[_Line | DataError
                 if not line.strip():
                     continue
                 try:
-                    yield decoder.decode(line)
+                    yield number, decoder.decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    yield DataError(
-                        f"{path}, line {number}: expected one JSON object, got "
-                        f"{line[:60]!r}: {error}"
+                    yield (
+                        number,
+                        DataError(
+                            f"{path}, line {number}: expected one JSON object, got "
+                            f"{line[:60]!r}: {error}"
+                        ),
                     )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}; make or download it again") from error
