@@ -8,14 +8,14 @@ from functools import cache
 
 from lxml import html as lxml_html
 
-from agents.scripted.question import (
+from wideseek_env.reading.question import (
     Asked,
     ParsedQuestion,
     canonical_label,
     read_prose,
     related_noun,
 )
-from agents.scripted.writing import read_date
+from wideseek_env.reading.writing import read_date
 from wideseek_env.worlds import World
 
 

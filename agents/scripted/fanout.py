@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from agents.policy import EpisodeInfo
 from agents.scripted.messages import Form, Report, Subtask
 from agents.scripted.page_tables import parse_table_question
-from agents.scripted.question import parse_question
-from agents.scripted.reading import Link
 from agents.scripted.script import Script, ScriptPlayer, answer, delegate
 from agents.scripted.solo import answer_text, solo_lead, subagent
+from wideseek_env.reading.pages import Link
+from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation
 
 _MIN_TARGETS = 3

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from agents.scripted.notebook import Notebook, Thing
-from agents.scripted.question import ParsedQuestion, related_noun
-from agents.scripted.reading import Cell, Link, PageNotes, read_search
 from agents.scripted.script import Calls, open_page, search
+from wideseek_env.reading.pages import Cell, Link, PageNotes, read_search
+from wideseek_env.reading.question import ParsedQuestion, related_noun
 from wideseek_env.records import Observation, ToolCall, ToolResult
 
 Work: TypeAlias = Generator[Calls, Observation, Observation]

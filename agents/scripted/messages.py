@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.scripted.gathering import Gathering
-from agents.scripted.question import Asked, Fact, ParsedQuestion
-from agents.scripted.reading import Link, read_links
 from wideseek_env.htmltext import split_cells
+from wideseek_env.reading.pages import Link, read_links
+from wideseek_env.reading.question import Asked, Fact, ParsedQuestion
 
 _BAR = "\\|"  # as pages write it, so that `split_cells` reads it back
 _UNREAD, _DOUBTFUL, _RULED_OUT = "Unread", "Doubtful", "Ruled out"

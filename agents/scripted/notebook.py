@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from agents.scripted.reading import Cell, Link, PageNotes, read_open
+from wideseek_env.reading.pages import Cell, Link, PageNotes, read_open
 
 
 @dataclass(frozen=True, slots=True)

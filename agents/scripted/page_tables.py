@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from agents.scripted.reading import Cell, PageNotes, read_open, read_search
 from agents.scripted.script import Calls, open_page, search
+from wideseek_env.reading.pages import Cell, PageNotes, read_open, read_search
 from wideseek_env.records import Observation
 
 _PAGE = re.compile(r"page “(?P<title>.+?)”")

@@ -11,8 +11,8 @@ from agents.policy import EpisodeInfo
 from agents.scripted.gathering import Gathering
 from agents.scripted.messages import Form, Report, Subtask, report_on
 from agents.scripted.page_tables import copy_table, parse_table_question
-from agents.scripted.question import parse_question
 from agents.scripted.script import Calls, Script, ScriptPlayer, answer, delegate, has_tools, report
+from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
 

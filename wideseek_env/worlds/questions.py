@@ -1,6 +1,6 @@
 """Puts queries into English; holds the tables of phrases that the questions are made from.
 
-`agents/scripted/question.py` reads questions back with these tables and those of `domains.py`; it
+`wideseek_env/reading/question.py` reads questions back with these tables and those of `domains.py`; it
 sees nothing else of a world.
 """
 

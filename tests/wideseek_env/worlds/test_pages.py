@@ -68,7 +68,7 @@ def test_archives_are_older_and_each_contradicts_the_page_that_is_right():
 
 def test_second_pages_are_newer_as_often_as_the_preset_says():
     def updated(web: Web, url: str) -> str:
-        from agents.scripted.writing import read_date
+        from wideseek_env.reading.writing import read_date
 
         return str(read_date(re.search(r"Last updated: (.+?)\.", web.text(url))[1]))
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from webreader import answer_from_pages, web_of
 
-from agents.scripted.question import (
+from wideseek_env.reading.question import (
     Asked,
     Bound,
     Fact,

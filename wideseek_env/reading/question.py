@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from agents.scripted.writing import convert_number, read_date, write_number
+from wideseek_env.reading.writing import convert_number, read_date, write_number
 from wideseek_env.worlds import questions as phrases
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.schema import COUNTED, Attribute, Domain, Operator, inflect, with_article

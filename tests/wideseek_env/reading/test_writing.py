@@ -1,6 +1,6 @@
 import pytest
 
-from agents.scripted.writing import convert_number, read_date, read_number, write_number
+from wideseek_env.reading.writing import convert_number, read_date, read_number, write_number
 
 
 @pytest.mark.parametrize(

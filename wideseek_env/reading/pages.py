@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.scripted.question import ALSO_KNOWN_AS, NOUNS, canonical_label, read_prose
-from agents.scripted.writing import read_date
 from wideseek_env.htmltext import split_cells
+from wideseek_env.reading.question import ALSO_KNOWN_AS, NOUNS, canonical_label, read_prose
+from wideseek_env.reading.writing import read_date
 
 _MAX_KEPT = 20_000
 CUT = "[cut: your context is full]"
