@@ -31,6 +31,9 @@ _QUESTIONS = (
     "What does the table on the page “{title}” say? It has the columns {columns}. List all rows.",
     "Find the page “{title}” and copy its table with the columns {columns}. Leave out no row.",
 )
+# Pages have several tables with the same columns (men and women, each season): the key of the first
+# row says which is meant, and gives no more away than that.
+_WHICH_TABLE = " Its first row is that of “{first}”."
 _NUMBER = re.compile(r"[-+−–]?\d+(?:,\d{3})*(?:\.\d+)?\s?%?", re.ASCII)
 
 
@@ -107,7 +110,7 @@ def _task(table: PageTable, min_rows: int, max_rows: int) -> Task | str:
     place = f"{table.url}#table-{table.table_index}"
     return Task(
         id=place,
-        question=_question(place, one_line(table.title), names),
+        question=_question(place, one_line(table.title), names, _key_cells(gold[0], names, keys)),
         columns=columns,
         key_columns=keys,
         gold=gold,
@@ -116,10 +119,14 @@ def _task(table: PageTable, min_rows: int, max_rows: int) -> Task | str:
     )
 
 
-def _question(place: str, title: str, names: Sequence[str]) -> str:
+def _question(place: str, title: str, names: Sequence[str], first: str) -> str:
     separator = "; " if any("," in name for name in names) else ", "
-    template = _QUESTIONS[zlib.crc32(place.encode()) % len(_QUESTIONS)]
-    return template.format(columns=separator.join(names), title=title)
+    template = _QUESTIONS[zlib.crc32(place.encode()) % len(_QUESTIONS)] + _WHICH_TABLE
+    return template.format(columns=separator.join(names), title=title, first=first)
+
+
+def _key_cells(row: Sequence[str], names: Sequence[str], keys: Sequence[str]) -> str:
+    return ", ".join(row[names.index(key)] for key in keys)
 
 
 def _column(name: str, cells: Sequence[str]) -> Column:

@@ -40,6 +40,7 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
     assert task.id == "https://w.example/Alden#table-2"
     assert "“River Alden”" in task.question
     assert "No., Bridge, Opened, Length (m)" in task.question
+    assert task.question.endswith(" Its first row is that of “Old Bridge”.")
     assert task.columns == (
         Column("No.", NUMBER, ("extract_number",), 0.0),
         Column("Bridge"),
