@@ -7,10 +7,11 @@ answer in their final form, so that the lead has only to merge, and the links th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.scripted.gathering import Gathering
+from agents.scripted.needs import Known
 from wideseek_env.htmltext import split_cells
 from wideseek_env.reading.pages import Link, read_links
 from wideseek_env.reading.question import Asked, Fact, ParsedQuestion
@@ -106,21 +107,23 @@ class Form:
         """Cells of a reported row."""
         return len(self._asked)
 
-    def write(self, known: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+    def write(self, known: Known) -> tuple[str, ...]:
         """Returns the row of a thing, cells without a known value empty."""
-        return tuple(
-            " ".join(asked.write(known.get(asked.fact.at, "")).split()) for asked in self._asked
-        )
+        texts = (asked.write(known.get(asked.fact.at, "")) for asked in self._asked)
+        return tuple(" ".join(text.split()) for text in texts)
 
-    def answer(self, rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-        """Returns the rows that belong into the answer, with the columns asked for alone."""
-        if self._rank:
-            read = self._rank.fact.read
-            numbered = [(read(row[self._rank_at]), row) for row in rows]
-            known = [(number, row) for number, row in numbered if number is not None]
-            known.sort(key=lambda each: each[0], reverse=self._rank.greatest)
-            rows = [row for _, row in known[: self._rank.k]]
-        return [row[: self._num_columns] for row in rows]
+    def best(self, rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+        """Returns the rows that are in the question's ranking, best first; all without one."""
+        if self._rank is None:
+            return rows
+        read, at = self._rank.fact.read, self._rank_at
+        numbered = [(number, row) for row in rows if (number := read(row[at])) is not None]
+        numbered.sort(key=lambda each: each[0], reverse=self._rank.greatest)
+        return [row for _, row in numbered[: self._rank.k]]
+
+    def answer(self, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Returns the rows of the answer, with the columns asked for alone."""
+        return [row[: self._num_columns] for row in self.best(rows)]
 
     def _position(self, asked: Asked) -> int:
         """Returns where a fact stands in full, and adds it when it does not."""
@@ -135,7 +138,7 @@ def report_on(gathering: Gathering, *, verified: bool) -> Report:
     """Returns the report on a share that was worked through, as far as it came."""
     form = Form(gathering.question)
     return Report(
-        tuple(form.write(row.known) for row in gathering.rows()),
+        tuple(form.best([form.write(known) for known in gathering.rows()])),
         tuple(gathering.unread()),
         () if verified else tuple(gathering.doubtful()),
         tuple(gathering.ruled_out()) if verified else (),
