@@ -110,7 +110,8 @@ class SqliteStore:
                 "CREATE TABLE pages (number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, "
                 "url TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL)"
             )
-        (self._size,) = self._connection.execute("SELECT COUNT(*) FROM pages").fetchone()
+        count = self._connection.execute("SELECT COUNT(*) FROM pages").fetchone()
+        self._size: int = count[0]
 
     def add(self, page: StoredPage) -> int | None:
         """See `PageStore`.
@@ -168,4 +169,4 @@ class SqliteStore:
         return DataError(f"cannot write pages to {self._path} ({error}); is the disk full?")
 
     def __len__(self) -> int:
-        return int(self._size)
+        return self._size
