@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs torch, `pip install -e .[llm]`")
+pytest.importorskip("transformers", reason="needs transformers, `pip install -e .[llm]`")
+
+from agents.llm.chat import TokenChat  # noqa: E402
+from agents.llm.engines import Completion  # noqa: E402
+from agents.llm.tiny import make_tiny_model, train_tokenizer  # noqa: E402
+from agents.llm.tokenizers import HFTokenizer  # noqa: E402
+from wideseek_env.formats import get_format  # noqa: E402
+from wideseek_env.records import ToolCall, ToolResult  # noqa: E402
+
+TEXTS = [
+    '{"name": "search", "arguments": {"query": "rivers in Varnia"}}',
+    "Alden | Varnia | river | 1834",
+    "river list 2: Alden, Ostra, Ula",
+] * 10
+
+QWEN3_LIKE = (  # drops the thinking of turns before the last question, as Qwen3's template does
+    "{%- set ns = namespace(last=0) -%}"
+    "{%- for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}"
+    "{% endfor -%}"
+    "{%- for m in messages -%}"
+    "{%- set content = m.content -%}"
+    "{%- if m.role == 'assistant' and loop.index0 < ns.last and '</think>' in content -%}"
+    "{%- set content = content.split('</think>')[-1].lstrip('\n') -%}{%- endif -%}"
+    "{{- '<|im_start|>' + m.role + '\n' + content + '<|im_end|>' + '\n' -}}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> HFTokenizer:
+    return train_tokenizer(TEXTS, 400)
+
+
+@pytest.mark.parametrize("before", ["", " ", '"', "|", "| ", "\n", "x"])
+def test_tokenizer_name_has_the_same_ids_wherever_it_stands(
+    tokenizer: HFTokenizer, before: str
+) -> None:
+    name = tokenizer.encode("Alden")
+    around = tokenizer.encode(f"{before}Alden|")
+    assert len(name) == 1
+    assert name[0] in around
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Alden 1834", "中文 é\n\x00", "<tool_call>\n{}</tool_call>", "  a"]
+)
+def test_tokenizer_decodes_what_it_encoded(tokenizer: HFTokenizer, text: str) -> None:
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_tokenizer_tool_tags_are_one_id_but_no_control_tokens(tokenizer: HFTokenizer) -> None:
+    assert len(tokenizer.encode("<tool_call>")) == 1
+    assert "<tool_call>" not in tokenizer.control_tokens
+    assert {"<|im_start|>", "<|im_end|>", "<|endoftext|>"} == set(tokenizer.control_tokens)
+    assert tokenizer.stop_ids == set(tokenizer.encode("<|im_end|>"))
+
+
+def test_tokenizer_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 263"):
+        train_tokenizer(TEXTS, 262)
+
+
+def test_tokenizer_without_a_template_is_refused(tokenizer: HFTokenizer) -> None:
+    class Bare:
+        chat_template = None
+        name_or_path = "bare"
+
+    with pytest.raises(ValueError, match="instruction-tuned"):
+        HFTokenizer(Bare())
+
+
+def test_make_tiny_model_is_a_plain_qwen3_that_loads(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = make_tiny_model(tmp_path / "tiny", TEXTS, vocab_size=300, num_layers=1)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert model.config.model_type == "qwen3"
+    assert model.config.head_dim == 64
+    assert model.config.vocab_size == 300
+    assert HFTokenizer(folder).encode("Alden") == train_tokenizer(TEXTS, 300).encode("Alden")
+    again = AutoModelForCausalLM.from_pretrained(
+        make_tiny_model(tmp_path / "again", TEXTS, vocab_size=300, num_layers=1)
+    )
+    weights = zip(model.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in weights)
+
+
+def test_chat_template_that_rewrites_history_leaves_the_prefix_stable(
+    tokenizer: HFTokenizer,
+) -> None:
+    class Qwen3Like(HFTokenizer):
+        def render(self, messages: Any) -> str:
+            text: str = self.hf.apply_chat_template(
+                list(messages),
+                chat_template=QWEN3_LIKE,
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+            return text
+
+    forgetful = Qwen3Like(tokenizer.hf)
+    history = [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "<think>hm</think>\n\ncall"},
+        {"role": "user", "content": "found"},
+    ]
+    assert "hm" not in forgetful.render(history)  # a client that renders again loses it
+    chat = TokenChat(forgetful, get_format("hermes"), "s", "q")
+    prompt = chat.prompt_ids
+    ids = tuple(forgetful.encode("<think>hm</think>\n\ncall<|im_end|>"))
+    chat.add_turn(Completion("", ids=ids))
+    chat.show([ToolResult("found", call=ToolCall("search", {}))])
+    assert chat.prompt_ids[: len(prompt) + len(ids)] == prompt + ids
+    assert "<think>hm</think>" in forgetful.decode(chat.prompt_ids)
