@@ -12,8 +12,10 @@ import inspect
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from wideseek_env.records import Role
 
 Config = TypeVar("Config", bound="RunConfig")
 
@@ -93,6 +95,11 @@ class RunConfig:
         """Optimiser steps of a step."""
         return 1
 
+    @property
+    def trained_roles(self) -> tuple[Role, ...]:
+        """Roles whose tokens train."""
+        return ("lead", "subagent") if self.roles == "both" else (self.roles,)
+
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
             value, choices = getattr(self, name), get_args(hint)
@@ -161,7 +168,11 @@ def from_command_line(
             settings["choices"] = choices or None
         parser.add_argument(flag, **settings)
     given = vars(parser.parse_args(argv))
-    return config_type(**{**presets.get(given.pop("preset"), {}), **given})
+    settings = {**presets.get(given.pop("preset"), {}), **given}
+    for field in fields(config_type):
+        if field.default is MISSING and field.name not in settings:
+            parser.error(f"needs --{field.name}, or a --preset that has it")
+    return config_type(**settings)
 
 
 def _sentences(config_type: type) -> dict[str, str]:

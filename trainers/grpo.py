@@ -32,7 +32,7 @@ from trainers.config import TINY, PolicyConfig, from_command_line
 from trainers.log import RunLog, Timer, episode_metrics
 from trainers.model import Learner
 from trainers.update import known_of, policy_terms, token_metrics, updates_of
-from wideseek_env.records import Episode, Role
+from wideseek_env.records import Episode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +117,8 @@ def prepare(
     metrics["groups/count"] = float(len(signal))
 
     by_episode = group_advantages(rewards, groups, config.baseline)
-    roles: tuple[Role, ...] = ("lead", "subagent") if config.roles == "both" else (config.roles,)
-    rows = [row for row in rows_of(valid, roles) if signal[groups[row.episode]]]
+    rows = rows_of(valid, config.trained_roles)
+    rows = [row for row in rows if signal[groups[row.episode]]]
     episode = np.array([row.episode for row in rows], dtype=np.int64)
     advantages = by_episode[episode]
     if config.provenance:

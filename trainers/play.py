@@ -7,7 +7,7 @@ on from a checkpoint plays what it would have played.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +15,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from agents.llm.engines.transformers import TransformersEngine
 from agents.llm.policy import LLMConfig, LLMPolicy
-from agents.llm.tokenizers import HFTokenizer
+from agents.llm.tiny import make_tiny_model
+from agents.llm.tokenizers import ByteTokenizer, HFTokenizer, Tokenizer
 from agents.policy import Policy
 from agents.rollout import Job, rollout
+from agents.scripted import POLICIES
+from trainers.batch import rows_of
 from trainers.checkpoint import folders
 from trainers.config import RunConfig
 from trainers.model import Learner
+from trainers.teacher import TeacherPolicy
 from wideseek_env.backends import Backend
 from wideseek_env.errors import DataError
 from wideseek_env.records import Episode, Task
@@ -48,6 +53,7 @@ def load(name: str) -> tuple[Any, HFTokenizer]:
         name = str(checkpoints[-1])
     elif name.startswith("runs/") and not source.exists():
         raise DataError(f"{name} is not there; make it with `python -m trainers.sft --out {name}`")
+    disable_progress_bar()  # it would break the live view, at each checkpoint
     lm = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
     return lm.eval(), HFTokenizer(name)
 
@@ -61,16 +67,47 @@ def llm_config(config: RunConfig, lm: Any) -> LLMConfig:
     )
 
 
-def sampling_policy(learner: Learner, tokenizer: HFTokenizer) -> Callable[[], LLMPolicy]:
+def sampling_policy(
+    learner: Learner, tokenizer: HFTokenizer
+) -> Callable[[Sequence[Task]], LLMPolicy]:
     """Returns what gives the policy of a step: the learner's model as its weights are now."""
     engine = TransformersEngine(learner.lm, tokenizer=tokenizer)
     policy = LLMPolicy(engine, llm_config(learner.config, learner.lm))
 
-    def current() -> LLMPolicy:
+    def current(tasks: Sequence[Task]) -> LLMPolicy:
         engine.forget_prefixes()
         return policy
 
     return current
+
+
+def teaching_policy(
+    config: RunConfig, lm: Any, tokenizer: Tokenizer, teacher: str
+) -> Callable[[Sequence[Task]], Policy]:
+    """Returns what gives a scripted policy that plays in the model's conversation."""
+    how = llm_config(config, lm)
+    return lambda tasks: TeacherPolicy(POLICIES[teacher](tasks), tokenizer, how)
+
+
+def make_tiny(config: RunConfig, teacher: str) -> Path:
+    """Makes a tiny untrained model, its tokenizer trained on what the teacher reads and writes.
+
+    Returns:
+        Its folder, `start` in that of the run; a model that is there already is kept.
+    """
+    folder = Path(config.out) / "start"
+    if not (folder / "config.json").exists():
+        letters = ByteTokenizer()
+        how = LLMConfig(config.format, max_tokens=100_000, max_context_tokens=1_000_000)
+        stage = Stage(config, lambda tasks: TeacherPolicy(POLICIES[teacher](tasks), letters, how))
+        texts = [
+            letters.decode(ids[ids < 256].tolist())
+            for step in range(4)
+            for row in rows_of(stage.play(step))
+            for ids in np.split(row.ids, np.flatnonzero(row.ids >= 256))
+        ]
+        make_tiny_model(folder, texts)
+    return folder
 
 
 class Stage:
@@ -78,14 +115,14 @@ class Stage:
 
     Args:
         config: settings.
-        policy: called before each step.
+        policy: called before each step with its tasks.
         split: of the worlds; train and test worlds share no names.
     """
 
     def __init__(
         self,
         config: RunConfig,
-        policy: Callable[[], Policy],
+        policy: Callable[[Sequence[Task]], Policy],
         split: Literal["train", "test"] = "train",
     ) -> None:
         self._config = config
@@ -138,7 +175,7 @@ class Stage:
         return asyncio.run(self._play(jobs))
 
     async def _play(self, jobs: dict[int, list[Job]]) -> list[Episode]:
-        policy = self._policy()
+        policy = self._policy([job.task for part in jobs.values() for job in part])
 
         async def in_world(world: int) -> list[Episode]:
             if world not in self._backends:

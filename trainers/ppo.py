@@ -1,0 +1,249 @@
+"""Multi-agent PPO: `python -m trainers.ppo --preset tiny --out runs/ppo`.
+
+As `trainers/grpo.py`, with a value head in place of the group: what an agent's token or turn is
+worth is what came of it beyond what the head expected there. The team's reward comes after the last
+step of every agent. One value head serves lead and subagents; it reads the model's own features.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainers import checkpoint
+from trainers.advantages import Floats, gae
+from trainers.batch import Row, micro_batches, rows_of
+from trainers.config import TINY, PolicyConfig, from_command_line
+from trainers.log import RunLog, Timer, episode_metrics
+from trainers.losses import value_loss
+from trainers.model import Learner
+from trainers.update import known_of, policy_terms, token_metrics, updates_of
+from wideseek_env.records import Episode
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig(PolicyConfig):
+    """Settings of multi-agent PPO."""
+
+    out: str = "runs/ppo"
+    """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
+    tasks_per_step: int = 32
+    """Tasks of a step."""
+    group_size: int = 1
+    """Episodes of each task in a step; nothing is compared within a task."""
+    step_of: Literal["token", "turn"] = "turn"
+    """What counts as one step of the decision process: a token, or a turn as a whole."""
+    gamma: float = 1.0
+    """Discount of a step; 1, as the reward should not depend on how many turns it took."""
+    lam: float = 0.95
+    """0 trusts the value head, 1 the rewards."""
+    bootstrap: Literal["time_budget", "truncated"] = "time_budget"
+    """Which episodes without an answer count as unfinished, and are worth what the head expects of
+    their last state. Turn budgets are told to the agents and so part of the game: with `truncated`
+    they are unfinished as well, and a lead that never answers loses nothing by it."""
+    value_weight: float = 0.5
+    """Weight of the value loss."""
+    value_clip: float = 0.2
+    """How far a value may move in a step and still gain."""
+    inner_epochs: int = 2
+    """Passes over the episodes of a step."""
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {**TINY, "model": "runs/sft", "lr": 1e-4, "num_steps": 50},
+}
+
+SHOWN = (
+    "reward/total",
+    "episodes/item_f1",
+    "episodes/width",
+    "turns/wrong",
+    "policy/entropy",
+    "policy/kl",
+    "policy/clip_fraction",
+    "policy/drift",
+    "value/loss",
+    "value/explained",
+)
+
+
+def value_head(lm: Any) -> nn.Linear:
+    """Returns a value head for a model; its first values are 0."""
+    head = nn.Linear(lm.config.hidden_size, 1)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def train(config: PPOConfig, learner: Learner, play: Callable[[int], list[Episode]]) -> None:
+    """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
+
+    Args:
+        config: settings.
+        learner: the model with a value head; keeps the start model when `kl_weight` is not 0.
+        play: gives the episodes of a step, played with the learner's weights as they are now.
+    """
+    first_step = checkpoint.resume(learner, config)
+    with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
+        for step in range(first_step, config.num_steps):
+            timer = Timer()
+            with timer("play"):
+                episodes = play(step)
+            metrics = episode_metrics(episodes)
+            valid = [episode for episode in episodes if episode.valid]
+            rows = [row for row in rows_of(valid, config.trained_roles) if row.trains.any()]
+            if rows:
+                metrics |= improve(rows, valid, config, learner, step=step, timer=timer)
+            with timer("checkpoint"):
+                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
+                    checkpoint.save(learner, config, step + 1)
+            log.write(step, {**metrics, **timer.seconds})
+
+
+def improve(
+    rows: list[Row],
+    episodes: Sequence[Episode],
+    config: PPOConfig,
+    learner: Learner,
+    *,
+    step: int,
+    timer: Timer,
+) -> dict[str, float]:
+    """Takes the optimiser steps of a step; returns its numbers, means under the loss's weights.
+
+    Args:
+        rows: B trajectories with at least one token that trains.
+        episodes: those that `Row.episode` counts.
+        config: settings.
+        learner: changed in place.
+        step: seeds the order of updates.
+        timer: gets the phases.
+    """
+    learner.lm.train()
+    device = learner.device
+    totals: dict[str, float] = defaultdict(float)
+    with timer("old log-probabilities"):
+        values, last = old_values(rows, config, learner)
+        numbers = estimate(rows, episodes, values.double().cpu().numpy(), last, config)
+        advantage, aims, starts = (torch.from_numpy(n).to(device).float() for n in numbers)
+        known = known_of(rows, advantage, config, learner)
+    with timer("update"):
+        for update, (chosen, weight) in enumerate(updates_of(rows, known, config, step)):
+            # Where steps are turns, the value of a turn is asked before its first token alone.
+            value_weight = weight * starts / (weight * starts).sum()
+            for batch in micro_batches(rows, chosen, config.budget_tokens, device):
+                at, states = batch.tokens, learner.states(batch)
+                terms = policy_terms(states, batch, known, config, learner)
+                now = learner.values(states[batch.before])
+                error = value_loss(now, values[at], aims[at], config.value_clip)
+                total = (terms["policy/loss"] * weight[at]).sum()
+                torch.autograd.backward(
+                    total + config.value_weight * (error * value_weight[at]).sum()
+                )
+                for name, term in terms.items():
+                    totals[name] += float((term.detach() * weight[at]).sum()) / config.num_updates
+                mean_error = float((error.detach() * value_weight[at]).sum())
+                totals["value/loss"] += mean_error / config.num_updates
+            norm, lr = learner.update(step * config.num_updates + update)
+            totals["optimiser/gradient_norm"] += norm / config.num_updates
+            totals["optimiser/lr"] = lr
+    learner.lm.eval()
+    asked = (known.trains * starts) > 0
+    return {
+        **totals,
+        **token_metrics(rows, known),
+        "value/mean": float(values[asked].mean()),
+        "value/explained": explained(values[asked].cpu(), aims[asked].cpu()),
+    }
+
+
+def old_values(
+    rows: Sequence[Row], config: PPOConfig, learner: Learner
+) -> tuple[Tensor, dict[int, float]]:
+    """Returns the value before each sampled token, (T,), and after the last token of each row."""
+    num_tokens = sum(int(row.sampled.sum()) for row in rows)
+    values = torch.zeros(num_tokens, device=learner.device)
+    last: dict[int, float] = {}
+    with torch.no_grad():
+        for batch in micro_batches(rows, range(len(rows)), config.budget_tokens, learner.device):
+            states = learner.states(batch)
+            values[batch.tokens] = learner.values(states[batch.before])
+            ends = learner.values(states[batch.ends]).tolist()
+            last.update(zip(batch.rows, ends, strict=True))
+    return values, last
+
+
+def estimate(
+    rows: Sequence[Row],
+    episodes: Sequence[Episode],
+    values: Floats,
+    last: dict[int, float],
+    config: PPOConfig,
+) -> tuple[Floats, Floats, Floats]:
+    """Returns advantages, returns and whether a step starts (1.0 or 0.0) of each token, (T,).
+
+    All tokens of a step have its advantage; advantages are then scaled to mean 0 and standard
+    deviation 1 over the steps that train.
+
+    Args:
+        rows: B trajectories.
+        episodes: those that `Row.episode` counts.
+        values: (T,) before each sampled token.
+        last: value after the last token of each row.
+        config: settings.
+    """
+    unfinished = ("time_budget", *(("turn_budget",) if config.bootstrap == "truncated" else ()))
+    tokens = []
+    place = 0
+    for number, row in enumerate(rows):
+        turn, episode = row.turn[row.sampled], episodes[row.episode]
+        starts = np.ones(len(turn), dtype=bool)
+        if config.step_of == "turn":
+            starts[1:] = turn[1:] != turn[:-1]
+        before = values[place : place + len(turn)][starts]
+        place += len(turn)
+        rewards = np.zeros(len(before))
+        rewards[-1] = episode.reward
+        after = last[number] if episode.end in unfinished else 0.0
+        advantages, returns = gae(rewards, before, after, config.gamma, config.lam)
+        step = np.cumsum(starts) - 1
+        tokens.append(np.stack([advantages[step], returns[step], starts]))
+    advantage, aim, start = np.concatenate(tokens, axis=1)
+    trained = advantage[np.concatenate([row.trains[row.sampled] for row in rows]) & (start > 0)]
+    scale = trained.std() or 1.0
+    return (advantage - trained.mean()) / scale, aim, start
+
+
+def explained(values: Tensor, returns: Tensor) -> float:
+    """Returns the share of the variance of returns that values explain; 0 when there is none."""
+    variance = float(returns.var(correction=0))
+    return 1 - float((returns - values).var(correction=0)) / variance if variance > 0 else 0.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains from the command line."""
+    from trainers.play import Stage, load, sampling_policy  # noqa: PLC0415 - `--help` needs none
+
+    config = from_command_line(PPOConfig, PRESETS, argv)
+    lm, tokenizer = load(config.model)
+    learner = Learner(
+        lm,
+        config,
+        tokenizer=tokenizer.hf,
+        head=value_head(lm),
+        reference=config.kl_weight > 0,
+    )
+    train(config, learner, Stage(config, sampling_policy(learner, tokenizer)).play)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Supervised start: `python -m trainers.sft --preset tiny --out runs/sft`.
+
+A scripted teacher plays new episodes in the model's own conversation; those that score well are
+kept, and the model learns to write the teacher's turns. Only tokens that an agent wrote train.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from trainers import checkpoint
+from trainers.advantages import sequence_weights
+from trainers.batch import Row, micro_batches, rows_of, spread
+from trainers.config import TINY, RunConfig, from_command_line
+from trainers.log import RunLog, Timer, episode_metrics
+from trainers.model import Learner
+from wideseek_env.records import Episode
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFTConfig(RunConfig):
+    """Settings of supervised learning."""
+
+    out: str = "runs/sft"
+    """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
+    teacher: str = "fanout"
+    """Scripted policy to learn from, one of `agents.scripted.POLICIES`."""
+    min_item_f1: float = 0.5
+    """Episodes of the teacher below this item F1 are left out."""
+    group_size: int = 1
+    """Episodes of each task in a step; a teacher that draws nothing plays all of them alike."""
+    tasks_per_step: int = 16
+    """Tasks of a step."""
+    aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "token-mean"
+    """How tokens are averaged; every token is a lesson of its own here."""
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        **TINY,
+        "model": "tiny",
+        "num_steps": 400,
+        "random_width": True,
+        "optimizer": "muon",
+        "lr": 3e-3,
+        "lr_end": 0.1,
+        "warmup_steps": 20,
+        "checkpoint_every": 50,
+    },
+}
+
+SHOWN = ("sft/loss", "sft/perfect_tokens", "sft/kept", "episodes/item_f1", "tokens/trained")
+
+
+def train(config: SFTConfig, learner: Learner, play: Callable[[int], list[Episode]]) -> None:
+    """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
+
+    Args:
+        config: settings.
+        learner: the model.
+        play: gives the episodes of a step, played by a teacher and with tokens.
+    """
+    first_step = checkpoint.resume(learner, config)
+    with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
+        for step in range(first_step, config.num_steps):
+            timer = Timer()
+            with timer("play"):
+                episodes = play(step)
+            kept = [e for e in episodes if e.score and e.score.item_f1 >= config.min_item_f1]
+            metrics = {**episode_metrics(episodes), "sft/kept": len(kept) / len(episodes)}
+            rows = [row for row in rows_of(kept, config.trained_roles) if row.trains.any()]
+            if rows:
+                with timer("update"):
+                    metrics |= imitate(rows, config, learner, step)
+            with timer("checkpoint"):
+                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
+                    checkpoint.save(learner, config, step + 1)
+            log.write(step, {**metrics, **timer.seconds})
+
+
+def imitate(rows: list[Row], config: SFTConfig, learner: Learner, step: int) -> dict[str, float]:
+    """Takes one optimiser step towards the rows' tokens; returns its numbers."""
+    learner.lm.train()
+    counts = np.array([int(row.trains.sum()) for row in rows])
+    per_row = sequence_weights(counts, np.array([row.episode for row in rows]), config.aggregation)
+    trains = np.concatenate([row.trains[row.sampled] for row in rows])
+    weight = spread(per_row, rows, learner.device)
+    weight *= torch.from_numpy(trains).to(learner.device)
+    totals: dict[str, float] = defaultdict(float)
+    for batch in micro_batches(rows, range(len(rows)), config.budget_tokens, learner.device):
+        logprobs, entropy = learner.score(learner.states(batch), batch)
+        of_batch = weight[batch.tokens]
+        torch.autograd.backward(-(logprobs * of_batch).sum())
+        totals["sft/loss"] -= float((logprobs.detach() * of_batch).sum())
+        totals["sft/entropy"] += float((entropy * of_batch).sum())
+        # More likely than all others together: greedy decoding would write it.
+        totals["sft/perfect_tokens"] += float(((logprobs > np.log(0.5)) * of_batch).sum())
+    norm, lr = learner.update(step)
+    learner.lm.eval()
+    return {
+        **totals,
+        "optimiser/gradient_norm": norm,
+        "optimiser/lr": lr,
+        "tokens/trained": float(counts.sum()),
+        "tokens/rows": float(sum(len(row.ids) for row in rows)),
+        "tokens/longest_row": float(max(len(row.ids) for row in rows)),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains from the command line."""
+    from trainers.play import Stage, load, make_tiny, teaching_policy  # noqa: PLC0415 - heavy
+
+    config = from_command_line(SFTConfig, PRESETS, argv)
+    name = make_tiny(config, config.teacher) if config.model == "tiny" else config.model
+    lm, tokenizer = load(str(name))
+    learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=False)
+    teacher = teaching_policy(config, lm, tokenizer, config.teacher)
+    train(config, learner, Stage(config, teacher).play)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
