@@ -8,12 +8,12 @@ import pytest
 pytest.importorskip("torch", reason="needs torch, `pip install -e .[llm]`")
 pytest.importorskip("transformers", reason="needs transformers, `pip install -e .[llm]`")
 
-from agents.llm.chat import TokenChat  # noqa: E402
-from agents.llm.engines import Completion  # noqa: E402
-from agents.llm.tiny import make_tiny_model, train_tokenizer  # noqa: E402
-from agents.llm.tokenizers import HFTokenizer  # noqa: E402
-from wideseek_env.formats import get_format  # noqa: E402
-from wideseek_env.records import ToolCall, ToolResult  # noqa: E402
+from agents.llm.chat import TokenChat
+from agents.llm.engines import Completion
+from agents.llm.tiny import make_tiny_model, train_tokenizer
+from agents.llm.tokenizers import HFTokenizer
+from wideseek_env.formats import get_format
+from wideseek_env.records import ToolCall, ToolResult
 
 TEXTS = [
     '{"name": "search", "arguments": {"query": "rivers in Varnia"}}',
