@@ -7,6 +7,7 @@ worlds of different splits cannot have a name in common, whatever their seeds.
 from __future__ import annotations
 
 import hashlib
+from itertools import product
 from random import Random
 from typing import Literal, TypeAlias
 
@@ -21,9 +22,12 @@ _ONSETS = (
 )  # fmt: skip
 _VOWELS = ("a", "e", "i", "o", "u", "ae", "ia", "ei", "ou")
 _CODAS = ("l", "ll", "n", "nd", "r", "rn", "s", "st", "th", "ck", "m", "rk", "ld", "v")
-_SHORT_ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z")
-_SHORT_VOWELS = ("a", "e", "i", "o", "u")
-_SHORT_ENDS = ("", "n", "r", "s", "l")
+_FIRST = ["".join(parts) for parts in product(_ONSETS, _VOWELS, _CODAS[:10])]
+# three words in ten end in a vowel
+_LAST = ["".join(parts) for parts in product(_VOWELS[:5], (*_CODAS, *[""] * 6))]
+
+_SHORT = ["".join(parts) for parts in product("bdfgklmnprstvz", "aeiou")]
+_SHORT_LAST = ["".join(parts) for parts in product(_SHORT, ("", "n", "r", "s", "l"))]
 
 
 def split_of(word: str) -> Split:
@@ -44,13 +48,13 @@ class NameMaker:
     def __init__(self, rng: Random, split: Split, *, short: bool = False) -> None:
         self._rng = rng
         self._split = split
-        self._make = self._short_word if short else self._long_word
+        self._syllables = (_SHORT, _SHORT_LAST) if short else (_FIRST, _LAST)
         self._used: set[str] = set()
 
     def word(self) -> str:
         """Returns a new capitalised word."""
         while True:
-            word = self._make()
+            word = self._rng.choice(self._syllables[0]) + self._rng.choice(self._syllables[1])
             if word not in self._used and split_of(word) == self._split:
                 self._used.add(word)
                 return word.capitalize()
@@ -58,14 +62,3 @@ class NameMaker:
     def words(self, num: int) -> list[str]:
         """Returns `num` new words."""
         return [self.word() for _ in range(num)]
-
-    def _long_word(self) -> str:
-        pick = self._rng.choice
-        word = pick(_ONSETS) + pick(_VOWELS) + pick(_CODAS[:-4])
-        word += pick(_VOWELS[:5]) + (pick(_CODAS) if self._rng.random() < 0.7 else "")
-        return word
-
-    def _short_word(self) -> str:
-        pick = self._rng.choice
-        syllables = [pick(_SHORT_ONSETS) + pick(_SHORT_VOWELS) for _ in range(2)]
-        return "".join(syllables) + pick(_SHORT_ENDS)

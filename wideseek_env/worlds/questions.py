@@ -1,7 +1,7 @@
 """Puts queries into English; holds the tables of phrases that the questions are made from.
 
-`wideseek_env/reading/question.py` reads questions back with these tables and those of `domains.py`; it
-sees nothing else of a world.
+`wideseek_env/reading/question.py` reads questions back with these tables and those of `domains.py`;
+it sees nothing else of a world.
 """
 
 from __future__ import annotations

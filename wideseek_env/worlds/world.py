@@ -30,11 +30,12 @@ WORLD_VERSION = 1
 
 TaskKind: TypeAlias = Literal["wide", "deep", "hybrid"]
 
-_TASKS_IN_A_ROW = 8
+_TASKS_IN_A_ROW = 16
 """Tasks asked about one region before the next one's turn, since making a region takes time."""
 
 _MAX_KEPT_REGIONS = 8
 _MAX_REPEATED_DRAWS = 30
+"""Draws of questions asked before that show that a region has hardly any other left."""
 
 
 class World:
@@ -111,20 +112,25 @@ class World:
 
     def _tasks(self, num: int, seed: int, kind: TaskKind) -> Iterator[Task]:
         asked: set[bytes] = set()
+        exhausted: set[int] = set()
         order = list(range(self._num_regions))
         self._rng("task order", seed).shuffle(order)
         world = f"{self.preset.name}-{self.split}-{self.seed}"
         metadata = {"preset": self.preset.name, "seed": self.seed, "split": self.split}
         for index in range(num):
-            made = self._region(order[index // _TASKS_IN_A_ROW % len(order)])
+            number = order[index // _TASKS_IN_A_ROW % len(order)]
+            made = self._region(number)
             deep = kind == "deep" or (kind == "hybrid" and index % 2 == 1)
             rng = self._rng("tasks", seed, kind, index)
             task_id = f"{world}-{kind}-{seed}-{index}"
             make = made.tasks.deep if deep else made.tasks.wide
-            for _ in range(_MAX_REPEATED_DRAWS):
-                task = make(task_id, rng, metadata)
+            task = make(task_id, rng, metadata)
+            for _ in range(0 if number in exhausted else _MAX_REPEATED_DRAWS):
                 if _fingerprint(task) not in asked:
                     break
+                task = make(task_id, rng, metadata)
+            if _fingerprint(task) in asked:
+                exhausted.add(number)
             asked.add(_fingerprint(task))
             yield task
 
