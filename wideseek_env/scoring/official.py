@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import urlparse
 
@@ -86,11 +87,12 @@ class OfficialScorer:
 def score_official(task: Task, answer: str | None, now: datetime) -> OfficialResult:
     """Returns what the official scorer reports for an answer at the time `now`."""
     evaluation = Evaluation.of(task)
-    gold = {
-        name: print_column([row[index] for row in task.gold])
-        for index, name in enumerate(evaluation.required)
-    }
-    return score_frames(evaluation, gold, answer, now)
+    return score_frames(evaluation, _read_gold(evaluation.required, task.gold), answer, now)
+
+
+@lru_cache(maxsize=256)
+def _read_gold(required: Sequence[str], gold: Sequence[Sequence[str]]) -> Frame:
+    return {name: print_column([row[index] for row in gold]) for index, name in enumerate(required)}
 
 
 def score_frames(

@@ -103,10 +103,8 @@ def name_columns(header: Sequence[str]) -> list[str]:
 
 # --- types --------------------------------------------------------------------------------------
 
-_MISSING = frozenset(
-    "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>"
-    "|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
-)
+_MISSING = {"", "#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan"}
+_MISSING |= {"null", "-NaN", "-nan", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN"}
 _BLANKS = " \t\n\v\f\r"
 _LEADING_DIGITS = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(
@@ -229,11 +227,15 @@ def _scale(number: float, exponent: int) -> float:
     return number / float(f"1e{min(-_MAX_EXPONENT - exponent, _MAX_EXPONENT)}") / 1e308
 
 
+_LINE_END = re.compile(r"[\r\n]")
+
+
 class _Tokenizer:
     """Reads fields character by character, for texts with quotes or carriage returns."""
 
     def __init__(self, separator: str) -> None:
         self._separator = separator
+        self._rest_of_field = re.compile(f"[^{re.escape(separator)}\r\n]*")
 
     def rows(self, text: str) -> Iterator[list[str]]:
         """Yields the fields of each line.
@@ -274,17 +276,16 @@ class _Tokenizer:
                     break
                 parts.append('"')
                 position += 1
-        start = position
-        while position < len(text) and text[position] not in (self._separator, "\n", "\r"):
-            position += 1
-        parts.append(text[start:position])
+        rest = self._rest_of_field.match(text, position)
+        if rest:
+            parts.append(rest.group())
+            position = rest.end()
         return "".join(parts), position
 
 
 def _end_of_line(text: str, position: int) -> int:
-    while position < len(text) and text[position] not in "\r\n":
-        position += 1
-    return position
+    found = _LINE_END.search(text, position)
+    return found.start() if found else len(text)
 
 
 def _after_line_end(text: str, position: int) -> int:

@@ -18,7 +18,7 @@ from wideseek_env.records import Column, Score, Task
 from wideseek_env.scoring.assignment import best_assignment
 from wideseek_env.scoring.qa import score_deep
 from wideseek_env.scoring.tables import Table, read_table
-from wideseek_env.scoring.values import Value, bare_text, read_value, same
+from wideseek_env.scoring.values import Value, bare_text, read_value, reader_of, same
 
 Spellings: TypeAlias = Mapping[tuple[int, str], tuple[str, ...]]
 """(column, gold cell) to further spellings of it that a judge accepted."""
@@ -115,9 +115,9 @@ def align(task: Task, table: Table, accepted: Spellings | None = None) -> Alignm
     """
     columns = match_headers(task.columns, table.header)
     answers = _first_rows(_answer_values(task, table, columns))
+    readers = [reader_of(column) for column in task.columns]
     golds = _first_rows(
-        tuple(read_value(cell, column) for cell, column in zip(row, task.columns, strict=True))
-        for row in task.gold
+        tuple([read(cell) for cell, read in zip(row, readers, strict=True)]) for row in task.gold
     )
     further = _further_values(task, accepted or {})
     sheet = _Sheet(task, answers, golds, further)
@@ -144,11 +144,10 @@ def match_headers(required: Sequence[Column], header: Sequence[str]) -> tuple[in
 def _answer_values(
     task: Task, table: Table, columns: Sequence[int | None]
 ) -> Iterable[tuple[Value | None, ...]]:
+    readers = [reader_of(column) for column in task.columns]
+    takes = list(zip(columns, readers, strict=True))
     for row in table.rows:
-        yield tuple(
-            None if index is None else read_value(row[index], column)
-            for index, column in zip(columns, task.columns, strict=True)
-        )
+        yield tuple([None if index is None else read(row[index]) for index, read in takes])
 
 
 def _first_rows(rows: Iterable[_Row]) -> dict[int, _Row]:
@@ -186,12 +185,13 @@ class _Sheet:
 
     def right_cells(self, gold: int, answer: int) -> list[int]:
         """Returns the columns in which an answer row matches a gold row."""
+        cells = enumerate(zip(self.answers[answer], self.golds[gold], strict=True))
         return [
             index
-            for index, (mine, wanted) in enumerate(
-                zip(self.answers[answer], self.golds[gold], strict=True)
-            )
-            if mine is not None and wanted is not None and self._match(mine, wanted, index)
+            for index, (mine, wanted) in cells
+            if mine is not None
+            and wanted is not None
+            and (mine is wanted or self._match(mine, wanted, index))
         ]
 
     def _match(self, mine: Value, wanted: Value, index: int) -> bool:
@@ -204,6 +204,9 @@ class _Sheet:
         """Returns (gold row, answer row) for all rows that stand for one another."""
         pairs = []
         for golds, answers in self._groups():
+            if len(golds) == len(answers) == 1:
+                pairs.append((golds[0], answers[0]))
+                continue
             whole = {self.golds[gold]: gold for gold in golds}
             equal = [(whole[row], a) for a in answers if (row := self.answers[a]) in whole]
             pairs += equal
@@ -216,47 +219,47 @@ class _Sheet:
         return pairs
 
     def _groups(self) -> Iterable[tuple[list[int], list[int]]]:
-        """Yields gold rows and answer rows that may stand for one another by their keys."""
+        """Yields gold rows and answer rows that may stand for one another by their keys.
+
+        Two keys that name one gold row, by an alias, put all rows of both into one group.
+        """
         keys = self._key_indices()
-        gold_of: dict[_Row, list[int]] = defaultdict(list)
+        parent: dict[_Row, _Row] = {}
+
+        def root(key: _Row) -> _Row:
+            while parent[key] is not key:
+                key = parent[key]
+            return key
+
+        roots: dict[int, _Row] = {}
         for gold, row in self.golds.items():
-            for key in self._keys_of(row, keys):
-                gold_of[key].append(gold)
-        neighbours: dict[int, list[int]] = defaultdict(list)
-        answers_of: dict[int, list[int]] = defaultdict(list)
+            first, *others = self._keys_of(row, keys)
+            roots[gold] = first = parent.setdefault(first, first)
+            for other in others:
+                parent[root(parent.setdefault(other, other))] = root(first)
+        groups: dict[_Row, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for gold, key in roots.items():
+            groups[root(key)][0].append(gold)
         for answer, row in self.answers.items():
-            for gold in gold_of.get(tuple(row[index] for index in keys), ()):
-                neighbours[gold].append(answer)
-                answers_of[answer].append(gold)
-        seen: set[int] = set()
-        for start in neighbours:
-            if start in seen:
-                continue
-            golds, answers, waiting = [], dict[int, None](), [start]
-            seen.add(start)
-            while waiting:
-                gold = waiting.pop()
-                golds.append(gold)
-                for answer in neighbours[gold]:
-                    if answer not in answers:
-                        answers[answer] = None
-                        fresh = [other for other in answers_of[answer] if other not in seen]
-                        seen.update(fresh)
-                        waiting += fresh
-            yield golds, list(answers)
+            key = tuple([row[index] for index in keys])
+            if key in parent:
+                groups[root(parent[key])][1].append(answer)
+        return (group for group in groups.values() if group[1])
 
     def _key_indices(self) -> list[int]:
         names = self.task.column_names
         return [names.index(name) for name in self.task.key_columns] or [0]
 
-    def _keys_of(self, row: _Row, keys: Sequence[int]) -> set[_Row]:
-        """Returns every key that names a gold row: its own, and those by aliases."""
+    def _keys_of(self, row: _Row, keys: Sequence[int]) -> list[_Row]:
+        """Returns every key that names a gold row: its own first, then those by aliases."""
+        if not self.further:
+            return [tuple([row[index] for index in keys])]
         choices = [
             (row[index], *self.further.get((index, value), ()))
             for index in keys
             if (value := row[index]) is not None
         ]
-        return set(product(*choices))
+        return list(dict.fromkeys(product(*choices)))
 
     def _best(self, golds: Sequence[int], answers: Sequence[int]) -> list[tuple[int, int]]:
         """Pairs rows so that most cells are right and, among those, most rows."""
@@ -276,7 +279,7 @@ class _Sheet:
         return [(golds[g], answers[a]) for g, a in chosen if weights[g][a]]
 
     def _weight(
-        self, gold: int, answer: int, scale: int, names: set[_Row], keys: Sequence[int]
+        self, gold: int, answer: int, scale: int, names: Sequence[_Row], keys: Sequence[int]
     ) -> int:
         """Returns 0 when the keys differ, else more for each right cell and for a right row."""
         if tuple(self.answers[answer][index] for index in keys) not in names:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
@@ -69,7 +69,12 @@ def kind_of(column: Column) -> Kind:
 
 def read_value(cell: str, column: Column) -> Value:
     """Returns what a cell of this column says; a cell that is no number, date or URL is text."""
-    return _read(cell, kind_of(column), _scale_in(column.name))
+    return reader_of(column)(cell)
+
+
+def reader_of(column: Column) -> Callable[[str], Value]:
+    """Returns `read_value` for one column, for reading many cells of it."""
+    return partial(_read, kind=kind_of(column), scale=_scale_in(column.name))
 
 
 def same(answer: Value, gold: Value, column: Column) -> bool:
