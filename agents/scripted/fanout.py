@@ -7,11 +7,10 @@ long as turns are left; then the lead merges. Width is the number of subagents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from agents.policy import EpisodeInfo
 from agents.scripted.messages import Form, Report, Subtask
-from agents.scripted.page_tables import parse_table_question
 from agents.scripted.script import Script, ScriptPlayer, answer, delegate
 from agents.scripted.solo import answer_text, solo_lead, subagent
 from wideseek_env.reading.pages import Link
@@ -22,6 +21,8 @@ _MIN_TARGETS = 3
 """Pages that make a subtask worth its place in the lead's context."""
 _HEADING_CHARS = 230
 """At most so long is what stands before a report: who, and the beginning of the subtask."""
+_FIRST_WAVE = 0.8
+"""Share of the lead's context that the first wave may take, so that a second one is possible."""
 
 
 class FanoutPolicy:
@@ -71,12 +72,16 @@ class _Desk:
     def take(self, observation: Observation) -> int:
         """Merges reports; returns how many subtasks have come to their end."""
         self._free_chars -= len(observation.text)
-        back = [result for result in observation.results if result.call is None]
-        back = [result for result in back if result.status in ("ok", "failed")]
-        for result in back:
+        if any(result.status == "wrong" for result in observation.results):
+            return self._info.n_subagents  # refused, so there is nobody to wait for
+        reports = [
+            result
+            for result in observation.results
+            if result.call is None and result.status in ("ok", "failed")
+        ]
+        for result in reports:
             self._merge(Report.read(result.text))
-        refused = [result for result in observation.results if result.status == "wrong"]
-        return len(back) if not refused else self._info.n_subagents
+        return len(reports)
 
     def answer(self) -> Sequence[Sequence[str]]:
         """Returns the rows of the answer."""
@@ -85,14 +90,17 @@ class _Desk:
 
     def _next_wave(self) -> list[Subtask]:
         if not self._begun:
+            num = self._affordable(len(self._question) + 20) if self._can_split() else 1
             self._begun = True
-            one = parse_table_question(self._question) or not self._parsed or self._parsed.start
-            num = 1 if one else self._affordable(len(self._question) + 20)
             return [Subtask(self._question, share=(i, num)) for i in range(1, num + 1)]
         most = self._affordable(len(self._question) + 100)
         again = self._deal(self._unread, most, thorough=False)
         verify = self._deal(self._doubtful, most - len(again), thorough=True)
         return again + verify
+
+    def _can_split(self) -> bool:
+        """Returns whether the question is about a list: not about one page or one thing."""
+        return self._parsed is not None and not self._parsed.start
 
     def _deal(self, links: dict[Link, None], most: int, *, thorough: bool) -> list[Subtask]:
         """Deals out links evenly, to at most `most` subagents, and forgets them."""
@@ -107,11 +115,12 @@ class _Desk:
         """Returns for how many subtasks of this length the lead has slots and context."""
         # a report is taken to be about as long as its subtask
         cost = 2 * subtask_chars + min(_HEADING_CHARS, 30 + subtask_chars)
-        return max(1, min(self._info.n_subagents, self._free_chars // cost))
+        chars = self._free_chars * (1 if self._begun else _FIRST_WAVE)
+        return max(1, min(self._info.n_subagents, int(chars / cost)))
 
     def _merge(self, report: Report) -> None:
-        if self._form is None:
-            self.rows.update((str(len(self.rows) + i), row) for i, row in enumerate(report.rows))
+        if self._form is None:  # the table of a page, all from one subagent
+            self.rows = {str(number): row for number, row in enumerate(report.rows)}
             return
         for link in report.ruled_out:
             self.rows.pop(link.text, None)
@@ -121,9 +130,5 @@ class _Desk:
             name = row[self._form.name_at]
             old = self.rows.get(name, row)
             self.rows[name] = tuple(new or known for new, known in zip(row, old, strict=True))
-        self._note(self._unread, report.unread)
-        self._note(self._doubtful, report.doubtful)
-
-    @staticmethod
-    def _note(links: dict[Link, None], more: Iterable[Link]) -> None:
-        links.update(dict.fromkeys(more))
+        self._unread.update(dict.fromkeys(report.unread))
+        self._doubtful.update(dict.fromkeys(report.doubtful))

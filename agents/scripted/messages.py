@@ -31,12 +31,13 @@ class Subtask:
     targets: tuple[Link, ...] = ()
     """Pages to read instead of a share of the list."""
     thorough: bool = False
-    """Whether to read second pages too."""
+    """Whether to read second pages too; a whole question is always read so."""
 
     def text(self) -> str:
         """Returns the subtask as the lead writes it."""
         if not self.targets:
-            return f"{self.question}\nShare {self.share[0]} of {self.share[1]}."
+            share = f"\nShare {self.share[0]} of {self.share[1]}."
+            return self.question if self.thorough else self.question + share
         task = "Verify" if self.thorough else "Fill in"
         return f"{self.question}\n{task}: {_write_links(self.targets)}"
 
