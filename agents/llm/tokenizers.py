@@ -31,6 +31,9 @@ class Tokenizer(Protocol):
         ...
 
 
+_BYTES = [bytes([i]) for i in range(256)] + [b"<|im_start|>", b"<|im_end|>"]
+
+
 class ByteTokenizer:
     """One token for each byte of UTF-8 and one for each control token: for tests, without torch."""
 
@@ -54,8 +57,7 @@ class ByteTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text; bytes that are no UTF-8 are replaced."""
-        pieces = (self.control_tokens[i - 256].encode() if i >= 256 else bytes([i]) for i in ids)
-        return b"".join(pieces).decode(errors="replace")
+        return b"".join(map(_BYTES.__getitem__, ids)).decode(errors="replace")
 
 
 def chatml(messages: Iterable[Mapping[str, Any]]) -> str:

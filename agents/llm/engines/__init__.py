@@ -75,10 +75,16 @@ class Engine(Protocol):
 
     name: str
     """As tables and records show it."""
-    tokenizer: Tokenizer | None
-    """None: the engine reads messages, and the server alone knows the tokens."""
-    max_context_tokens: int | None
-    """Longest prompt and turn together; None: only the server knows."""
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """None: the engine reads messages, and the server alone knows the tokens."""
+        ...
+
+    @property
+    def max_context_tokens(self) -> int | None:
+        """Longest prompt and turn together; None: only the server knows."""
+        ...
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Returns one completion for each request, in their order."""
