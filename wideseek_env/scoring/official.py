@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
-from urllib.parse import urlparse
 
 from wideseek_env.records import Score, Task
-from wideseek_env.scoring.official_dates import parse_date, print_date
+from wideseek_env.scoring.official_metrics import METRICS, PREPROCESS, OfficialRaises
 from wideseek_env.scoring.pandas_csv import Frame, Printed, ReadError, print_column, read_frame
-
-MAX_DAYS_APART = 31
 
 _ZERO = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _ZERO_UNPARSED = replace(_ZERO, parsed=False)
@@ -104,7 +101,7 @@ def score_frames(
         if table is None or set(table) != set(evaluation.required):
             return OfficialResult(_ZERO_UNPARSED if table is None else _ZERO)
         return OfficialResult(_score(evaluation, gold, table, now))
-    except (ReadError, _Raised) as error:
+    except (ReadError, OfficialRaises) as error:
         return OfficialResult(_ZERO, str(error))
 
 
@@ -157,10 +154,6 @@ def _find_block(text: str) -> str | None:
 # --- the figures ----------------------------------------------------------------------------------
 
 
-class _Raised(Exception):
-    """The official scorer raises here; the message is `type: message`."""
-
-
 _Cells: TypeAlias = dict[str, list[str]]
 
 
@@ -177,10 +170,10 @@ class _Merged:
 def _score(evaluation: Evaluation, gold: Frame, response: Frame, now: datetime) -> Score:
     keys = evaluation.unique_columns
     if not keys:
-        raise _Raised("ValueError: not enough values to unpack (expected 2, got 0)")
+        raise OfficialRaises("ValueError: not enough values to unpack (expected 2, got 0)")
     for name in keys:
         if name not in response:
-            raise _Raised(f"KeyError: Index(['{name}'])")
+            raise OfficialRaises(f"KeyError: Index(['{name}'])")
     gold, response = _match_types(evaluation, gold, response)
     wanted = _preprocess(_first_of_each_key(gold, keys), evaluation, now)
     mine = _preprocess(_first_of_each_key(response, keys), evaluation, now)
@@ -206,7 +199,9 @@ def _match_types(evaluation: Evaluation, gold: Frame, response: Frame) -> tuple[
         if types == ("int64", "float64"):
             gold[name] = Printed([str(float(cell)) for cell in gold[name].cells], "float64")
             if not _is_read_as_text(evaluation.pipeline.get(name)):
-                raise _Raised("TypeError: the gold column is left as floats; its rule wants text")
+                raise OfficialRaises(
+                    "TypeError: the gold column is left as floats; its rule wants text"
+                )
         elif types == ("float64", "int64"):
             response[name] = Printed([str(float(c)) for c in response[name].cells], "float64")
     return gold, response
@@ -245,10 +240,10 @@ def _preprocess(cells: _Cells, evaluation: Evaluation, now: datetime) -> _Cells:
     for name, rule in evaluation.pipeline.items():
         for function in rule.preprocess:
             if name not in cells:
-                raise _Raised(f"KeyError: '{name}'")
-            if function not in _PREPROCESS:
-                raise _Raised(f"AssertionError: preprocess_func_name {function}")
-            apply = _PREPROCESS[function]
+                raise OfficialRaises(f"KeyError: '{name}'")
+            if function not in PREPROCESS:
+                raise OfficialRaises(f"AssertionError: preprocess_func_name {function}")
+            apply = PREPROCESS[function]
             cells[name] = [apply(cell, now) for cell in cells[name]]
     return cells
 
@@ -271,19 +266,19 @@ def _marks(name: str, evaluation: Evaluation, merged: _Merged, now: datetime) ->
     if name in evaluation.unique_columns:
         return [[1.0] * len(pairs)]
     if name not in evaluation.pipeline:
-        raise _Raised(f"KeyError: '{name}'")
+        raise OfficialRaises(f"KeyError: '{name}'")
     rule = evaluation.pipeline[name]
     marks = []
     for metric in rule.metrics:
-        if metric not in _METRICS and pairs:
-            raise _Raised(f"AssertionError: metric_func_name {metric}")
+        if metric not in METRICS and pairs:
+            raise OfficialRaises(f"AssertionError: metric_func_name {metric}")
         if metric not in ("llm_judge", "date_near") and not pairs:
             # pandas tries the metric on a row of NaN first, which only date_near survives.
-            raise _Raised(
+            raise OfficialRaises(
                 "ValueError: Cannot set a DataFrame with multiple columns to the single column "
                 f"{name}_{metric}"
             )
-        compare = _METRICS[metric]
+        compare = METRICS[metric]
         mine, wanted = merged.response[name], merged.gold[name]
         marks.append([compare(mine[a], wanted[g], rule.criterion, now) for g, a in pairs])
     return marks
@@ -302,104 +297,3 @@ def _equal_frames(evaluation: Evaluation, merged: _Merged) -> bool:
         return False
     mine = sorted(zip(*merged.response.values(), strict=True))
     return mine == sorted(zip(*merged.gold.values(), strict=True))
-
-
-# --- preprocessing and metrics --------------------------------------------------------------------
-
-_FIRST_NUMBER = re.compile(r"[-+]?\d*\.\d+%?|[-+]?\d+\.?\d*%?")
-_URLS = re.compile(
-    r"http[s]?://(?:[a-zA-Z]|[0-9]|[$-_@.&+]|[!*\\(\\),]|(?:%[0-9a-fA-F][0-9a-fA-F]))+"
-)
-
-
-def _extract_number(cell: str, now: datetime) -> str:
-    found = _FIRST_NUMBER.search(cell.replace(",", ""))
-    return found.group() if found else "NULL"
-
-
-def _norm_str(cell: str, now: datetime) -> str:
-    return cell.lower().strip().replace(" ", "").replace("*", "")
-
-
-def _norm_date(cell: str, now: datetime) -> str:
-    moment = _parse_or_raise(cell, now)
-    return cell if moment is None else print_date(moment)
-
-
-def _parse_or_raise(cell: str, now: datetime) -> datetime | None:
-    try:
-        return parse_date(cell, now)
-    except _DATEPARSER_FAILS as error:
-        raise _Raised(f"{type(error).__name__}: {error}") from error
-
-
-_DATEPARSER_FAILS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
-
-def _exact_match(answer: str, gold: str, criterion: Any, now: datetime) -> float:
-    return float(answer.lower() == gold.lower())
-
-
-def _in_match(answer: str, gold: str, criterion: Any, now: datetime) -> float:
-    return float(answer in gold)
-
-
-def _url_match(answer: str, gold: str, criterion: Any, now: datetime) -> float:
-    return float(_hosts(answer) == _hosts(gold))
-
-
-def _hosts(cell: str) -> set[str]:
-    try:
-        return {urlparse(url).netloc for url in _URLS.findall(cell)}
-    except ValueError as error:
-        raise _Raised(f"ValueError: {error}") from error
-
-
-def _number_near(answer: str, gold: str, criterion: Any, now: datetime) -> float:
-    mine, wanted = _to_float(answer), _to_float(gold)
-    if mine is None or wanted is None:
-        return float(mine is None and wanted is None and answer == gold)
-    if not isinstance(criterion, int | float):
-        raise _Raised(
-            "TypeError: unsupported operand type(s) for *: 'float' and "
-            f"'{type(criterion).__name__}'"
-        )
-    return float(abs(mine - wanted) <= abs(wanted) * criterion)
-
-
-def _to_float(cell: str) -> float | None:
-    try:
-        return float(cell.replace("%", "")) / 100.0 if "%" in cell else float(cell)
-    except ValueError:
-        return None
-
-
-def _date_near(answer: str, gold: str, criterion: Any, now: datetime) -> float:
-    mine, wanted = _parse_or_none(answer, now), _parse_or_none(gold, now)
-    if mine is None or wanted is None:
-        return float(mine is wanted)
-    if (mine.tzinfo is None) != (wanted.tzinfo is None):
-        raise _Raised("TypeError: can't subtract offset-naive and offset-aware datetimes")
-    return float(abs((mine - wanted).days) <= MAX_DAYS_APART)
-
-
-def _parse_or_none(cell: str, now: datetime) -> datetime | None:
-    try:
-        return parse_date(cell, now)
-    except _DATEPARSER_FAILS:
-        return None
-
-
-_PREPROCESS: Mapping[str, Callable[[str, datetime], str]] = {
-    "extract_number": _extract_number,
-    "norm_str": _norm_str,
-    "norm_date": _norm_date,
-}
-_METRICS: Mapping[str, Callable[[str, str, Any, datetime], float]] = {
-    "exact_match": _exact_match,
-    "in_match": _in_match,
-    "url_match": _url_match,
-    "number_near": _number_near,
-    "date_near": _date_near,
-    "llm_judge": _exact_match,
-}

@@ -44,13 +44,13 @@ def score_deep(task: Task, text: str) -> Score:
     answer = read_answer(text)
     column, gold = task.columns[0], task.gold[0][0]
     if answer is None:
-        return _all_figures(0.0, parsed=False)
+        return all_figures(0.0, parsed=False)
     right = any(
         same(read_value(answer, column), read_value(spelling, column), column)
         or normalise_answer(answer) == normalise_answer(spelling) != ""
         for spelling in (gold, *task.aliases.get(gold, ()))
     )
-    return _all_figures(float(right), parsed=True)
+    return all_figures(float(right), parsed=True)
 
 
 def exact_match(answer: str, golds: Iterable[str]) -> float:
@@ -92,6 +92,7 @@ def _last_boxed(text: str) -> str | None:
     return None
 
 
-def _all_figures(value: float, *, parsed: bool) -> Score:
+def all_figures(value: float, *, parsed: bool) -> Score:
+    """Returns the score of a deep task, whose figures are all the same."""
     correct = ((0, 0),) if value else ()
     return Score(value, value, value, value, value, value, value, parsed=parsed, correct=correct)

@@ -1,0 +1,58 @@
+"""Verdicts that were given before, in a SQLite file that several processes may share."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wideseek_env.errors import DataError
+
+_MAX_IN_QUERY = 500
+
+
+class VerdictStore:
+    """Key to verdict; failures are never stored.
+
+    Args:
+        path: the file, made when missing; None keeps verdicts in memory.
+
+    Raises:
+        DataError: the file is no such store, or cannot be opened.
+    """
+
+    def __init__(self, path: Path | str | None) -> None:
+        try:
+            self._connection = sqlite3.connect(path or ":memory:", timeout=30.0)
+            with self._connection:
+                self._connection.execute(
+                    "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, verdict TEXT)"
+                )
+        except sqlite3.Error as error:
+            raise DataError(
+                f"cannot use {path} as a cache of verdicts: {error}; delete it or name another"
+            ) from error
+
+    def read(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Returns the verdicts that are known."""
+        known: dict[str, Any] = {}
+        for start in range(0, len(keys), _MAX_IN_QUERY):
+            some = keys[start : start + _MAX_IN_QUERY]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT key, verdict FROM verdicts WHERE key IN ({marks})"
+            known.update(
+                (key, json.loads(text)) for key, text in self._connection.execute(query, some)
+            )
+        return known
+
+    def write(self, verdicts: Mapping[str, Any]) -> None:
+        """Stores verdicts."""
+        rows = [(key, json.dumps(verdict)) for key, verdict in verdicts.items()]
+        with self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
