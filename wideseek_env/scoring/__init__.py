@@ -1,16 +1,23 @@
 """Scores: how good an answer's table is, in two modes that can be read side by side.
 
-`score_table` scores one table in one call; `StrictScorer` is what episodes and trainers use.
+`score_table` scores one table in one call; `StrictScorer` is what episodes and trainers use,
+`JudgedScorer` the same with a judge, `OfficialScorer` what WideSearch's own scorer would say.
 """
 
 from typing import Protocol
 
 from wideseek_env.records import Score, Task
+from wideseek_env.scoring.judge import Judge
+from wideseek_env.scoring.judged import JudgedScorer
+from wideseek_env.scoring.official import OfficialScorer
 from wideseek_env.scoring.strict import StrictScorer, score_strict
 from wideseek_env.scoring.table_score import score_table
 from wideseek_env.scoring.tables import Table, read_table, write_table
 
 __all__ = [
+    "Judge",
+    "JudgedScorer",
+    "OfficialScorer",
     "Scorer",
     "StrictScorer",
     "Table",
