@@ -1,0 +1,123 @@
+import ast
+import inspect
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+
+import pytest
+from smallweb import LENGTHS, small_backend, small_task
+from worldplay import play
+
+import agents.scripted
+from agents.rollout import Job, run_episode
+from agents.scripted import FanoutPolicy
+from wideseek_env.limits import Limits
+from wideseek_env.scoring.tables import read_table
+from wideseek_env.worlds import PRESETS
+
+FLOORS = {
+    # preset: least mean item F1 of solo without subagents, of fanout with 8
+    "starter": (0.2, 0.9),
+    "easy": (0.7, 0.95),
+    "default": (0.05, 0.9),
+    "conflict": (0.03, 0.8),
+    "missing": (0.02, 0.7),
+    "hops": (0.0, 0.5),
+    "hard": (0.02, 0.5),
+}
+
+
+def item_f1(episodes):
+    return mean(episode.score.item_f1 for episode in episodes)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+async def test_solo_and_fanout_reach_their_floor_and_oracle_1(preset):
+    solo, fanout = FLOORS[preset]
+    assert item_f1(await play(preset, "solo", 0, 6)) >= solo
+    assert item_f1(await play(preset, "fanout", 8, 6)) >= fanout
+    assert item_f1(await play(preset, "oracle", 8, 6)) == 1.0
+
+
+async def test_fanout_rises_with_width_on_default():
+    found = [item_f1(await play("default", "fanout", n, 8)) for n in (0, 1, 2, 4, 8)]
+    assert found == sorted(found)
+    steps = [after - before for before, after in pairwise(found)]
+    assert min(steps[:3]) > 0.1
+
+
+async def test_fanout_without_subagents_is_solo():
+    episodes = {name: await play("default", name, 0, 2) for name in ("solo", "fanout")}
+    answers = {name: [e.answer for e in played] for name, played in episodes.items()}
+    assert answers["solo"] == answers["fanout"]
+
+
+async def test_fanout_answers_deep_questions():
+    assert item_f1(await play("default", "fanout", 2, 6, kind="deep")) >= 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+async def test_fanout_with_ample_budgets_misses_next_to_nothing(preset):
+    limits = Limits(max_lead_turns=12, max_subagent_turns=40, max_context_chars=2_000_000)
+    # what a newer page would let in again, after an older one ruled it out, is not read
+    assert item_f1(await play(preset, "fanout", 8, 30, "wide", limits)) >= 0.93
+    assert item_f1(await play(preset, "fanout", 8, 30, "deep", limits)) >= 0.93
+
+
+async def test_fanout_splits_the_list_verifies_and_merges():
+    episode = await run_episode(Job(LENGTHS, 2), FanoutPolicy(), small_backend())
+    prompts = [t.prompt.splitlines()[-1] for t in episode.trajectories[1:]]
+    assert prompts == ["Share 1 of 2.", "Share 2 of 2.", "Verify: [Alden](/varnia/alden)"]
+    assert set(read_table(episode.answer).rows) == set(LENGTHS.gold)
+
+
+async def test_fanout_answers_what_an_edited_page_says():
+    backend = small_backend(
+        {
+            "/varnia/alden/gazetteer": ("210 km", "211 km"),
+            "/varnia/rivers/2": ("Crooked River", "Dry River"),
+            "/varnia/cray": ("99 km", "1,000 m"),
+        }
+    )
+    episode = await run_episode(Job(LENGTHS, 4), FanoutPolicy(), backend)
+    lengths = {row[0]: row[1] for row in read_table(episode.answer).rows}
+    assert lengths == {"Alden": "211", "Brook": "30", "Cray": "1"}
+
+
+async def test_fanout_verifies_out_a_row_whose_newer_page_fails_a_condition():
+    task = small_task(
+        "List all rivers in Varnia that have a length of less than 205 km. "
+        "Give a table with the columns: River, Length (km).",
+        ("River", "Length (km)"),
+    )
+    limits = {turns: Limits(max_lead_turns=turns) for turns in (2, 3)}
+    rows = {}
+    for turns, limit in limits.items():
+        episode = await run_episode(Job(task, 2, limits=limit), FanoutPolicy(), small_backend())
+        rows[turns] = {row[0] for row in read_table(episode.answer).rows}
+    assert rows == {2: {"Alden", "Brook", "Cray"}, 3: {"Brook", "Cray"}}
+
+
+@pytest.mark.parametrize("wait_for", [0, 1, "all"])
+async def test_fanout_gathers_all_reports_however_long_the_lead_waits(wait_for):
+    limits = Limits(max_lead_turns=20, wait_for=wait_for)
+    episode = await run_episode(Job(LENGTHS, 2, limits=limits), FanoutPolicy(), small_backend())
+    assert set(read_table(episode.answer).rows) == set(LENGTHS.gold)
+
+
+async def test_fanout_keeps_to_the_lead_s_context():
+    limits = Limits(max_context_chars=700)
+    episode = await run_episode(Job(LENGTHS, 16, limits=limits), FanoutPolicy(), small_backend())
+    first = episode.trajectories[0].turns[0].decision.calls[0]
+    assert len(first.arguments["subtasks"]) < 4
+    assert episode.end == "answered"
+
+
+def test_scripted_agents_import_nothing_of_worlds():
+    folder = Path(inspect.getfile(agents.scripted)).parent
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in getattr(node, "names", [])]
+            module = getattr(node, "module", None) or ""
+            assert not any("worlds" in name for name in [module, *names]), path.name
