@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.policies import POLICIES
 from benchmarks.report import make_report
 from benchmarks.report_page import describe
-from benchmarks.run_folder import RunInfo
+from benchmarks.run_folder import RUN, RunInfo
 from benchmarks.runner import play
 from benchmarks.settings import Settings
 from benchmarks.table import print_table
@@ -63,6 +63,9 @@ def _run(given: Sequence[str], console: Console) -> int:
     except KeyboardInterrupt:
         # The file holds every episode that ended; the report says that it is partial.
         interrupted = True
+        if not (folder / RUN).exists():
+            console.print("Interrupted before the first episode.")
+            return 130
     _finish(folder, console, None)
     console.print(f"{time.perf_counter() - started_s:.1f} s in all")
     return 130 if interrupted else 0

@@ -24,8 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.policy import EpisodeInfo
-from agents.rollout import play
+from agents.rollout import Job, run_episode
 from agents.scripted.script import Script, ScriptPlayer, answer, delegate, open_page, report
+from agents.stepping import step_through
 from wideseek_env import parallel_env
 from wideseek_env.backends import Hit, Page
 from wideseek_env.episode import Game
@@ -69,22 +70,31 @@ class SlowPages:
         return Page(url, url, "x")
 
 
-def _player() -> ScriptPlayer:
-    def lead(info: EpisodeInfo, observation: Observation) -> Script:
-        yield delegate([str(number) for number in range(NUM_SUBAGENTS)])
-        yield answer("| Page |\n|---|\n| x |")
+class OnePageAfterAnother:
+    """The lead delegates once; each subagent opens its pages and reports."""
 
-    def subagent(info: EpisodeInfo, observation: Observation) -> Script:
-        for call in range(NUM_CALLS):
-            yield (open_page(f"/{observation.text}/{call}"),)
-        yield report("done")
+    name = "one page after another"
 
-    return ScriptPlayer(EpisodeInfo.of(TASK, NUM_SUBAGENTS, LIMITS, 0), lead, subagent)
+    def begin(self, info: EpisodeInfo) -> ScriptPlayer:
+        """Returns the player of one episode."""
+        return ScriptPlayer(info, _lead, _subagent)
+
+
+def _lead(info: EpisodeInfo, observation: Observation) -> Script:
+    yield delegate([str(number) for number in range(NUM_SUBAGENTS)])
+    yield answer("| Page |\n|---|\n| x |")
+
+
+def _subagent(info: EpisodeInfo, observation: Observation) -> Script:
+    for call in range(NUM_CALLS):
+        yield (open_page(f"/{observation.text}/{call}"),)
+    yield report("done")
 
 
 async def take_turns(pages: SlowPages) -> int:
     """Plays with one agent at a time; returns the number of turns."""
-    game, player = Game(TASK, pages, NUM_SUBAGENTS, limits=LIMITS), _player()
+    game = Game(TASK, pages, NUM_SUBAGENTS, limits=LIMITS)
+    player = OnePageAfterAnother().begin(EpisodeInfo.of(TASK, NUM_SUBAGENTS, LIMITS, 0))
     while not game.over:
         for agent in game.agents:
             observation = None if game.over else game.pending(agent)
@@ -96,27 +106,15 @@ async def take_turns(pages: SlowPages) -> int:
 def step_together(pages: SlowPages) -> int:
     """Plays through `env.step`, which waits for the slowest agent; returns the number of turns."""
     env = parallel_env(NUM_SUBAGENTS, tasks=[TASK], backend=pages, limits=LIMITS)
-    player = _player()
-    _, infos = env.reset(seed=0)
-    while env.agents:
-        actions = {
-            agent: [{"name": c.name, "arguments": dict(c.arguments)} for c in decision.calls]
-            for agent in env.agents
-            if infos[agent]["active"]
-            and (decision := asyncio.run(player.decide(agent, infos[agent]["observation"])))
-        }
-        _, _, _, _, infos = env.step(actions)
+    episode = step_through(env, OnePageAfterAnother())
     env.close()
-    if env.episode is None:
-        raise RuntimeError("expected the record of an episode at its end, got None")
-    return env.episode.num_turns
+    return episode.num_turns
 
 
 async def drive(pages: SlowPages) -> int:
     """Plays by the rollout driver, without a barrier; returns the number of turns."""
-    game = Game(TASK, pages, NUM_SUBAGENTS, limits=LIMITS)
-    await play(game, _player())
-    return (await game.record()).num_turns
+    job = Job(TASK, NUM_SUBAGENTS, LIMITS)
+    return (await run_episode(job, OnePageAfterAnother(), pages)).num_turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from benchmarks.settings import Settings
 from wideseek_env.errors import DataError
+from wideseek_env.records import RECORD_VERSION
+from wideseek_env.worlds import WORLD_VERSION
 
 EPISODES = "episodes.jsonl"
 RUN = "run.json"
@@ -36,7 +38,7 @@ class RunInfo:
     def new(cls, settings: Settings, num_expected: int, command: str) -> RunInfo:
         """Returns the record of a run that begins now."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(settings, num_expected, command, started, _versions())
+        return cls(settings, num_expected, command, started, versions())
 
     @classmethod
     def read(cls, folder: Path) -> RunInfo:
@@ -69,7 +71,7 @@ def check_same(folder: Path, settings: Settings) -> bool:
     """Returns whether the folder holds a run of these settings that can go on.
 
     Raises:
-        DataError: it holds a run of other settings, or files that are no run.
+        DataError: it holds a run of other settings or versions, or files that are no run.
     """
     if not (folder / RUN).exists():
         if (folder / EPISODES).exists():
@@ -78,11 +80,15 @@ def check_same(folder: Path, settings: Settings) -> bool:
                 "played under; give this run another --name, or move the folder away"
             )
         return False
-    difference = settings.difference(RunInfo.read(folder).settings.to_json())
+    info = RunInfo.read(folder)
+    difference = settings.difference(info.settings.to_json())
+    for name, now in versions().items():
+        if difference is None and info.versions.get(name) != now:
+            difference = f"the version of {name} was {info.versions.get(name)} and is now {now}"
     if difference is not None:
         raise DataError(
-            f"{folder} holds a run of other settings: {difference}; use the same settings to go on "
-            "with it, or give this run another --name"
+            f"{folder} holds another run: {difference}; ask for the same to go on with it, or give "
+            "this run another --name"
         )
     return True
 
@@ -101,10 +107,13 @@ def write_whole(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Returns the versions that an episode depends on."""
     libraries = ("wideseek", "numpy", "tantivy", "lxml", "gymnasium", "pettingzoo", "msgspec")
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in libraries},
+        "worlds": str(WORLD_VERSION),
+        "records": str(RECORD_VERSION),
     }

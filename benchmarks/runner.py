@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -26,9 +30,10 @@ from benchmarks.policies import POLICIES
 from benchmarks.run_folder import EPISODES, RunInfo, check_same
 from benchmarks.settings import Cell, Settings
 from wideseek_env.backends import Backend
+from wideseek_env.errors import WideSeekError
 from wideseek_env.limits import Limits
 from wideseek_env.records import Episode, Task, decode_episode, encode
-from wideseek_env.worlds import World
+from wideseek_env.worlds import PRESETS, World
 
 ALONE_TURNS = 80
 """Turn limit of one agent alone outside the depth sweep; its calls and context bind first."""
@@ -38,33 +43,33 @@ _SLICE = 6
 OnEpisode = Callable[[Episode], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """What one preset, or a corpus, is played on."""
+@cache
+def tasks_of(settings: Settings, preset: str) -> tuple[Task, ...]:
+    """Returns the tasks of a preset, or about the settings' corpus.
 
-    tasks: tuple[Task, ...]
-    backend: Backend
-    limits: Limits
+    Raises:
+        DataError: the corpus holds nothing to ask for.
+    """
+    if settings.corpus is not None:
+        return corpus_tasks(Path(settings.corpus), settings.num_tasks, settings.seed)
+    world = World(preset, seed=settings.seed, split="test")
+    return tuple(world.tasks(settings.num_tasks, seed=settings.seed))
 
 
 @lru_cache(maxsize=2)
-def pages_of(settings: Settings, preset: str) -> Pages:
-    """Returns tasks, backend and limits of a preset, or of the settings' corpus.
+def backend_of(settings: Settings, preset: str) -> Backend:
+    """Returns the pages of a preset's world, or of the settings' corpus.
 
     Raises:
-        DataError: the corpus holds no pages, or no table to ask for.
+        DataError: the corpus holds no pages.
     """
     if settings.corpus is not None:
-        folder = Path(settings.corpus)
-        tasks = corpus_tasks(folder, settings.num_tasks, settings.seed)
-        return Pages(tasks, corpus_backend(folder), Limits())
-    world = World(preset, seed=settings.seed, split="test")
-    tasks = tuple(world.tasks(settings.num_tasks, seed=settings.seed))
-    return Pages(tasks, world.backend(), world.preset.limits)
+        return corpus_backend(Path(settings.corpus))
+    return World(preset, seed=settings.seed, split="test").backend()
 
 
 def limits_of(cell: Cell, limits: Limits, budget: int | None) -> Limits:
-    """Returns the preset's limits with the run's budget and the cell's turn limit."""
+    """Returns the preset's limits with the run's budget and, for one alone, its turn limit."""
     if cell.width == 0:
         limits = replace(limits, max_lead_turns=cell.depth or ALONE_TURNS)
     return replace(limits, max_tool_calls=budget)
@@ -72,8 +77,8 @@ def limits_of(cell: Cell, limits: Limits, budget: int | None) -> Limits:
 
 def jobs_of(settings: Settings, cell: Cell) -> list[Job]:
     """Returns the episodes of one cell of the grid."""
-    pages = pages_of(settings, cell.preset)
-    limits = limits_of(cell, pages.limits, settings.budget)
+    given = Limits() if settings.corpus is not None else PRESETS[cell.preset].limits
+    limits = limits_of(cell, given, settings.budget)
     return [
         Job(
             task,
@@ -88,7 +93,7 @@ def jobs_of(settings: Settings, cell: Cell) -> list[Job]:
                 "budget": settings.budget,
             },
         )
-        for task in pages.tasks
+        for task in tasks_of(settings, cell.preset)
         for trial in range(settings.num_trials)
     ]
 
@@ -121,10 +126,7 @@ def play(
     go_on = check_same(folder, settings)
     with EpisodeFile(folder / EPISODES) as file:
         cells = settings.cells()
-        num_expected = sum(
-            len(pages_of(settings, preset).tasks) * settings.num_trials * len(list(members))
-            for preset, members in groupby(sorted(cells, key=_preset), key=_preset)
-        )
+        num_expected = sum(len(jobs_of(settings, cell)) for cell in cells)
         if not go_on:
             RunInfo.new(settings, num_expected, command).write(folder)
         on_start(num_expected, len(file.keys))
@@ -156,10 +158,10 @@ async def _play_here(
 async def _play_jobs(
     settings: Settings, preset: str, name: str, jobs: Iterable[Job], keep: OnEpisode
 ) -> None:
-    pages, entry = pages_of(settings, preset), POLICIES[name]
-    played = rollout(
-        jobs, entry.make(pages.tasks), pages.backend, max_concurrent=entry.max_concurrent
-    )
+    entry = POLICIES[name]
+    policy = entry.make(tasks_of(settings, preset))
+    backend = backend_of(settings, preset)
+    played = rollout(jobs, policy, backend, max_concurrent=entry.max_concurrent)
     async with contextlib.aclosing(played) as episodes:
         async for episode in episodes:
             keep(episode)
@@ -172,24 +174,38 @@ def _play_there(
     num_workers: int,
     keep: OnEpisode,
 ) -> None:
-    """Plays slices of cells in worker processes; Ctrl-C keeps those that were under way."""
+    """Plays slices of cells in worker processes; Ctrl-C keeps those that were under way.
+
+    Raises:
+        WideSeekError: a worker process died.
+    """
     # Spawned, as a fork would copy the locks of the index's threads.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(num_workers, context, _ignore_interrupt)
     waiting = _slices(settings, cells, done)
     running: set[Future[list[bytes]]] = set()
-    try:
-        while True:
-            # A short queue, so that an interrupt does not have to wait for a long one.
-            while len(running) < 2 * num_workers and (slice_ := next(waiting, None)) is not None:
-                running.add(pool.submit(_play_slice, settings, *slice_))
-            if not running:
-                return
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-            _keep_all(ended, keep)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        _keep_all((future for future in running if not future.cancelled()), keep)
+    with ProcessPoolExecutor(num_workers, context, _end_with_parent) as pool:
+        try:
+            while True:
+                # A short queue, so that an interrupt does not have to wait for a long one.
+                while len(running) < 2 * num_workers and (part := next(waiting, None)) is not None:
+                    with _interrupt_blocked():
+                        running.add(pool.submit(_play_slice, settings, *part))
+                if not running:
+                    return
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                _keep_all(ended, keep)
+        except KeyboardInterrupt:
+            left = [future for future in running if not future.cancel()]
+            _keep_all(left, keep)
+            raise
+        except BrokenProcessPool as error:
+            raise WideSeekError(
+                "a worker process died, perhaps for want of memory; what has ended is kept: run "
+                "the same command again to go on, with fewer --workers"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _keep_all(futures: Iterable[Future[list[bytes]]], keep: OnEpisode) -> None:
@@ -220,6 +236,27 @@ def _play_slice(settings: Settings, cell: Cell, numbers: Sequence[int]) -> list[
     return lines
 
 
-def _ignore_interrupt() -> None:
-    """Leaves Ctrl-C, which the terminal sends to every process, to the one that writes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Holds Ctrl-C back for a moment; processes that are begun in it never get it.
+
+    The terminal sends it to every process, but only the one that writes may act on it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the process that began it is killed; it would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("expected to be run in a worker process, got the main process")
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

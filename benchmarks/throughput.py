@@ -16,6 +16,7 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rich.console import Console
 from rich.table import Table
@@ -24,9 +25,10 @@ from agents.rollout import Job, rollout
 from agents.scripted.script import open_page
 from agents.scripted.simple import RandomPolicy
 from wideseek_env import World, parallel_env
+from wideseek_env.backends import Backend
 from wideseek_env.episode import Game
-from wideseek_env.records import Decision, Episode
-from wideseek_env.worlds import PRESETS
+from wideseek_env.limits import Limits
+from wideseek_env.records import Decision, Episode, Task
 
 NUM_SUBAGENTS = 8
 
@@ -40,6 +42,13 @@ class Figure:
     target: str = ""
     reached: bool | None = None
     """None: there is no target."""
+
+
+@lru_cache(maxsize=1)
+def _world() -> tuple[Backend, tuple[Task, ...], Limits]:
+    """Returns backend, tasks and limits of the default world."""
+    world = World("default")
+    return world.backend(), tuple(world.tasks(8)), world.preset.limits
 
 
 def random_play(seconds: float, seed: int = 0) -> tuple[float, float]:
@@ -74,10 +83,9 @@ def turn_costs(num_turns: int) -> tuple[float, float]:
 
     One agent alone opens a page, `num_turns` times; its context is big enough for all.
     """
-    world = World("default")
-    backend, task = world.backend(), next(iter(world.tasks(1)))
-    limits = replace(PRESETS["default"].limits, max_lead_turns=num_turns, max_context_chars=10**9)
-    url = next(iter(world.pages())).url
+    backend, (task, *_), limits = _world()
+    limits = replace(limits, max_lead_turns=num_turns, max_context_chars=10**9)
+    url = task.sources[0][0][0]
 
     async def episode() -> list[float]:
         game, marks = Game(task, backend, 0, limits=limits), []
@@ -116,8 +124,7 @@ def start_times() -> tuple[float, float, float]:
 
 def idle_memory(num_episodes: int) -> float:
     """Returns bytes of memory for each episode that has begun and waits for its first decision."""
-    world = World("default")
-    backend, tasks = world.backend(), list(world.tasks(8))
+    backend, tasks, _ = _world()
     gc.collect()
     tracemalloc.start()
     games = [
@@ -132,12 +139,8 @@ def idle_memory(num_episodes: int) -> float:
 
 async def play_at_once(num_episodes: int) -> tuple[int, int, float]:
     """Plays random episodes, all in flight at once; returns valid ones, turns and CPU seconds."""
-    world = World("default")
-    backend, tasks = world.backend(), list(world.tasks(8))
-    jobs = [
-        Job(tasks[n % len(tasks)], NUM_SUBAGENTS, world.preset.limits, seed=n)
-        for n in range(num_episodes)
-    ]
+    backend, tasks, limits = _world()
+    jobs = [Job(tasks[n % len(tasks)], NUM_SUBAGENTS, limits, seed=n) for n in range(num_episodes)]
     started_s = time.process_time()
     episodes: list[Episode] = []
     async for episode in rollout(jobs, RandomPolicy(), backend, max_concurrent=num_episodes):

@@ -8,9 +8,17 @@ import pytest
 
 import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
+from benchmarks import figures
 
 SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2", "--tasks", "2",
          "--depths", "", "--workers", "1"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def quick_figures(monkeypatch):
+    """Leaves out the drawing, which other files test: it takes a second."""
+    monkeypatch.setattr(figures, "save_png", lambda figure, path: path.write_bytes(b"png"))
+    monkeypatch.setattr(figures, "svg_of", lambda figure, prefix: "<svg></svg>")
 
 
 def run(tmp_path, *arguments):

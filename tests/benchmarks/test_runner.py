@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
 
 from agents.episode_file import EpisodeFile, read_episodes
-from benchmarks import policies
+from benchmarks import policies, run_folder
 from benchmarks.policies import Entry
-from benchmarks.runner import ALONE_TURNS, jobs_of, limits_of, pages_of, play
+from benchmarks.runner import ALONE_TURNS, jobs_of, limits_of, play, tasks_of
 from benchmarks.settings import Cell, Settings
 from benchmarks.summary import cell_of
 from wideseek_env.errors import DataError
@@ -37,7 +41,7 @@ def test_play_plays_every_cell_task_and_trial_once(tmp_path):
     episodes = run(tmp_path / "r", on_start=lambda *counts: starts.append(counts))
     assert starts == [(16, 0)]
     played = [(cell_of(e), e.task.id, e.metadata["trial"]) for e in episodes]
-    tasks = [task.id for task in pages_of(SMALL, "starter").tasks]
+    tasks = [task.id for task in tasks_of(SMALL, "starter")]
     assert sorted(played, key=str) == sorted(
         ((cell, task, trial) for cell in SMALL.cells() for task in tasks for trial in (0, 1)),
         key=str,
@@ -71,9 +75,17 @@ def test_play_goes_on_where_a_killed_run_stopped(tmp_path):
 def test_play_other_settings_are_refused_and_nothing_is_touched(tmp_path):
     run(tmp_path / "r")
     before = (tmp_path / "r" / "episodes.jsonl").read_bytes()
-    with pytest.raises(DataError, match="`budget` was 240 and is now 9; use the same settings"):
+    with pytest.raises(DataError, match="`budget` was 240 and is now 9; ask for the same"):
         run(tmp_path / "r", replace(SMALL, budget=9))
     assert (tmp_path / "r" / "episodes.jsonl").read_bytes() == before
+
+
+def test_play_other_versions_are_refused(tmp_path, monkeypatch):
+    run(tmp_path / "r")
+    now = {**run_folder.versions(), "tantivy": "0.1"}
+    monkeypatch.setattr(run_folder, "versions", lambda: now)
+    with pytest.raises(DataError, match=r"the version of tantivy was .* and is now 0\.1"):
+        run(tmp_path / "r")
 
 
 def test_play_second_run_at_once_is_refused(tmp_path):
@@ -140,8 +152,8 @@ def test_jobs_of_never_exceed_the_budget_in_play(tmp_path):
     assert {job.limits.max_tool_calls for job in jobs_of(settings, settings.cells()[0])} == {3}
 
 
-def test_pages_of_worlds_are_held_out_from_training():
-    assert {task.metadata["split"] for task in pages_of(SMALL, "starter").tasks} == {"test"}
+def test_tasks_of_worlds_are_held_out_from_training():
+    assert {task.metadata["split"] for task in tasks_of(SMALL, "starter")} == {"test"}
 
 
 @pytest.mark.slow
@@ -151,7 +163,50 @@ def test_play_with_workers_gives_the_same_episodes(tmp_path):
     assert here == there
 
 
-def test_play_inside_no_event_loop_is_left_behind(tmp_path):
-    run(tmp_path / "r")
-    with pytest.raises(RuntimeError):
-        asyncio.get_running_loop()
+def start(folder):
+    """Begins a long run with two workers in a process group of its own."""
+    command = [sys.executable, "-m", "benchmarks", "--presets", "default", "--tasks", "150",
+               "--workers", "2", "--name", "r", "--out", str(folder)]  # fmt: skip
+    return subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_bytes", [0, 1])
+def test_ctrl_c_to_all_processes_keeps_what_has_ended(tmp_path, num_bytes):
+    """As a terminal sends it: to the one that writes and to its workers, early and late."""
+    process, path = start(tmp_path), tmp_path / "r" / "episodes.jsonl"
+    wait_until(lambda: path.exists() and path.stat().st_size >= num_bytes)
+    os.killpg(process.pid, signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, b"")
+    assert b"Partial" in out or b"Interrupted before" in out
+    assert path.read_bytes()[-1:] in (b"", b"\n")
+
+
+@pytest.mark.slow
+def test_kill_leaves_no_worker_behind_and_the_run_can_go_on(tmp_path):
+    process, path = start(tmp_path), tmp_path / "r" / "episodes.jsonl"
+    wait_until(lambda: path.exists() and path.stat().st_size > 0)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_until(lambda: not group_is_alive(process.pid))
+    with EpisodeFile(path) as file:
+        assert file.keys
+
+
+def wait_until(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise TimeoutError("the condition did not come true within a minute")
+
+
+def group_is_alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
