@@ -103,6 +103,7 @@ class EpisodeFile:
                 raise OSError(f"only {written} of {len(line) + 1} bytes were written to {file}")
         except OSError:
             file.truncate(size_bytes)
+            file.seek(size_bytes)  # or a second failure would take back less than it wrote
             raise
 
     def __enter__(self) -> EpisodeFile:
