@@ -57,8 +57,7 @@ def toy_play(
             if shuffled:
                 rng.shuffle(rewards)
             episodes += [
-                toy_episode(task, team, reward)
-                for team, reward in zip(teams, rewards, strict=True)
+                toy_episode(task, team, reward) for team, reward in zip(teams, rewards, strict=True)
             ]
         return episodes
 

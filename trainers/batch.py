@@ -54,13 +54,13 @@ def rows_of(episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subag
         roles: who trains; rows of the others are there, but none of their tokens trains.
 
     Raises:
-        ValueError: an episode has no tokens at all, or a span has another number of
+        ValueError: no episode has any tokens, or a span has another number of
             log-probabilities than of ids.
     """
-    rows = []
+    rows: list[Row] = []
     for index, episode in enumerate(episodes):
         trains = turns_that_train(episode)
-        found = [
+        rows += [
             _row(
                 episode,
                 index,
@@ -70,12 +70,11 @@ def rows_of(episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subag
             for number, t in enumerate(episode.trajectories)
             if any(turn.decision.tokens is not None for turn in t.turns)
         ]
-        if not found:
-            raise ValueError(
-                f"expected tokens in the decisions of {episode.policy!r} on task "
-                f"{episode.task.id!r}, got none; play it with an engine, or use trainers/sft.py"
-            )
-        rows += found
+    if episodes and not rows:
+        raise ValueError(
+            f"expected tokens in the decisions of {episodes[0].policy!r}, got none in "
+            f"{len(episodes)} episodes; play them with an engine, or use trainers/sft.py"
+        )
     return rows
 
 

@@ -53,6 +53,8 @@ class RunConfig:
     """`paper` adds small terms for format, opening pages and length to the item F1."""
     format: Literal["hermes", "json"] = "hermes"
     """How tool calls are written; `json` takes fewer tokens, for tiny models."""
+    prompts: Literal["full", "short"] = "full"
+    """`short` says only what differs between episodes, to a model that learns the rest."""
     max_new_tokens: int = 4096
     """Longest turn, in tokens."""
     max_context_tokens: int = 32_768
@@ -113,8 +115,10 @@ class RunConfig:
 TINY: dict[str, Any] = {
     "world": "starter",
     "format": "json",
-    "max_new_tokens": 256,
+    "prompts": "short",
+    "max_new_tokens": 512,
     "max_context_tokens": 2048,
+    "budget_tokens": 4096,
 }
 """What a model of a million parameters from scratch plays; part of the trainers' presets."""
 

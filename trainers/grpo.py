@@ -158,7 +158,7 @@ def improve(
     """
     learner.lm.train()
     totals: dict[str, float] = defaultdict(float)
-    with timer("old log-probabilities"):
+    with timer("old_logprobs"):
         known = known_of(rows, spread(advantages, rows, learner.device), config, learner)
     with timer("update"):
         for update, (chosen, weight) in enumerate(updates_of(rows, known, config, step)):

@@ -129,7 +129,8 @@ class RunLog:
         if self._console.is_terminal:
             self._live.update(self._table(step), refresh=True)
         else:
-            numbers = "  ".join(f"{n.split('/')[1]} {metrics[n]:.4g}" for n in self._names())
+            names = [name for name in self._names() if name in metrics]
+            numbers = "  ".join(f"{name.split('/')[1]} {metrics[name]:.4g}" for name in names)
             self._console.print(f"step {step + 1}/{self._num_steps}  {numbers}", soft_wrap=True)
 
     def _names(self) -> list[str]:

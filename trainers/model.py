@@ -158,8 +158,13 @@ class Learner:
                 "checkpoint or set `model` and `lora_rank` as they were"
             ) from error
 
+    @property
+    def bf16(self) -> bool:
+        """Whether matrices are multiplied in bfloat16."""
+        return self.config.bf16 and self.device.type == "cuda"
+
     def _autocast(self) -> AbstractContextManager[Any]:
-        if self.config.bf16 and self.device.type == "cuda":
+        if self.bf16:
             cast: AbstractContextManager[Any] = torch.autocast("cuda", torch.bfloat16)
             return cast
         return nullcontext()

@@ -7,6 +7,7 @@ on from a checkpoint plays what it would have played.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +53,9 @@ def load(name: str) -> tuple[Any, HFTokenizer]:
             raise DataError(f"expected a model or a run with checkpoints in {name}, found neither")
         name = str(checkpoints[-1])
     elif name.startswith("runs/") and not source.exists():
-        raise DataError(f"{name} is not there; make it with `python -m trainers.sft --out {name}`")
+        raise DataError(
+            f"{name} is not there; make it with `python -m trainers.sft --preset tiny --out {name}`"
+        )
     disable_progress_bar()  # it would break the live view, at each checkpoint
     lm = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
     return lm.eval(), HFTokenizer(name)
@@ -62,6 +65,7 @@ def llm_config(config: RunConfig, lm: Any) -> LLMConfig:
     """Returns how the model plays; the temperature is 1, as the objective assumes."""
     return LLMConfig(
         format=config.format,
+        prompts=config.prompts,
         max_tokens=config.max_new_tokens,
         max_context_tokens=min(config.max_context_tokens, lm.config.max_position_embeddings),
     )
@@ -70,11 +74,18 @@ def llm_config(config: RunConfig, lm: Any) -> LLMConfig:
 def sampling_policy(
     learner: Learner, tokenizer: HFTokenizer
 ) -> Callable[[Sequence[Task]], LLMPolicy]:
-    """Returns what gives the policy of a step: the learner's model as its weights are now."""
-    engine = TransformersEngine(learner.lm, tokenizer=tokenizer)
-    policy = LLMPolicy(engine, llm_config(learner.config, learner.lm))
+    """Returns what gives the policy of a step: the learner's model as its weights are now.
+
+    In float32 it is the learner's model itself that samples; in bfloat16 a copy, brought up to date
+    before each step, as sampling reads all weights for every token.
+    """
+    lm = copy.deepcopy(learner.lm).bfloat16() if learner.bf16 else learner.lm
+    engine = TransformersEngine(lm, tokenizer=tokenizer)
+    policy = LLMPolicy(engine, llm_config(learner.config, lm))
 
     def current(tasks: Sequence[Task]) -> LLMPolicy:
+        if lm is not learner.lm:
+            lm.load_state_dict(learner.lm.state_dict())
         engine.forget_prefixes()
         return policy
 
@@ -98,7 +109,12 @@ def make_tiny(config: RunConfig, teacher: str) -> Path:
     folder = Path(config.out) / "start"
     if not (folder / "config.json").exists():
         letters = ByteTokenizer()
-        how = LLMConfig(config.format, max_tokens=100_000, max_context_tokens=1_000_000)
+        how = LLMConfig(
+            format=config.format,
+            prompts=config.prompts,
+            max_tokens=100_000,
+            max_context_tokens=1_000_000,
+        )
         stage = Stage(config, lambda tasks: TeacherPolicy(POLICIES[teacher](tasks), letters, how))
         texts = [
             letters.decode(ids[ids < 256].tolist())

@@ -130,7 +130,7 @@ def improve(
     learner.lm.train()
     device = learner.device
     totals: dict[str, float] = defaultdict(float)
-    with timer("old log-probabilities"):
+    with timer("old_logprobs"):
         values, last = old_values(rows, config, learner)
         numbers = estimate(rows, episodes, values.double().cpu().numpy(), last, config)
         advantage, aims, starts = (torch.from_numpy(n).to(device).float() for n in numbers)

@@ -111,9 +111,9 @@ def updates_of(
 def token_metrics(rows: Sequence[Row], known: Known) -> dict[str, float]:
     """Returns counts of tokens, and how far the trainer is from the engine that sampled."""
     drift = (known.old - known.sampler).abs()[known.trains > 0]
+    told = {"policy/drift": float(drift.mean()), "policy/drift_max": float(drift.max())}
     return {
-        "policy/drift": float(drift.mean()),
-        "policy/drift_max": float(drift.max()),
+        **(told if not drift.isnan().any() else {}),
         "tokens/trained": float(known.trains.sum()),
         "tokens/rows": float(sum(len(row.ids) for row in rows)),
         "tokens/longest_row": float(max(len(row.ids) for row in rows)),

@@ -46,6 +46,8 @@ def test_rows_of_refuses_what_it_cannot_train_on():
     bare = replace(scripted, trajectories=(replace(scripted.trajectories[0], turns=(turn,)),))
     with pytest.raises(ValueError, match="expected tokens in the decisions of 'toy'"):
         rows_of([bare])
+    assert [row.episode for row in rows_of([bare, scripted])] == [1]
+    assert rows_of([]) == []
     with pytest.raises(ValueError, match="expected 2 log-probabilities"):
         rows_of([toy_episode(0, [[TokenSpan((1,), (2, 3), (-0.1,))]], 1.0)])
     with pytest.raises(ValueError, match="expected prompt tokens before"):

@@ -50,6 +50,13 @@ def test_run_log_drops_what_came_after_the_checkpoint(tmp_path):
     assert list((tmp_path / "tensorboard").iterdir())
 
 
+def test_run_log_of_a_step_that_trained_nothing_shows_the_rest(tmp_path, capsys):
+    with RunLog(tmp_path, 0, ["a/b", "c/d"], 9) as log:
+        log.write(0, {"a/b": 1.0, "c/d": 2.0})
+        log.write(1, {"a/b": 3.0})
+    assert capsys.readouterr().out.splitlines() == ["step 1/9  b 1  d 2", "step 2/9  b 3"]
+
+
 def test_run_log_shows_a_table_on_a_terminal(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "trainers.log.Console", lambda: Console(force_terminal=True, width=100, record=True)
