@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache
 
 from agents.llm.engines import Request
+from agents.llm.engines.decode import new_cache, use_grouped_attention
 
-_PREFILL_TOKENS = 16_384
-"""Most tokens, padding included, of one forward pass over prompts; bounds its memory."""
+_PREFILL_TOKENS = 4096
+"""Most tokens of one forward pass over prompts, padding included; bounds padding and memory."""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,7 +81,8 @@ class Batch:
         self._model = model
         self._stop_ids = stop_ids
         self._device = model.device
-        self._cache = DynamicCache()
+        use_grouped_attention(model)
+        self._cache = new_cache()
         self._mask = torch.zeros(0, 0, dtype=torch.bool, device=self._device)
         """(B, columns): which columns of the cache hold a token of this row."""
 
@@ -135,13 +137,13 @@ class Batch:
             0.0 if row.request.temperature == 0 else float(row.random.random()) for row in self.rows
         ]
 
-    def _read(self, rows: Sequence[Row]) -> tuple[DynamicCache, Tensor]:
+    def _read(self, rows: Sequence[Row]) -> tuple[Cache, Tensor]:
         """Returns cache and mask of rows after all of their prompts but the last tokens.
 
         Columns are `[padding | prefix | new tokens | padding]`: new tokens stand to the left, so
         that no token is without a column that it may look at.
         """
-        cache = DynamicCache()
+        cache = new_cache()
         past = [0 if row.prefix is None else len(row.prefix.ids) for row in rows]
         new = [row.request.prompt_ids[n:-1] for row, n in zip(rows, past, strict=True)]
         width = max(len(ids) for ids in new)
@@ -166,11 +168,11 @@ class Batch:
             row.num_cached, row.prefix = num_past, None
         return cache, mask
 
-    def _add(self, cache: DynamicCache, mask: Tensor) -> None:
+    def _add(self, cache: Cache, mask: Tensor) -> None:
         """Puts other rows below those that are there, and packs all of them."""
         if self.rows:
             columns = max(mask.shape[1], self._mask.shape[1])
-            merged = DynamicCache()
+            merged = new_cache()
             layers = zip(self._cache.layers, cache.layers, strict=True)
             for index, (ours, theirs) in enumerate(layers):
                 pairs = ((ours.keys, theirs.keys), (ours.values, theirs.values))
@@ -186,11 +188,11 @@ class Batch:
         """Keeps some rows (B,), and moves the used columns of each to the right end."""
         mask = self._mask[kept]
         if not len(kept):
-            self._cache, self._mask = DynamicCache(), mask[:, :0]
+            self._cache, self._mask = new_cache(), mask[:, :0]
             return
         columns = int(mask.sum(1).max())
         order = mask.long().argsort(dim=1, stable=True)[:, -columns:] if columns else mask.long()
-        packed = DynamicCache()
+        packed = new_cache()
         for index, layer in enumerate(self._cache.layers):
             heads, size = layer.keys.shape[1], layer.keys.shape[3]
             where = order[:, None, :, None].expand(-1, heads, -1, size)
@@ -254,7 +256,7 @@ def _groups(rows: Sequence[Row]) -> list[list[Row]]:
     return groups
 
 
-def _fill(cache: DynamicCache, prefixes: Sequence[Prefix | None], columns: int) -> None:
+def _fill(cache: Cache, prefixes: Sequence[Prefix | None], columns: int) -> None:
     """Puts prefixes into an empty cache, one a row, padded on the left."""
     model = next(prefix for prefix in prefixes if prefix is not None)
     for index, like in enumerate(model.layers):

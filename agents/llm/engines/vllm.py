@@ -73,7 +73,7 @@ class VLLMEngine:
         """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True).start()
+            threading.Thread(target=_run, args=(self._loop,), name="vllm", daemon=True).start()
         work = asyncio.run_coroutine_threadsafe(self._generate(requests), self._loop)
         return await asyncio.wrap_future(work)
 
@@ -138,3 +138,10 @@ class VLLMEngine:
             num_new_tokens=len(ids),
             num_cached_tokens=output.num_cached_tokens or 0,
         )
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

@@ -6,6 +6,7 @@ Loading takes a minute or more on a CPU, so these tests carry the marker `vllm`.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import socket
@@ -13,13 +14,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore"),  # vLLM's own imports warn
+]
 torch = pytest.importorskip("torch", reason="needs torch, `pip install -e .[llm]`")
 pytest.importorskip("vllm", reason="needs vLLM, see docs/llm.md")
 
@@ -68,6 +74,9 @@ def engine(folder: Path) -> Iterator[VLLMEngine]:
     engine = VLLMEngine(folder, dtype="bfloat16", enforce_eager=True)
     yield engine
     asyncio.run(engine.close())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()  # sockets that vLLM leaves open
 
 
 @pytest.fixture(scope="module")
