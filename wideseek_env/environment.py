@@ -4,9 +4,10 @@
 |---|---|
 | action, `tools` | list of up to 5 tool calls `{"name", "arguments"}`; empty means wait |
 | action, `text` | what a model wrote; tool calls are read out of it |
+| `discrete` | `Discrete(K)` and `Dict(observation, action_mask)`; infos are numbers: docs/discrete.md |
 | observation | `Dict(text)`: what this agent sees now; empty while it has nothing to decide |
 | info | `active`, `turns_left`, `observation` (the record); at the end also `valid`, `end`, `error`, `score`, `reward_terms` |
-| reward | 0.0 until the end, then the same for all: the sum of the reward terms (by default the strict item F1, in [0, 1]); NaN when the episode is invalid |
+| reward | 0.0 until the end, then the same for all: the sum of the reward terms (by default the strict item F1, in [0, 1]); NaN when the episode is invalid; `shaping` adds to it |
 | terminated | the lead has answered |
 | truncated | a budget has ended, or the episode is invalid |
 
@@ -29,19 +30,20 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from wideseek_env.backends import Backend
+from wideseek_env.discrete.interface import DiscreteInterface
 from wideseek_env.episode import Game, agent_names
 from wideseek_env.interfaces import Interface
 from wideseek_env.interfaces.text import TextInterface, ToolsInterface
 from wideseek_env.limits import Limits
 from wideseek_env.loop import LoopRunner
-from wideseek_env.records import Decision, Episode, Task
+from wideseek_env.records import Decision, Episode, Observation, Task
 from wideseek_env.render import render_game
 from wideseek_env.reward import RewardConfig
 from wideseek_env.scoring import Scorer
+from wideseek_env.shaping import Shaper, Shaping
 from wideseek_env.source import TaskSource, make_source
-from wideseek_env.spaces import TextSpace
 
-INTERFACES = ("tools", "text")
+INTERFACES = ("tools", "text", "discrete")
 _SEED_RANGE = 2**31
 
 
@@ -50,7 +52,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
 
     Args:
         n_subagents: slots beside the lead, from 0; with 0 the lead searches and opens by itself.
-        interface: "tools" or "text".
+        interface: "tools", "text" or "discrete".
         preset: difficulty of the embedded closed world, a name from `wideseek_env.worlds.PRESETS`.
         split: "train" or "test"; their worlds share no entity name.
         world_seed: which world.
@@ -59,6 +61,8 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         limits: budgets; by default those of the preset, or `Limits()` for own tasks.
         scorer: scores the answer; strict by default.
         reward: weights of the reward terms.
+        shaping: rewards beside those of the end; None: no others.
+        strict_actions: discrete: whether an illegal action raises; else it is a counted no-op.
         render_mode: None or "ansi".
         max_cycles: steps after which an episode is truncated; None is no bound.
 
@@ -85,6 +89,8 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         limits: Limits | None = None,
         scorer: Scorer | None = None,
         reward: RewardConfig | None = None,
+        shaping: Shaping | None = None,
+        strict_actions: bool = False,
         render_mode: str | None = None,
         max_cycles: int | None = None,
     ) -> None:
@@ -92,9 +98,10 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         self._source = make_source(
             tasks, backend, limits, preset=preset, split=split, world_seed=world_seed
         )
-        self._interface = _make_interface(interface, n_subagents, self._source)
+        self._interface = _make_interface(interface, n_subagents, self._source, strict_actions)
         self._scorer = scorer
         self._reward = reward
+        self._shaper = Shaper(shaping) if shaping else None
         self._max_steps = max_cycles
         self._rng = np.random.default_rng()
         self._loop = LoopRunner()
@@ -105,7 +112,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         self.agents: list[str] = []
         self.episode: Episode | None = None
         """The record of the last episode; None while one runs."""
-        self.state_space = spaces.Dict({agent: TextSpace() for agent in self.possible_agents})
+        self.state_space = self._interface.state_space
 
     @property
     def game(self) -> Game:
@@ -155,6 +162,8 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
             seed=drawn,
         )
         self._interface.begin(self._game)
+        if self._shaper is not None:
+            self._shaper.begin(self._game)
         self._num_steps = 0
         self.agents = list(self.possible_agents)
         self.episode = None
@@ -189,27 +198,26 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         self._num_steps += 1
         self._loop.run(self._act(game, decisions))
         observations, infos = self._look()
-        reward = 0.0
+        rewards = dict.fromkeys(self.possible_agents, 0.0)
         if self.episode is not None:
             reward = self.episode.reward if self.episode.valid else float("nan")
-            for info in infos.values():
-                info.update(self._final_info(self.episode))
+            rewards = dict.fromkeys(self.possible_agents, reward)
             self.agents = []
+        if self._shaper is not None:
+            rewards = self._shaper.shape(rewards, game, self.episode)
         terminated = game.end == "answered"
         agents = self.possible_agents
         return (
             observations,
-            dict.fromkeys(agents, reward),
+            rewards,
             dict.fromkeys(agents, terminated),
             dict.fromkeys(agents, game.over and not terminated),
             infos,
         )
 
-    def state(self) -> dict[str, str]:
-        """Returns what every agent sees now; the empty text while it has nothing to decide."""
-        return {
-            agent: o.text if (o := self._pending(agent)) else "" for agent in self.possible_agents
-        }
+    def state(self) -> Any:
+        """Returns the global state: all texts, or with `discrete` an array."""
+        return self._interface.state()
 
     def render(self) -> str | None:
         """Returns the state of the game as text when `render_mode` is "ansi", else None."""
@@ -232,32 +240,12 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
     def _look(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         pending = {agent: self._pending(agent) for agent in self.possible_agents}
         observations = {a: self._interface.observe(a, o) for a, o in pending.items()}
-        return observations, {a: self._interface.info(a, o) for a, o in pending.items()}
+        infos = {a: self._interface.info(a, o, self.episode) for a, o in pending.items()}
+        return observations, infos
 
-    def _pending(self, agent: str) -> Any:
+    def _pending(self, agent: str) -> Observation | None:
         game = self._game
         return game.pending(agent) if game is not None and agent in game.agents else None
-
-    def _final_info(self, episode: Episode) -> dict[str, Any]:
-        score = episode.score
-        return {
-            "valid": episode.valid,
-            "end": episode.end,
-            "error": episode.error,
-            "score": None if score is None else {name: getattr(score, name) for name in _METRICS},
-            "reward_terms": dict(episode.reward_terms),
-        }
-
-
-_METRICS = (
-    "success",
-    "row_precision",
-    "row_recall",
-    "row_f1",
-    "item_precision",
-    "item_recall",
-    "item_f1",
-)
 
 
 def parallel_env(n_subagents: int = 8, **settings: Any) -> WideSeekEnv:
@@ -278,9 +266,13 @@ def env(n_subagents: int = 8, **settings: Any) -> AECEnv[str, Any, Any]:
     return parallel_to_aec(parallel_env(n_subagents, **settings))
 
 
-def _make_interface(name: str, n_subagents: int, source: TaskSource) -> Interface:
+def _make_interface(
+    name: str, n_subagents: int, source: TaskSource, strict_actions: bool
+) -> Interface:
     if name == "tools":
         return ToolsInterface(n_subagents, source.limits, source.words())
+    if name == "discrete":
+        return DiscreteInterface(n_subagents, source.limits, strict_actions=strict_actions)
     return TextInterface(n_subagents)
 
 

@@ -11,11 +11,14 @@ from typing import Any, Protocol
 from gymnasium import spaces
 
 from wideseek_env.episode import Game
-from wideseek_env.records import Decision, Observation
+from wideseek_env.records import Decision, Episode, Observation
 
 
 class Interface(Protocol):
     """Between the game and the spaces of an environment."""
+
+    state_space: spaces.Space[Any]
+    """What `state` gives."""
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """Returns the agent's observation space, the same object at every call."""
@@ -37,6 +40,12 @@ class Interface(Protocol):
         """Returns the decision that an action stands for; any action at all is legal."""
         ...
 
-    def info(self, agent: str, observation: Observation | None) -> dict[str, Any]:
-        """Returns the agent's info of this step."""
+    def info(
+        self, agent: str, observation: Observation | None, episode: Episode | None
+    ) -> dict[str, Any]:
+        """Returns the agent's info of this step; `episode` is there once it has ended."""
+        ...
+
+    def state(self) -> Any:
+        """Returns the global state after the latest `observe` of all agents."""
         ...

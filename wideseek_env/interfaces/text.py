@@ -10,7 +10,7 @@ from gymnasium import spaces
 from wideseek_env.episode import LEAD, Game, agent_names
 from wideseek_env.formats import Hermes
 from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Observation, Role, ToolCall
+from wideseek_env.records import Decision, Episode, Observation, Role, ToolCall
 from wideseek_env.spaces import TextSpace, ToolCallSpace
 from wideseek_env.tools import tool_names
 
@@ -19,29 +19,58 @@ def _role(agent: str) -> Role:
     return "lead" if agent == LEAD else "subagent"
 
 
+_METRICS = (
+    "success",
+    "row_precision",
+    "row_recall",
+    "row_f1",
+    "item_precision",
+    "item_recall",
+    "item_f1",
+)
+
+
 class _TextObservations:
     """Observations as `Dict(text=...)`, and the observation's record in the info."""
 
     def __init__(self, n_subagents: int) -> None:
-        self._observation_spaces = {
-            agent: spaces.Dict({"text": TextSpace()}) for agent in agent_names(n_subagents)
-        }
+        agents = agent_names(n_subagents)
+        self._observation_spaces = {a: spaces.Dict({"text": TextSpace()}) for a in agents}
+        self._seen = dict.fromkeys(agents, "")
+        self.state_space: spaces.Space[Any] = spaces.Dict({a: TextSpace() for a in agents})
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         return self._observation_spaces[agent]
 
     def begin(self, game: Game) -> None:
-        pass
+        self._seen = dict.fromkeys(self._seen, "")
 
     def observe(self, agent: str, observation: Observation | None) -> dict[str, str]:
-        return {"text": observation.text if observation else ""}
+        self._seen[agent] = observation.text if observation else ""
+        return {"text": self._seen[agent]}
 
-    def info(self, agent: str, observation: Observation | None) -> dict[str, Any]:
-        return {
+    def state(self) -> dict[str, str]:
+        """Returns what every agent sees now; the empty text while it has nothing to decide."""
+        return dict(self._seen)
+
+    def info(
+        self, agent: str, observation: Observation | None, episode: Episode | None
+    ) -> dict[str, Any]:
+        info: dict[str, Any] = {
             "active": observation is not None,
             "turns_left": observation.turns_left if observation else 0,
             "observation": observation,
         }
+        if episode is not None:
+            score = episode.score
+            info |= {
+                "valid": episode.valid,
+                "end": episode.end,
+                "error": episode.error,
+                "score": {name: getattr(score, name) for name in _METRICS} if score else None,
+                "reward_terms": dict(episode.reward_terms),
+            }
+        return info
 
 
 class ToolsInterface(_TextObservations):

@@ -1,0 +1,222 @@
+"""Subtasks and reports of the discrete interface: short plain text, as context is scarce.
+
+What one agent learns from another is in these texts and nowhere else. A subtask is the question in
+its shortest form and what to do about which pages; a report says what was found:
+
+    List all rivers in Varnia that have a karstic regime. Columns: River, Length (km).
+    part | find | 1 of 1 | 12 calls
+    new | /varnia/alden /varnia/cray
+    other | /varnia/brook | /varnia/brook/gazetteer
+
+    calls | 7
+    list | 2 of 9 | /varnia/rivers/2
+    out | /varnia/cray
+    row | Alden | /varnia/alden | . 2024-05-01 | Length: 12 km; Regime: karstic | other | /gazetteer
+
+In a `row` line, "." stands for the row's own page, a name that begins with "/" for a page below it,
+and "~" for search results.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from wideseek_env.discrete.notes import ARCHIVED, UNDATED, Fact, Notes, Row
+from wideseek_env.reading.pages import CUT, Cell, read_links
+from wideseek_env.reading.question import ParsedQuestion, parse_question
+
+Part: TypeAlias = Literal["list", "query", "find", "check"]
+"""What a subagent is asked for: rows from the list; rows by search; facts of given rows; further
+pages about given rows."""
+
+NOTHING = "nothing found"
+"""Report of a subagent that gave up."""
+
+_MAX_KEPT = 20_000
+_PARTS: dict[str, Part] = {"list": "list", "query": "query", "find": "find", "check": "check"}
+Lines: TypeAlias = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """A subtask, read."""
+
+    question: ParsedQuestion
+    part: Part
+    share: tuple[int, int]
+    """(i, n): take every n-th page of the list, from the i-th on; from 1."""
+    calls: int | None
+    """`search` and `open` calls that the lead says there are; None: no bound."""
+    lines: Lines
+    """About rows and lists."""
+
+
+def short_question(question: str, columns: Sequence[str]) -> str:
+    """Returns a question without its notes, asking for these columns."""
+    first = re.split(r"(?<=[.?]) ", question, maxsplit=1)[0]
+    return f"{first} Columns: {', '.join(columns)}."
+
+
+def write_subtask(
+    question: str, part: Part, lines: Iterable[str], share: tuple[int, int], calls: int | None
+) -> str:
+    """Returns the text of a subtask.
+
+    Args:
+        question: from `short_question`.
+        part: what is asked for.
+        lines: about rows and lists: `new_line`, `other_line`, `list_line`.
+        share: see `Subtask`.
+        calls: see `Subtask`.
+    """
+    bound = "-" if calls is None else f"{calls} calls"
+    return "\n".join([question, f"part | {part} | {share[0]} of {share[1]} | {bound}", *lines])
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def read_subtask(text: str) -> Subtask | None:
+    """Returns what a subtask asks for; None when it does not have the form of `write_subtask`."""
+    first, _, rest = text.partition("\n")
+    question, lines = parse_question(first), read_lines(rest)
+    if question is None or not lines or lines[0][0] != "part":
+        return None
+    _, part, share, bound = lines[0]
+    number, num = (int(digits) for digits in share.split(" of "))
+    calls = None if bound == "-" else int(bound.split()[0])
+    return Subtask(question, _PARTS.get(part, "find"), (number, num), calls, lines[1:])
+
+
+def list_line(notes: Notes) -> list[str]:
+    """Returns the line on the list's pages that were read, or on one that is known; or no line."""
+    if not notes.lists:
+        return []
+    first = min(notes.lists)
+    read = "".join(f" {number}" for number in sorted(notes.lists_read))
+    return [f"list | {first} of {notes.num_lists} | {notes.lists[first]} | read{read}"]
+
+
+def new_line(rows: Iterable[Row]) -> list[str]:
+    """Returns the line that names rows by their pages alone; no line when there are none."""
+    urls = " ".join(row.url for row in rows)
+    return [f"new | {urls}"] if urls else []
+
+
+def other_line(row: Row) -> str:
+    """Returns the line on further pages about a row."""
+    return f"other | {row.url} | {' '.join(row.others)}"
+
+
+def write_report(notes: Notes, num_calls: int) -> str:
+    """Returns what an agent's notes hold: little on rows that fail a condition."""
+    rows = notes.rows.values()
+    lines = [f"calls | {num_calls}", *list_line(notes)]
+    lines += new_line(row for row in rows if not row.facts and not row.read)
+    out = " ".join(row.url for row in rows if row.verdict is False)
+    lines += [f"out | {out}"] if out else []
+    lines += [
+        _row_line(notes, row)
+        for row in rows
+        if row.verdict is not False and (row.facts or row.read)
+    ]
+    return "\n".join(lines)
+
+
+def report_in(text: str) -> str:
+    """Returns the report in what the lead is shown, less a last line that its context cut."""
+    _, begins, report = text.partition("\ncalls | ")
+    if report.endswith(CUT):
+        report = report.rpartition("\n")[0]
+    return f"{begins.strip()} {report}" if report else ""
+
+
+def _row_line(notes: Notes, row: Row) -> str:
+    by_page: dict[str, list[str]] = {_page(row, u, d): [] for u, d in row.read.items()}
+    for at, fact in row.facts.items():
+        told = f"{' > '.join(at)}: {notes.spelling(at, fact.value)}"
+        by_page.setdefault(_page(row, fact.url, fact.date), []).append(told)
+    fields = ["row", row.name, row.url]
+    for page, facts in by_page.items():
+        fields += [page, "; ".join(facts) or "-"]
+    if row.others:
+        fields += ["other", " ".join(url.removeprefix(row.url) for url in row.others)]
+    return " | ".join(fields)
+
+
+def _page(row: Row, url: str, date: str) -> str:
+    if date in (ARCHIVED, UNDATED) or url not in row.read:
+        return "~" if date != ARCHIVED else "~~"
+    return f"{url.removeprefix(row.url) or '.'} {date or '-'}"
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def read_lines(text: str) -> Lines:
+    """Returns the lines of a subtask or report that have fields, split."""
+    lines = (tuple(line.split(" | ")) for line in text.splitlines())
+    return tuple(line for line in lines if len(line) >= _NUM_FIELDS.get(line[0], 99))
+
+
+_NUM_FIELDS = {"part": 4, "calls": 2, "list": 4, "new": 2, "out": 2, "other": 3, "row": 3}
+"""Words that begin a line, with the least number of fields of such a line."""
+
+
+def take_lines(notes: Notes, lines: Lines) -> int:
+    """Adds the lines of a subtask or report to an agent's notes; returns the calls they tell of."""
+    num_calls = 0
+    for line in lines:
+        if line[0] == "calls":
+            num_calls += int(line[1])
+        elif line[0] == "list":
+            number, num = (int(digits) for digits in line[1].split(" of "))
+            notes.add_list(number, num, line[2])
+            notes.lists_read.update(int(digits) for digits in line[3].split()[1:])
+        elif line[0] == "new":
+            for url in line[1].split():
+                notes.row(_name(url), url)
+        elif line[0] == "out":
+            for url in line[1].split():
+                notes.rule_out(notes.row(_name(url), url))
+        elif line[0] == "other":
+            row = notes.row(_name(line[1]), line[1])
+            row.unread.update({url: "" for url in line[2].split() if url not in row.read})
+        elif line[0] == "row":
+            _take_row(notes, line)
+    return num_calls
+
+
+def _take_row(notes: Notes, line: tuple[str, ...]) -> None:
+    row = notes.row(line[1], line[2])
+    row.name = line[1]
+    for page, told in zip(line[3::2], line[4::2], strict=False):
+        if page == "other":
+            urls = (_below(row, url) for url in told.split())
+            row.unread.update({url: "" for url in urls if url not in row.read})
+            continue
+        url, date = row.url, {"~": UNDATED, "~~": ARCHIVED}.get(page, "")
+        if not date:
+            name, _, date = page.rpartition(" ")
+            url, date = _below(row, "" if name == "." else name), date.removeprefix("-")
+            notes.mark_read(row, url, date)
+        for pair in told.split("; "):
+            label, colon, value = pair.partition(": ")
+            if colon:
+                notes.add_fact(row, tuple(label.split(" > ")), Fact(_cell(value), url, date))
+    notes.judge(row)
+
+
+def _below(row: Row, url: str) -> str:
+    """Returns the URL that a name of a page in a `row` line stands for."""
+    return url if url.startswith(row.url) else f"{row.url}{url}"
+
+
+def _name(url: str) -> str:
+    """Returns what a row is called as long as only its URL is known."""
+    return url.rpartition("/")[2].replace("-", " ").title()
+
+
+def _cell(text: str) -> Cell:
+    links = read_links(text)
+    return Cell(links[0].text, links[0].url) if links else Cell(text)
