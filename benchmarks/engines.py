@@ -37,7 +37,7 @@ from wideseek_env.records import Episode, ToolCall
 LATENCY_S = 0.02
 NUM_EPISODES, NUM_SUBAGENTS, NUM_PAGES = 256, 8, 5
 NUM_REQUESTS, NUM_TOKENS = 64, 64
-VLLM_EPISODES, VLLM_LIMIT = 24, 32
+VLLM_EPISODES, VLLM_LIMIT = 96, 32
 HERMES = get_format("hermes")
 
 Row = tuple[str, str, str]
@@ -152,7 +152,11 @@ def measure_transformers() -> list[Row]:
             rates.append(tokens / (time.process_time() - started_s))
             asyncio.run(engine.close())
     return [
-        (f"transformers, {NUM_REQUESTS} requests together", f"{rates[0]:,.0f} tokens per CPU second", ""),
+        (
+            f"transformers, {NUM_REQUESTS} requests together",
+            f"{rates[0]:,.0f} tokens per CPU second",
+            "",
+        ),
         ("transformers, one by one", f"{rates[1]:,.0f} tokens per CPU second", ""),
         ("ratio", f"{rates[0] / rates[1]:.1f}", ">= 5"),
     ]
@@ -167,7 +171,7 @@ def measure_vllm() -> list[Row]:
 
     async def play(engine: Engine) -> tuple[list[int], int, float]:
         await engine.generate(requests_of(4))
-        playing = asyncio.create_task(stage.play(engine, VLLM_EPISODES * 4, 0, config))
+        playing = asyncio.create_task(stage.play(engine, VLLM_EPISODES, 0, config))
         counts: list[int] = []
         started_s = time.perf_counter()
         while not playing.done():

@@ -17,7 +17,7 @@ _SPARE = 64
 """Columns that a layer gets beyond what it needs, so that the next steps copy nothing."""
 
 
-class GrowingLayer(DynamicLayer):  # type: ignore[misc] - untyped without the extra
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # untyped here
     """Keys and values of one layer, in buffers with room for the next tokens."""
 
     keys: Tensor
