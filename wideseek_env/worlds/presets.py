@@ -156,10 +156,10 @@ _EASY = _with(
     hops=(1, 2),
 )
 
-_CONFLICT = _with(_DEFAULT, name="conflict", archives=0.4, companions=0.3, newer=0.6)
+_CONFLICT = _with(_DEFAULT, name="conflict", archives=0.4, companions=0.5, newer=0.7)
 
 _MISSING = _with(
-    _DEFAULT, name="missing", list_columns=0, companions=0.4, scattered=0.35, unknown=0.12
+    _DEFAULT, name="missing", list_columns=0, companions=0.5, scattered=0.5, unknown=0.12
 )
 
 _HOPS = _with(
@@ -175,7 +175,7 @@ _HARD = _with(
     _DEFAULT,
     name="hard",
     limits=Limits(
-        max_lead_turns=6, max_subagent_turns=10, max_snippet_chars=120, max_context_chars=18_000
+        max_lead_turns=5, max_subagent_turns=10, max_snippet_chars=120, max_context_chars=16_000
     ),
     sizes=(36, 40, 48, 52, 56, 60, 64, 72, 80, 80),
     list_columns=0,
@@ -185,16 +185,16 @@ _HARD = _with(
     aliases=0.25,
     twins=0.35,
     archives=0.25,
-    companions=0.25,
-    newer=0.5,
-    scattered=0.25,
+    companions=0.4,
+    newer=0.6,
+    scattered=0.35,
     unknown=0.06,
     conditions=(1, 3),
     columns=(4, 8),
-    rows=(3, 60),
+    rows=(5, 60),
     top_k=0.2,
-    hop_conditions=0.3,
-    hop_columns=0.25,
+    hop_conditions=0.4,
+    hop_columns=0.35,
     hops=(2, 4),
     superlatives=0.5,
 )

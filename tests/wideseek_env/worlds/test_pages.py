@@ -75,8 +75,8 @@ def test_second_pages_are_newer_as_often_as_the_preset_says():
     web = web_of("conflict")
     second = [url for url in web.pages if url.endswith("/gazetteer")]
     newer = sum(updated(web, url) > updated(web, url.rpartition("/")[0]) for url in second)
-    assert len(second) == 156
-    assert newer == round(0.6 * 156)
+    assert len(second) == 260
+    assert newer == round(0.7 * 260)
     web = web_of("default")
     second = [url for url in web.pages if url.endswith("/gazetteer")]
     assert second
