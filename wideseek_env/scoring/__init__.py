@@ -4,15 +4,23 @@
 `JudgedScorer` the same with a judge, `OfficialScorer` what WideSearch's own scorer would say.
 """
 
-from typing import Protocol
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wideseek_env.records import Score, Task
-from wideseek_env.scoring.judge import Judge
-from wideseek_env.scoring.judged import JudgedScorer
-from wideseek_env.scoring.official import OfficialScorer
 from wideseek_env.scoring.strict import StrictScorer, score_strict
 from wideseek_env.scoring.table_score import score_table
 from wideseek_env.scoring.tables import Table, read_table, write_table
+
+if TYPE_CHECKING:
+    from wideseek_env.scoring.judge import Judge
+    from wideseek_env.scoring.judged import JudgedScorer
+    from wideseek_env.scoring.official import OfficialScorer
+
+# Loaded when first used: dateparser and aiohttp take a second to import.
+_HOMES = {"Judge": "judge", "JudgedScorer": "judged", "OfficialScorer": "official"}
 
 __all__ = [
     "Judge",
@@ -38,3 +46,9 @@ class Scorer(Protocol):
             ScoringError: it could not be scored (a judge failed), which is not a score of 0.
         """
         ...
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

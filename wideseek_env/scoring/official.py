@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from wideseek_env.records import Score, Task
 from wideseek_env.scoring.official_metrics import METRICS, PREPROCESS, OfficialRaises
 from wideseek_env.scoring.pandas_csv import Frame, Printed, ReadError, print_column, read_frame
+from wideseek_env.scoring.tables import norm_column
 
 _ZERO = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _ZERO_UNPARSED = replace(_ZERO, parsed=False)
@@ -103,11 +104,6 @@ def score_frames(
         return OfficialResult(_score(evaluation, gold, table, now))
     except (ReadError, OfficialRaises) as error:
         return OfficialResult(_ZERO, str(error))
-
-
-def norm_column(name: str) -> str:
-    """Returns a header as the official scorer compares it: lower case, without spaces."""
-    return name.strip().lower().replace(" ", "")
 
 
 # --- the response ---------------------------------------------------------------------------------

@@ -50,6 +50,11 @@ def write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def norm_column(header: str) -> str:
+    """Returns a header as WideSearch names it in `required`: lower case, without spaces."""
+    return header.strip().lower().replace(" ", "")
+
+
 def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
     """Yields (inside a fence, lines of one table), where all lines hold a pipe."""
     fenced = False

@@ -17,8 +17,7 @@ import msgspec
 
 from wideseek_env.errors import DataError
 from wideseek_env.records import Column, Task
-from wideseek_env.scoring.official import norm_column
-from wideseek_env.scoring.tables import Table, read_table
+from wideseek_env.scoring.tables import Table, norm_column, read_table
 from wideseek_env.scoring.values import MISSING, read_value
 from wideseek_env.tasks.qa import make_deep_task
 from wideseek_env.tasks.rows import load_rows

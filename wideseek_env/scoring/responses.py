@@ -1,0 +1,153 @@
+"""Scores a file of responses: one line in, one line out, invalid ones named and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wideseek_env.errors import DataError, ScoringError
+from wideseek_env.jsonlines import read_numbered_lines
+from wideseek_env.records import Score, Task
+from wideseek_env.scoring.official import score_official
+from wideseek_env.scoring.strict import StrictScorer
+
+FIGURES = (
+    "success",
+    "row_precision",
+    "row_recall",
+    "row_f1",
+    "item_precision",
+    "item_recall",
+    "item_f1",
+)
+MODES = ("official", "strict")
+_AT_ONCE = 64
+"""Responses scored at the same time; what a judge is asked in parallel."""
+
+
+class Response(msgspec.Struct):
+    """One line of responses, as WideSearch writes it."""
+
+    instance_id: str | int
+    response: str | None
+    trial_idx: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredResponse:
+    """One line of scores."""
+
+    instance_id: str
+    trial_idx: int | None
+    scores: Mapping[str, Score | None]
+    """Mode to score; None: could not be scored."""
+    error: str | None
+    """Why a score is missing, or what the official scorer raised before it gave 0."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the line: figures by mode, and the error."""
+        return {
+            "instance_id": self.instance_id,
+            "trial_idx": self.trial_idx,
+            **{mode: _figures(score) for mode, score in self.scores.items()},
+            "error": self.error,
+        }
+
+
+def read_responses(
+    path: Path, tasks: Mapping[str, Task], *, strict: bool, skipped: list[DataError]
+) -> list[Response]:
+    """Returns the responses that belong to a task.
+
+    Args:
+        path: JSON lines, plain or `.gz`.
+        tasks: by id.
+        strict: whether a bad line stops the reading.
+        skipped: takes the errors of the lines left out.
+
+    Raises:
+        DataError: the file cannot be read; or, when `strict`, a line is bad.
+    """
+    responses = []
+    for number, row in read_numbered_lines(path, Response):
+        error: DataError | None = None
+        if isinstance(row, DataError):
+            error = row
+        elif str(row.instance_id) not in tasks:
+            error = DataError(f"{path}, line {number}: there is no task {row.instance_id!r}")
+        else:
+            responses.append(row)
+        if error is not None:
+            if strict:
+                raise error
+            skipped.append(error)
+    return responses
+
+
+async def score_responses(
+    responses: Sequence[Response],
+    tasks: Mapping[str, Task],
+    *,
+    modes: Sequence[str] = MODES,
+    now: datetime,
+    strict_scorer: Any = None,
+) -> AsyncIterator[ScoredResponse]:
+    """Yields the scores of responses, in their order.
+
+    Args:
+        responses: each of a task in `tasks`.
+        tasks: by id.
+        modes: any of `MODES`.
+        now: the official mode's clock, naive local time.
+        strict_scorer: a `Scorer`; None is `StrictScorer`, which asks no judge.
+    """
+    scorer = strict_scorer or StrictScorer()
+
+    async def score(response: Response) -> ScoredResponse:
+        task = tasks[str(response.instance_id)]
+        scores: dict[str, Score | None] = {}
+        errors = []
+        for mode in modes:
+            try:
+                if mode == "strict":
+                    scores[mode] = await scorer(task, response.response)
+                else:
+                    scores[mode], raised = _score_official(task, response.response, now)
+                    errors += raised
+            except ScoringError as error:
+                scores[mode] = None
+                errors.append(f"{mode}: {error}")
+        return ScoredResponse(task.id, response.trial_idx, scores, "; ".join(errors) or None)
+
+    for start in range(0, len(responses), _AT_ONCE):
+        some = responses[start : start + _AT_ONCE]
+        for scored in await asyncio.gather(*(score(response) for response in some)):
+            yield scored
+
+
+def by_task(lines: Sequence[ScoredResponse], mode: str, figure: str) -> list[list[float]]:
+    """Returns a figure as [task][trial], without what could not be scored."""
+    trials: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        score = line.scores.get(mode)
+        if score is not None:
+            trials[line.instance_id].append(getattr(score, figure))
+    return list(trials.values())
+
+
+def _score_official(task: Task, answer: str | None, now: datetime) -> tuple[Score, list[str]]:
+    if task.kind == "deep":
+        raise ScoringError("the official scorer has tables only, and this task has one answer")
+    result = score_official(task, answer, now)
+    return result.score, [f"official scorer raises {result.error}"] if result.error else []
+
+
+def _figures(score: Score | None) -> dict[str, float] | None:
+    return None if score is None else {name: getattr(score, name) for name in FIGURES}
