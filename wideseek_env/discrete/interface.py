@@ -77,14 +77,26 @@ class DiscreteInterface:
         Raises:
             ValueError: the question is none of those that the rules can read.
         """
-        question = parse_question(game.task.question)
+        self.begin_question(game.task.question, game.n_subagents)
+
+    def begin_question(self, text: str, n_subagents: int) -> None:
+        """The same, for who plays without an environment.
+
+        Args:
+            text: the question.
+            n_subagents: slots of this episode.
+
+        Raises:
+            ValueError: the question is none of those that the rules can read.
+        """
+        question = parse_question(text)
         if question is None or question.start:
             raise ValueError(
                 "the `discrete` interface plays wide questions of closed worlds, got "
-                f"{game.task.question[:80]!r}; use interface='tools' or 'text' for others"
+                f"{text[:80]!r}; use interface='tools' or 'text' for others"
             )
         self._begin_empty()
-        self._desks[LEAD] = LeadDesk(game.task.question, question, self._limits, game.n_subagents)
+        self._desks[LEAD] = LeadDesk(text, question, self._limits, n_subagents)
 
     def observe(self, agent: str, observation: Observation | None) -> dict[str, Any]:
         """Returns what the agent sees; while it is not asked, only the no-op is legal."""

@@ -1,0 +1,7 @@
+"""Wrappers that give the `discrete` interface the form that some RL libraries insist on."""
+
+from wideseek_env.wrappers.flatten_mask import FlattenMask
+from wideseek_env.wrappers.homogenize import Homogenize
+from wideseek_env.wrappers.mask_to_infos import MaskToInfos
+
+__all__ = ["FlattenMask", "Homogenize", "MaskToInfos"]
