@@ -12,6 +12,7 @@ from agents.rollout import Job, rollout
 from agents.scripted.simple import RandomPolicy
 from benchmarks.episode_view import MAX_TEXT_CHARS, clip, view
 from wideseek_env import World
+from wideseek_env.records import Decision, Turn
 
 
 def test_view_right_cell_names_agent_page_and_turn():
@@ -61,6 +62,19 @@ def test_view_links_delegation_and_report_to_the_turns_of_the_lead():
     assert [(t["delegated_in"], t["read_in"]) for t in trajectories[1:]] == [(0, 1), (0, 1)]
     assert [turn["level"] for turn in trajectories[0]["turns"]] == [0, 6]
     assert [turn["level"] for turn in trajectories[1]["turns"]] == [1, 2, 3, 4, 5]
+
+
+def test_view_report_is_read_in_the_first_turn_that_begins_after_it():
+    episode = made_episode(made_task(0), found=4)
+    lead, *subagents = episode.trajectories
+    delegation, answer = lead.turns
+    # A lead that does not wait takes a turn before any report is there.
+    early = replace(delegation, ended_s=0.45)
+    idle = Turn(Decision(), (), started_s=0.45, decided_s=0.46, ended_s=answer.started_s)
+    waiting = replace(lead, turns=(early, idle, answer))
+    shown = view(replace(episode, trajectories=(waiting, *subagents)))["trajectories"]
+    assert [(t["delegated_in"], t["read_in"]) for t in shown[1:]] == [(0, 2), (0, 2)]
+    assert [turn["level"] for turn in shown[0]["turns"]] == [0, 1, 6]
 
 
 def test_view_texts_are_clipped_and_say_by_how_much():

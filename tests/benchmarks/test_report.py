@@ -143,8 +143,8 @@ def test_make_report_map_of_tasks_has_the_mean_of_each_cell(tmp_path):
     make_report(folder)
     data = page_data(folder)
     assert [(c["policy"], c["width"]) for c in data["columns"]] == [("fanout", 2), ("fanout", 4)]
-    # Task 2 at width 2: 3 of 6 rows.
-    assert data["tasks"][2]["item_f1"][0] == pytest.approx(2 / 3, abs=5e-4)
+    # Task 2: at width 2 3 of 6 rows, at width 4 4 of 6.
+    assert data["tasks"][2]["item_f1"] == pytest.approx([2 / 3, 4 / 5], abs=5e-4)
 
 
 def test_make_report_task_shows_all_its_episodes_and_no_other(tmp_path):
@@ -180,6 +180,18 @@ def test_choose_is_bounded_and_has_middle_worst_and_best():
         "middle": pytest.approx(2 * 3 / 9),
         "best": pytest.approx(2 * 6 / 12),
     }
+
+
+def test_choose_shows_the_middle_first_and_more_agents_before_fewer():
+    episodes = [
+        made_episode(made_task(n), policy=policy, n_subagents=width, found=n)
+        for policy, width in (("solo", 0), ("fanout", 8))
+        for n in range(7)
+    ]
+    chosen = choose([result_of(e, offset) for offset, e in enumerate(episodes)])
+    assert [(why, result.cell.policy) for why, result in chosen] == [
+        (why, policy) for why in ("middle", "worst", "best") for policy in ("fanout", "solo")
+    ]
 
 
 @pytest.mark.slow
