@@ -36,7 +36,7 @@ _CITY = Domain(
                most="most populous", least="least populous"),
         relation("river", "River", "river", "[lie|lies] on", "the river beside {x}"),
         category("climate", "Climate", "oceanic, continental, alpine, semi-arid, subtropical",
-                 "[have|has] {a} climate"),
+                 "[lie|lies] in the {a} climate zone"),
         date("charter", "Town charter", "chartered", 1200, 1890, other="Chartered"),
         number("elevation", "Elevation", "m", 2, 1900, other="Altitude",
                more="[lie|lies] higher than {a}", less="[lie|lies] lower than {a}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import replace as _with
 
 from wideseek_env.limits import Limits
+from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.filler import SENTENCES
 
 _DEFAULT_SIZES = (40, 44, 48, 50, 50, 52, 54, 56, 60, 66)
@@ -23,7 +24,7 @@ class Preset:
     regions: int = 2
     """Independent countries of a world whose `num_pages` is not given."""
     sizes: tuple[int, ...] = _DEFAULT_SIZES
-    """Entities of the ten domains of a region, dealt to the domains by chance."""
+    """Entities of the domains of a region, dealt to them by chance."""
     list_size: int = 6
     """Entities on one page of a list."""
     list_columns: int = 1
@@ -74,9 +75,10 @@ class Preset:
     """Share of the deep tasks that begin at "the longest bridge" and not at a name."""
 
     def __post_init__(self) -> None:
-        if len(self.sizes) != 10 or min(self.sizes) < 3:
+        if len(self.sizes) != len(DOMAINS) or min(self.sizes) < 3:
             raise ValueError(
-                f"`sizes` must hold 10 numbers of at least 3, one for each domain, got {self.sizes}"
+                f"`sizes` must hold {len(DOMAINS)} numbers of at least 3, one for each domain, got "
+                f"{self.sizes}"
             )
         if not 0 <= self.list_columns <= 2:
             raise ValueError(f"`list_columns` must be 0, 1 or 2, got {self.list_columns}")
