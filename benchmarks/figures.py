@@ -204,7 +204,7 @@ def _panels(
 
 def _dress(axes: Axes, theme: Theme) -> None:
     axes.set_facecolor("none")
-    axes.set_ylim(-0.03, 1.05)
+    axes.set_ylim(-0.09, 1.05)
     axes.grid(axis="y", color=theme.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=theme.muted, labelcolor=theme.ink, length=0, labelsize=9)
@@ -261,7 +261,7 @@ def _plot_reference(axes: Axes, line: list[Row], at: list[float], theme: Theme) 
     axes.annotate(
         line[-1].cell.policy,
         (at[0], means[0]) if high else (at[-1], means[-1]),
-        xytext=(0, -11 if high else 3),
+        xytext=(0, -11),
         textcoords="offset points",
         ha="left" if high else "right",
         fontsize=8.5,
