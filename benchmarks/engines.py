@@ -75,7 +75,11 @@ class Stage:
         ]
         policy = LLMPolicy(engine, config)
         episodes = rollout(jobs, policy, self.backend, max_concurrent=num_episodes)
-        return [episode async for episode in episodes]
+        played = [episode async for episode in episodes]
+        for episode in played:
+            if episode.error:
+                raise RuntimeError(f"an episode that was to be measured failed: {episode.error}")
+        return played
 
 
 def measure_driver() -> list[Row]:

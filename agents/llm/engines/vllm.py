@@ -52,10 +52,16 @@ class VLLMEngine:
             config = require("transformers", "vllm").AutoConfig.from_pretrained(model)
             max_context_tokens = int(config.max_position_embeddings)
         self.max_context_tokens = max_context_tokens
+        defaults: dict[str, Any] = {"enable_prefix_caching": True}
+        if self._vllm.platforms.current_platform.is_cpu():
+            # On a CPU vLLM 0.32 dies when a prompt with a seed is read in several chunks: it winds
+            # the generator back, which torch has for GPUs alone.
+            defaults |= {
+                "enable_chunked_prefill": False,
+                "max_num_batched_tokens": max(max_context_tokens, 4096),
+            }
         self._arguments = self._vllm.AsyncEngineArgs(
-            model=str(model),
-            max_model_len=max_context_tokens,
-            **{"enable_prefix_caching": True, **options},
+            model=str(model), max_model_len=max_context_tokens, **{**defaults, **options}
         )
         self._engine: Any = None
         self._dead = require("vllm.v1.engine.exceptions", "vllm").EngineDeadError

@@ -206,6 +206,19 @@ def test_policy_context_that_is_full_fails_the_subtask_and_the_episode_goes_on()
     spans = [turn.decision.tokens for turn in subagent.turns]
     assert sum(len(span.prompt_ids) + len(span.ids) for span in spans if span) <= 9000
     assert subagent.turns[-1].decision.context_full
+    told = [prompt_text(subagent, number) for number in range(len(subagent.turns) - 1)]
+    assert [text.count("nearly full") for text in told] == [0] * (len(told) - 1) + [1]
+
+
+def test_policy_asks_for_no_more_than_the_context_holds() -> None:
+    class Counting(EchoEngine):
+        async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+            sizes.extend(len(r.prompt_ids) + r.max_tokens for r in requests)
+            return await super().generate(requests)
+
+    sizes: list[int] = []
+    play(LLMPolicy(Counting(good), LLMConfig(max_tokens=4000, max_context_tokens=5000)))
+    assert max(sizes) == 5000
 
 
 def test_policy_context_that_is_nearly_full_lets_the_agent_report() -> None:
@@ -282,6 +295,7 @@ def test_policy_sums_up_long_pages_for_the_goal_that_the_agent_names() -> None:
     shown = prompt_text(lead, 1)
     assert "only words\n</tool_response>" in shown
     assert "word word" not in shown
+    assert "skim" not in shown
     assert "Ula is 7 m deep." in shown
     assert "word word" in lead.turns[0].results[0].text  # the record keeps the page
     assert lead.turns[1].decision.usage["summaries"] == 1

@@ -132,6 +132,15 @@ def test_generate_goes_on_from_what_it_has_read(engine: TransformersEngine) -> N
     assert fresh.ids == cached.ids
 
 
+def test_generate_row_that_ended_before_the_others_can_go_on(engine: TransformersEngine) -> None:
+    short, long = made(1, max_tokens=3), made(2, max_tokens=30)
+    before, _ = asyncio.run(engine.generate([short, long]))
+    longer = replace(short, prompt_ids=(*short.prompt_ids, *before.ids, 7, 8), max_tokens=20)
+    (after,) = asyncio.run(engine.generate([longer]))
+    assert after.num_cached_tokens == len(short.prompt_ids) + len(before.ids) - 1
+    assert_logprobs_agree(engine.model, longer, after)
+
+
 def test_generate_another_prompt_of_the_same_conversation_is_read_anew(
     engine: TransformersEngine,
 ) -> None:

@@ -87,6 +87,7 @@ def server(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(folder), "--served-model-name", "tiny", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--dtype", "bfloat16", "--enforce-eager"]
+    command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"]  # as in process
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     deadline_s = time.monotonic() + 300
