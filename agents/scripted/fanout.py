@@ -19,9 +19,11 @@ from wideseek_env.records import Observation
 
 _MIN_TARGETS = 3
 """Pages that make a subtask worth its place in the lead's context."""
+_SHARE_CHARS, _TARGETS_CHARS = 28, 100
+"""About so much longer than the question is a subtask of a share, or of targets."""
 _HEADING_CHARS = 230
 """At most so long is what stands before a report: who, and the beginning of the subtask."""
-_FIRST_WAVE = 0.8
+_FIRST_WAVE = 0.85
 """Share of the lead's context that the first wave may take, so that a second one is possible."""
 
 
@@ -90,10 +92,10 @@ class _Desk:
 
     def _next_wave(self) -> list[Subtask]:
         if not self._begun:
-            num = self._affordable(len(self._question) + 20) if self._can_split() else 1
+            num = self._affordable(len(self._question) + _SHARE_CHARS) if self._can_split() else 1
             self._begun = True
             return [Subtask(self._question, share=(i, num)) for i in range(1, num + 1)]
-        most = self._affordable(len(self._question) + 100)
+        most = self._affordable(len(self._question) + _TARGETS_CHARS)
         again = self._deal(self._unread, most, thorough=False)
         verify = self._deal(self._doubtful, most - len(again), thorough=True)
         return again + verify

@@ -18,7 +18,7 @@ from wideseek_env.reading.question import Asked, Fact, ParsedQuestion
 
 _BAR = "\\|"  # as pages write it, so that `split_cells` reads it back
 _UNREAD, _DOUBTFUL, _RULED_OUT = "Unread", "Doubtful", "Ruled out"
-_SHARE = re.compile(r"Share (\d+) of (\d+)\.")
+_SHARE = re.compile(r"Take list pages (\d+), (\d+), \.\.\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Subtask:
 
     question: str
     share: tuple[int, int] = (1, 1)
-    """(i, n): every n-th page of the list, or part of the page, from the i-th on."""
+    """(i, n): every n-th page of the list, from the i-th on."""
     targets: tuple[Link, ...] = ()
     """Pages to read instead of a share of the list."""
     thorough: bool = False
@@ -35,18 +35,21 @@ class Subtask:
 
     def text(self) -> str:
         """Returns the subtask as the lead writes it."""
-        if not self.targets:
-            share = f"\nShare {self.share[0]} of {self.share[1]}."
-            return self.question if self.thorough else self.question + share
-        task = "Verify" if self.thorough else "Fill in"
-        return f"{self.question}\n{task}: {_write_links(self.targets)}"
+        if self.targets:
+            task = "Verify" if self.thorough else "Fill in"
+            return f"{self.question}\n{task}: {_write_links(self.targets)}"
+        if self.thorough:
+            return self.question
+        first, step = self.share
+        return f"{self.question}\nTake list pages {first}, {first + step}, ..."
 
     @classmethod
     def read(cls, text: str) -> Subtask:
         """Returns what `text` wrote; a text without instructions is a whole question."""
         question, _, task = text.rpartition("\n")
         if match := _SHARE.fullmatch(task):
-            return cls(question, (int(match[1]), int(match[2])))
+            first, second = int(match[1]), int(match[2])
+            return cls(question, (first, second - first))
         if question and task.startswith(("Verify: ", "Fill in: ")):
             return cls(
                 question, targets=tuple(read_links(task)), thorough=task.startswith("Verify")

@@ -9,9 +9,12 @@ from smallweb import LENGTHS, small_backend, small_task
 from worldplay import play
 
 import agents.scripted
+from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
 from agents.scripted import FanoutPolicy
+from agents.scripted.fanout import fanout_lead
 from wideseek_env.limits import Limits
+from wideseek_env.records import Observation, ToolResult
 from wideseek_env.scoring.tables import read_table
 from wideseek_env.worlds import PRESETS
 
@@ -68,7 +71,11 @@ async def test_fanout_with_ample_budgets_misses_next_to_nothing(preset):
 async def test_fanout_splits_the_list_verifies_and_merges():
     episode = await run_episode(Job(LENGTHS, 2), FanoutPolicy(), small_backend())
     prompts = [t.prompt.splitlines()[-1] for t in episode.trajectories[1:]]
-    assert prompts == ["Share 1 of 2.", "Share 2 of 2.", "Verify: [Alden](/varnia/alden)"]
+    assert prompts == [
+        "Take list pages 1, 3, ...",
+        "Take list pages 2, 4, ...",
+        "Verify: [Alden](/varnia/alden)",
+    ]
     assert set(read_table(episode.answer).rows) == set(LENGTHS.gold)
 
 
@@ -121,3 +128,35 @@ def test_scripted_agents_import_nothing_of_worlds():
             names = [alias.name for alias in getattr(node, "names", [])]
             module = getattr(node, "module", None) or ""
             assert not any("worlds" in name for name in [module, *names]), path.name
+
+
+def test_fanout_lead_merges_what_later_reports_correct_and_keeps_what_they_leave_empty():
+    info = EpisodeInfo.of(LENGTHS, 2, Limits(), 0)
+    script = fanout_lead(info, Observation(LENGTHS.question, 0, 10))
+
+    def reports(*texts):
+        results = [ToolResult(f"report from subagent_0 on: Q\n{text}") for text in texts]
+        return Observation("", 1, 5, tuple(results))
+
+    next(script)
+    (verify,) = script.send(
+        reports("| Alden | 204 | Dorn |\n| Brook | 30 | Dorn |\n| Cr", "Doubtful: [Alden](/a)")
+    )
+    assert verify.arguments["subtasks"][0].endswith("Verify: [Alden](/a)")
+    (final,) = script.send(reports("| Alden | 210 |  |"))
+    rows = read_table(final.arguments["text"]).rows
+    assert rows == (("Alden", "210", "Dorn"), ("Brook", "30", "Dorn"))
+
+
+def test_fanout_lead_deals_out_again_what_was_not_read_and_stops_on_its_last_turn():
+    info = EpisodeInfo.of(LENGTHS, 2, Limits(), 0)
+    links = [f"[R{i}](/r{i})" for i in range(7)]
+    script = fanout_lead(info, Observation(LENGTHS.question, 0, 3))
+    next(script)
+    report = ToolResult(f"report from subagent_0 on: Q\nUnread: {', '.join(links)}")
+    (again,) = script.send(Observation("", 1, 2, (report, report)))
+    hands = [text.partition("Fill in: ")[2].split(", ") for text in again.arguments["subtasks"]]
+    assert sorted(link for hand in hands for link in hand) == links
+    assert [len(hand) for hand in hands] == [4, 3]
+    (final,) = script.send(Observation("", 2, 1, (report, report)))
+    assert final.name == "answer"

@@ -56,3 +56,15 @@ def test_form_with_a_rank_carries_what_it_is_by_and_drops_it_from_the_answer():
     ]
     assert form.num_cells == 3
     assert form.answer(rows) == [("Brook", "tidal"), ("Dee", "tidal")]
+
+
+def test_form_ranks_by_the_day_where_the_column_asks_for_the_year():
+    question = parse_question(
+        "List the 1 earliest first surveyed rivers in Varnia. "
+        "Give a table with the columns: River, First survey (year)."
+    )
+    assert question is not None
+    form = Form(question)
+    days = {"Alden": "9 May 1911", "Brook": "2 January 1911", "Cray": "3 June 1911"}
+    rows = [form.write({(): name, ("First survey",): day}) for name, day in days.items()]
+    assert form.answer(rows) == [("Brook", "1911")]

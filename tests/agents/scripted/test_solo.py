@@ -44,6 +44,15 @@ async def test_solo_follows_relations_for_conditions_and_columns():
     assert rows_of(await play(task)) == {("Alden", "12500"), ("Brook", "12500")}
 
 
+async def test_solo_takes_an_alias_for_the_thing_that_it_links_to():
+    question = (
+        "List all rivers in Varnia that reach the sea at the city Esk. "
+        "Give a table with the columns: River."
+    )
+    changes = {"/varnia/cray": (">Esk<", ">Port Esk<")}
+    assert rows_of(await play(small_task(question, ("River",)), changes=changes)) == {("Cray",)}
+
+
 async def test_solo_leaves_unknown_values_empty_and_never_lets_them_meet_a_condition():
     columns = ("River", "First survey (year)")
     question = "List the rivers in Varnia. Columns: River, First survey (year)."
