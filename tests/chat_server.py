@@ -34,6 +34,8 @@ class ChatServer:
         self.running = 0
         self.max_running = 0
         self.slow_s = 1.0
+        self.alive = True
+        """False: every connection is cut, as when the process behind it has died."""
         self.port = 0
         self._reply = reply
         self._ids = ids
@@ -44,7 +46,6 @@ class ChatServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def start(self) -> None:
-        """Listens; on the same port again after `stop`."""
         app = web.Application()
         app.router.add_post("/v1/completions", self._serve)
         app.router.add_post("/v1/chat/completions", self._serve)
@@ -77,7 +78,7 @@ class ChatServer:
             self.running -= 1
 
     async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        fault = self.faults.pop(0) if self.faults else None
+        fault = "drop" if not self.alive else self.faults.pop(0) if self.faults else None
         good = self._good(body)
         if fault is None:
             await asyncio.sleep(0.005)

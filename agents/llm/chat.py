@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from agents.llm.engines import Completion
 from agents.llm.tokenizers import Tokenizer
 from wideseek_env.formats import ToolCallFormat
-from wideseek_env.formats.reading import visible
+from wideseek_env.formats.reading import clean, visible
 from wideseek_env.records import TokenSpan, ToolResult
 
 _MARK = "WIDESEEK_TURN"
@@ -129,7 +129,7 @@ class TokenChat:
 
     def _harmless(self, text: str) -> str:
         """Returns the text with control tokens broken up, so that a page cannot end a message."""
-        return self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
+        return self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", clean(text))
 
 
 class MessageChat:

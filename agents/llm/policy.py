@@ -27,6 +27,7 @@ from agents.llm.prompts import (
     turn_hint,
 )
 from agents.policy import EpisodeInfo
+from wideseek_env.episode import LEAD
 from wideseek_env.formats import get_format
 from wideseek_env.records import Decision, Observation, Role, ToolResult
 from wideseek_env.tools import tool_names
@@ -162,10 +163,8 @@ class LLMPlayer:
         self._config = policy.config
         self._info = info
         self._number = number
-        config = policy.config
-        self._language: Language = (
-            language_of(info) if config.language == "auto" else config.language
-        )
+        asked = policy.config.language
+        self._language: Language = language_of(info) if asked == "auto" else asked
         self._desks: dict[str, _Desk] = {}
         self._subtasks: Counter[str] = Counter()
 
@@ -176,18 +175,18 @@ class LLMPlayer:
             PolicyError: the engine cannot answer.
         """
         usage: Usage = defaultdict(float)
-        if observation.turn == 0:
-            desk = self._desks[agent] = self._sit_down(agent, observation)
-            fits = self._room(desk) >= 1
-        else:
-            desk = self._desks[agent]
-            desk.turn = observation.turn
-            fits = self._fit(desk, await self._results(desk, observation, usage))
-        if not fits:
-            return Decision(usage=dict(usage), context_full=True)
         try:
-            completion = await self._generate(desk, usage)
+            if observation.turn == 0:
+                desk = self._desks[agent] = self._sit_down(agent, observation)
+                fits = self._room(desk) >= 1
+            else:
+                desk = self._desks[agent]
+                desk.turn = observation.turn
+                fits = self._fit(desk, await self._results(desk, observation, usage))
+            completion = await self._generate(desk, usage) if fits else None
         except ContextOverflow:
+            completion = None
+        if completion is None:
             return Decision(usage=dict(usage), context_full=True)
         tokens = desk.chat.add_turn(completion)
         usage["drift"] += int(tokens.drift)
@@ -200,7 +199,7 @@ class LLMPlayer:
         return replace(decision, calls=calls, tokens=tokens.span, usage=dict(usage))
 
     def _sit_down(self, agent: str, observation: Observation) -> _Desk:
-        role: Role = "lead" if agent == "lead" else "subagent"
+        role: Role = "lead" if agent == LEAD else "subagent"
         number = self._subtasks[agent]
         self._subtasks[agent] += 1
         context = min(

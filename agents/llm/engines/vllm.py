@@ -53,7 +53,7 @@ class VLLMEngine:
             max_context_tokens = int(config.max_position_embeddings)
         self.max_context_tokens = max_context_tokens
         defaults: dict[str, Any] = {"enable_prefix_caching": True}
-        if self._vllm.platforms.current_platform.is_cpu():
+        if require("vllm.platforms", "vllm").current_platform.is_cpu():
             # On a CPU vLLM 0.32 dies when a prompt with a seed is read in several chunks: it winds
             # the generator back, which torch has for GPUs alone.
             defaults |= {

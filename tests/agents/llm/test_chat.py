@@ -123,6 +123,11 @@ def test_token_chat_page_cannot_end_a_message() -> None:
     assert asked.prompt_ids.count(257) == 2
 
 
+def test_token_chat_lone_surrogate_is_replaced() -> None:
+    chat = TokenChat(TOKENIZER, HERMES, "s", "a\ud83d")
+    assert "a\ufffd" in TOKENIZER.decode(chat.prompt_ids)
+
+
 def test_token_chat_show_again_replaces() -> None:
     chat = new_chat()
     chat.add_turn(turn("a"))

@@ -149,6 +149,14 @@ async def test_retry_after_is_waited_for() -> None:
         await engine.generate([MESSAGES])
 
 
+async def test_server_that_is_not_there_is_named() -> None:
+    async with ChatServer(lambda prompt: "yes") as server:
+        url = server.url
+    engine = OpenAIEngine("m", base_url=url, max_retries=1, backoff_s=0.01)
+    with pytest.raises(PolicyError, match=f"at {url}: no answer after 2 attempts"):
+        await engine.generate([MESSAGES])
+
+
 async def test_attempts_are_bounded_and_the_error_says_what_happened() -> None:
     async with served() as (server, engine):
         server.faults = ["500"] * 9
@@ -233,7 +241,7 @@ async def test_server_that_dies_ends_episodes_as_invalid_and_the_run_resumes(
         async for episode in rollout_to_file(path, jobs, policy, Backend(), max_concurrent=4):
             episodes.append(episode)
             if len(episodes) == stop_after:
-                await server.stop()
+                server.alive = False
         return episodes
 
     async with served(reply, tokenizer=TOKENIZER, max_retries=1) as (server, engine):
@@ -243,7 +251,7 @@ async def test_server_that_dies_ends_episodes_as_invalid_and_the_run_resumes(
         failed = [episode for episode in first if not episode.valid]
         assert 1 <= len(failed) <= 8
         assert all("no answer after 2 attempts" in (e.error or "") for e in failed)
-        await server.start()
+        server.alive = True
         again = await run(policy, stop_after=None)
         assert len(again) == len(failed)
         assert all(episode.valid for episode in again)
