@@ -46,7 +46,7 @@ def copy_table(
 
     Args:
         question: which table.
-        observation: what the agent sees now; two turns at least must be left to find anything.
+        observation: what the agent sees now; with fewer than three turns left nothing is found.
         max_calls: calls a turn, at least 1.
     """
     queries = (" ".join((question.title, *question.columns)), question.title)
