@@ -38,6 +38,7 @@ def test_resume_gives_weights_optimisers_and_generators_back(tmp_path, settings)
     config = config_of(tmp_path, **settings)
     learner = Learner(tiny_lm(), config)
     learn(learner)
+    torch.rand(3)
     checkpoint.save(learner, config, 5)
     drawn, after = torch.rand(1), learn(learner)
 
