@@ -36,7 +36,8 @@ th,td { text-align:left; vertical-align:top; padding:4px 8px; min-width:9ch; max
   overflow-wrap:break-word; white-space:pre-wrap }
 thead th { position:sticky; background:var(--head); z-index:2; top:0; height:30px }
 thead tr + tr th { top:30px }
-th.number, td.number { min-width:0; white-space:nowrap; position:sticky; left:0; background:var(--head); color:var(--muted);
+th.number, td.number { min-width:0; white-space:nowrap; position:sticky; left:0;
+  background:var(--head); color:var(--muted);
   text-align:right; z-index:1; font-variant-numeric:tabular-nums }
 thead th.number { z-index:3 }
 .first { border-left:3px solid var(--muted) }

@@ -85,11 +85,12 @@ class OfficialScorer:
 def score_official(task: Task, answer: str | None, now: datetime) -> OfficialResult:
     """Returns what the official scorer reports for an answer at the time `now`."""
     evaluation = Evaluation.of(task)
-    return score_frames(evaluation, _read_gold(evaluation.required, task.gold), answer, now)
+    return score_frames(evaluation, read_gold(evaluation.required, task.gold), answer, now)
 
 
 @lru_cache(maxsize=256)
-def _read_gold(required: Sequence[str], gold: Sequence[Sequence[str]]) -> Frame:
+def read_gold(required: Sequence[str], gold: Sequence[Sequence[str]]) -> Frame:
+    """Returns a gold table as pandas reads it; kept, as many responses share one."""
     return {name: print_column([row[index] for row in gold]) for index, name in enumerate(required)}
 
 

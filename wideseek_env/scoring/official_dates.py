@@ -7,6 +7,7 @@ dateparser completes what a text leaves out from the current time (a bare year g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -25,7 +26,36 @@ def parse_date(text: str, now: datetime) -> datetime | None:
     Raises:
         Exception: of any type, where dateparser raises; the official scorer then gives 0.
     """
-    return _parser_at(now).parse(text)
+    written = _ISO_DATE.fullmatch(text)
+    if written:
+        try:
+            return datetime(*(int(part or 0) for part in written.groups()))  # type: ignore[arg-type]
+        except ValueError:
+            pass  # month 13: dateparser finds another reading
+    return _parser_at(now, _locales_for(text)).parse(text)
+
+
+_ISO_DATE = re.compile(r"([1-9]\d{3})[-/](\d\d?)[-/](\d\d?)(?: (\d\d):(\d\d):(\d\d))?", re.ASCII)
+"""Year, month, day, with a time or not: what dateparser reads the same way in its first locale."""
+_NO_LETTERS = re.compile(r"[\d\s\-–—/.:,*%()+]*", re.ASCII)
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_ORDERS = ("en", "ru", "ja")
+_BLANK, _BLANK_LOCALES = "nan", ("mgh",)
+"""How pandas prints a blank cell: it is August in the first locale that has such a word."""
+_HAN_LOCALES = ("ja", "zh", "zh-Hans", "yue", "zh-Hant")
+
+
+def _locales_for(text: str) -> tuple[str, ...] | None:
+    """Returns the locales that decide on a text, in dateparser's order; None: all of them.
+
+    A text without letters is the same in every locale, so one for each order of day, month and year
+    decides. A text with Chinese characters can only be read by locales that have such words.
+    """
+    if text == _BLANK:
+        return _BLANK_LOCALES
+    if _NO_LETTERS.fullmatch(text):
+        return _ORDERS
+    return _HAN_LOCALES if _HAN.search(text) else None
 
 
 def print_date(moment: datetime) -> str:
@@ -61,6 +91,10 @@ class _Parser(DateDataParser):
         return None
 
 
-@lru_cache(maxsize=4)
-def _parser_at(now: datetime) -> _Parser:
-    return _Parser(settings={"PREFER_DAY_OF_MONTH": "first", "RELATIVE_BASE": now})
+@lru_cache(maxsize=12)
+def _parser_at(now: datetime, locales: tuple[str, ...] | None) -> _Parser:
+    return _Parser(
+        locales=list(locales) if locales else None,
+        use_given_order=locales is not None,
+        settings={"PREFER_DAY_OF_MONTH": "first", "RELATIVE_BASE": now},
+    )

@@ -99,9 +99,10 @@ def bare_text(text: str) -> str:
     bare = "".join(text.casefold().translate(_BARE).split())
     if bare.isascii():
         return bare
-    # Twice, because folding case and dropping characters can bring new ones together.
-    visible = (c for c in bare if unicodedata.category(c) not in ("Cf", "Cc"))
-    return unicodedata.normalize("NFKC", "".join(visible))
+    if not bare.isprintable():
+        bare = "".join(c for c in bare if unicodedata.category(c) not in ("Cf", "Cc"))
+    # Again, because folding case and dropping characters can bring new ones together.
+    return unicodedata.normalize("NFKC", bare)
 
 
 @lru_cache(maxsize=1 << 16)
