@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add = parser.add_argument
     add("--tasks", type=Path, required=True, metavar="FILE",
-        help="tasks of this project, WideSearch or WideSeek-R1, or plain questions")  # fmt: skip
+        help="tasks of this project, WideSearch or WideSeek-R1, or plain questions; "
+        "`hub` fetches WideSearch into --tables")  # fmt: skip
     add("--tables", type=Path, metavar="DIR", help="gold tables of WideSearch: <instance_id>.csv")
     add("--responses", type=Path, required=True, metavar="FILE",
         help="JSON lines with instance_id, response and, if you like, trial_idx")  # fmt: skip
@@ -68,6 +69,8 @@ async def _run(args: argparse.Namespace) -> int:
     if bool(args.judge) != bool(args.judge_model):
         raise ValueError("`--judge` and `--judge-model` go together: give both or neither")
     console = Console()
+    if str(args.tasks) == "hub":
+        args.tasks, args.tables = await _fetch(args.tables)
     skipped: list[DataError] = []
     tasks: dict[str, Task] = {}
     for task in load_tasks(args.tasks, args.tables, strict=args.strict, skipped=skipped):
@@ -84,6 +87,14 @@ async def _run(args: argparse.Namespace) -> int:
             await judge.close()
     _print_summary(args, tasks, scored, judge, console)
     return 0
+
+
+async def _fetch(folder: Path | None) -> tuple[Path, Path]:
+    from wideseek_env.tasks.hub import fetch_widesearch  # noqa: PLC0415
+
+    if folder is None:
+        raise ValueError("`--tasks hub` needs `--tables DIR`, where WideSearch is to be kept")
+    return await fetch_widesearch(folder)
 
 
 def _read_now(text: str) -> datetime:
