@@ -66,6 +66,7 @@ class VLLMEngine:
         self._engine: Any = None
         self._dead = require("vllm.v1.engine.exceptions", "vllm").EngineDeadError
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._numbers = itertools.count()
         self.num_running = 0
         """Requests that vLLM has in hand, waiting ones included."""
@@ -79,7 +80,10 @@ class VLLMEngine:
         """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=_run, args=(self._loop,), name="vllm", daemon=True).start()
+            self._thread = threading.Thread(
+                target=_run, args=(self._loop,), name="vllm", daemon=True
+            )
+            self._thread.start()
         work = asyncio.run_coroutine_threadsafe(self._generate(requests), self._loop)
         return await asyncio.wrap_future(work)
 
@@ -87,10 +91,11 @@ class VLLMEngine:
         """Ends vLLM's processes; a later request starts them again."""
         engine, self._engine = self._engine, None
         loop, self._loop = self._loop, None
-        if loop is not None:
-            if engine is not None:
-                await asyncio.to_thread(engine.shutdown)
+        if engine is not None:
+            await asyncio.to_thread(engine.shutdown)
+        if loop is not None and self._thread is not None:
             loop.call_soon_threadsafe(loop.stop)
+            await asyncio.to_thread(self._thread.join)
 
     async def _generate(self, requests: Sequence[Request]) -> list[Completion]:
         if self._engine is None:
@@ -147,11 +152,16 @@ class VLLMEngine:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        tasks = asyncio.all_tasks(loop)  # vLLM's own, which its shutdown leaves behind
+    """Runs a loop until it is stopped, and closes it with nothing pending."""
+
+    async def end() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}  # vLLM's shutdown leaves some behind
         for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    try:
+        loop.run_forever()
+        loop.run_until_complete(end())
+    finally:
         loop.close()
