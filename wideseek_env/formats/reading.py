@@ -216,7 +216,8 @@ def _python(text: str) -> Any | None:
             keys = [ast.dump(key) for key in node.keys if key] if isinstance(node, ast.Dict) else []
             _once([(key, None) for key in keys])
         return _loads(json.dumps(ast.literal_eval(tree)))
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+    # SystemError: CPython 3.11's parser, when another thread's parsing comes in between.
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, SystemError):
         return None
 
 
