@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from agents.llm.heavy import require
 from wideseek_env.records import Episode
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -86,9 +87,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, first_step: int, shown: Sequence[str], num_steps: int) -> None:
-        # Imported late: it takes seconds and draws in TensorBoard.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-
+        tensorboard = require("torch.utils.tensorboard", "train")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.jsonl"
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
@@ -96,7 +95,7 @@ class RunLog:
         kept = [line for line in whole if json.loads(line)["step"] < first_step]
         path.write_text("".join(line + "\n" for line in kept), "utf-8")
         self._file = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
+        self._board = tensorboard.SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
         self._history: dict[str, list[float]] = defaultdict(list)
         self._shown, self._num_steps = shown, num_steps
         self._console = Console()

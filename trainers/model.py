@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, load_model
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from agents.llm.heavy import require
 from trainers.batch import MicroBatch
 from trainers.config import RunConfig
 from wideseek_env.errors import DataError
@@ -142,16 +144,12 @@ class Learner:
         Raises:
             DataError: they are not those of a model of this shape.
         """
-        from safetensors.torch import load_file, load_model  # noqa: PLC0415
-
         try:
             if self._lora is None:
                 load_model(self.lm, folder / "model.safetensors", strict=False)
             else:
-                from peft import set_peft_model_state_dict  # noqa: PLC0415
-
                 adapter = load_file(folder / "adapter_model.safetensors")
-                set_peft_model_state_dict(self._lora, adapter)
+                require("peft", "train").set_peft_model_state_dict(self._lora, adapter)
         except (RuntimeError, OSError) as error:
             raise DataError(
                 f"expected weights of the configured model in {folder}, got: {error}; remove the "
@@ -203,14 +201,11 @@ def schedule(update: int, config: RunConfig) -> float:
 
 def _with_lora(lm: Any, rank: int) -> Any:
     """Puts adapters into all linear layers of `lm`; returns peft's face of the same model."""
-    try:
-        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError("`lora_rank` needs peft; pip install 'wideseek[train]'") from error
-    settings = LoraConfig(
+    peft = require("peft", "train")
+    settings = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    return get_peft_model(lm, settings)
+    return peft.get_peft_model(lm, settings)
 
 
 def _optimizers(
