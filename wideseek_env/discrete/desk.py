@@ -64,6 +64,7 @@ class SubagentDesk(Desk):
         super().__init__(subtask.question, limits, subtask.calls)
         self.subtask = subtask
         take_lines(self.notes, subtask.lines)
+        self._read_before = frozenset(self.notes.lists_read)
         self.given = frozenset(self.notes.rows)
         """URLs of the rows that it was given."""
         self.num_calls = 0
@@ -85,7 +86,7 @@ class SubagentDesk(Desk):
         self.to_follow: list[str] = []
         """Pages of related things whose facts are lacking."""
         self.hits: list[Hit] = []
-        """Results of the last search that were not opened."""
+        """Results of the last search that are about the question and were not opened."""
 
     def see(self, observation: Observation) -> None:
         """Reads an observation."""
@@ -135,7 +136,8 @@ class SubagentDesk(Desk):
     def _refresh(self) -> None:
         notes, asked = self.notes, self.asked
         first, step = self.subtask.share
-        own = range(first, notes.num_lists + 1, step) if self.subtask.part == "list" else ()
+        numbers = [n for n in range(1, notes.num_lists + 1) if n not in self._read_before]
+        own = numbers[first - 1 :: step] if self.subtask.part == "list" else []
         self.lists = [notes.lists[n] for n in own if n in notes.lists and n not in notes.lists_read]
         live = [row for row in self.rows if row.verdict is not False]
         checks = self.subtask.part == "check"
@@ -147,7 +149,9 @@ class SubagentDesk(Desk):
         self.others = [(url, row) for row in aged for url in row.others if url not in asked]
         follow = (url for row in live for url in notes.to_follow(row))
         self.to_follow = [url for url in dict.fromkeys(follow) if url not in asked]
-        self.hits = [hit for hit in notes.hits if hit.url not in asked]
+        self.hits = [hit for hit in notes.hits if hit.url not in asked and notes.is_about(hit)]
+        if self.subtask.part == "locate":
+            self.hits, self.to_open, self.to_search = [], [], []
 
 
 class LeadDesk(Desk):

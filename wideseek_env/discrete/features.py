@@ -75,6 +75,8 @@ SUBAGENT_FEATURES: tuple[Feature[SubagentDesk], ...] = (
     Feature("context_left", "context left, of the whole", lambda d: d.context_left),
     Feature("calls_left", "calls left, squashed at 5; 1 without a bound",
        lambda d: 1.0 if d.calls_left is None else _squash(d.calls_left, 5)),
+    Feature("part_locate", "1 when asked where the list is",
+            lambda d: float(d.subtask.part == "locate")),
     Feature("part_list", "1 when asked to read the list",
             lambda d: float(d.subtask.part == "list")),
     Feature("part_query", "1 when asked to search for rows",

@@ -29,15 +29,17 @@ from wideseek_env.discrete.notes import ARCHIVED, UNDATED, Fact, Notes, Row
 from wideseek_env.reading.pages import CUT, Cell, read_links
 from wideseek_env.reading.question import ParsedQuestion, parse_question
 
-Part: TypeAlias = Literal["list", "query", "find", "check"]
-"""What a subagent is asked for: rows from the list; rows by search; facts of given rows; further
-pages about given rows."""
+Part: TypeAlias = Literal["locate", "list", "query", "find", "check"]
+"""What a subagent is asked for: where the list is; rows from the list; rows by search; facts of
+given rows; further pages about given rows."""
 
 NOTHING = "nothing found"
 """Report of a subagent that gave up."""
 
 _MAX_KEPT = 20_000
-_PARTS: dict[str, Part] = {"list": "list", "query": "query", "find": "find", "check": "check"}
+_PARTS: dict[str, Part] = {
+    "locate": "locate", "list": "list", "query": "query", "find": "find", "check": "check",
+}  # fmt: skip
 Lines: TypeAlias = tuple[tuple[str, ...], ...]
 
 

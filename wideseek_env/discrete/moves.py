@@ -123,7 +123,17 @@ def _can(desk: SubagentDesk) -> bool:
 
 
 def _may_end(desk: SubagentDesk) -> bool:
-    return desk.num_calls > 0 or desk.num_failed > 0 or not _can(desk)
+    begun = desk.num_calls > 0 or desk.num_failed > 0
+    return begun or not _can(desk) or not (_has_work(desk) or _can_search_list(desk))
+
+
+def _has_work(desk: SubagentDesk) -> bool:
+    todo = (desk.lists, desk.to_open, desk.to_search, desk.others, desk.to_follow, desk.hits)
+    return desk.subtask.part == "query" or any(todo)
+
+
+def _can_search_list(desk: SubagentDesk) -> bool:
+    return not desk.notes.lists and "list" not in desk.asked
 
 
 SUBAGENT_MOVES: tuple[Move[SubagentDesk], ...] = (
@@ -134,9 +144,9 @@ SUBAGENT_MOVES: tuple[Move[SubagentDesk], ...] = (
     Move("give_up", "Reports that nothing was found, and ends the subtask.",
        _may_end, lambda d: (ToolCall("report", {"text": NOTHING}),)),
     Move("search_list", "Searches for the list of all rows.",
-       lambda d: _can(d) and not d.notes.lists and "list" not in d.asked, _search_list),
+       lambda d: _can(d) and _can_search_list(d), _search_list),
     Move("search_kind", "Searches for rows that meet a condition; another query each time.",
-       lambda d: _can(d) and d.subtask.part in ("list", "query"), _search_kind),
+       lambda d: _can(d) and d.subtask.part == "query", _search_kind),
     Move("search_row", "Searches for the next row, by name and missing labels.",
        lambda d: _can(d) and len(d.to_search) > 0, _search_rows(1)),
     Move("search_rows", "The same for the next five rows, in one turn.",
@@ -319,6 +329,9 @@ LEAD_MOVES: tuple[Move[LeadDesk], ...] = (
     Move("answer_all", "The same, with the rows of which it is not known.",
        lambda d: (d.last_turn or not _free(d) or bool(d.notes.rows)) and bool(d.unsure),
        lambda d: _write_answer(d, d.sure + d.unsure)),
+    Move("locate", "One subagent searches for the list, so that the others need not.",
+       lambda d: _free(d) and not d.notes.num_lists,
+       lambda d: _delegate(d, [_subtask(d, "locate", [], 1)])),
     Move("list_one", "One subagent reads the whole list, or what is left of it.",
        _lists_left, _list_by(1)),
     Move("list_two", "Two subagents share the list.",

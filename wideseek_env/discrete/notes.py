@@ -152,6 +152,14 @@ class Notes:
             elif hit.notes is not None and hit.region == self.question.region:
                 self._take_snippet(hit, hit.notes)
 
+    def is_about(self, hit: Hit) -> bool:
+        """Returns whether the title of a result is one of a page that the question is about."""
+        if hit.region:
+            return hit.region == self.question.region and (
+                hit.notes is None or hit.notes.noun == self.question.noun
+            )
+        return hit.title.startswith(f"{self.question.list_title},")
+
     def add_list(self, number: int, num: int, url: str) -> None:
         """Notes a page of the list; the others differ in the number that ends their URLs."""
         self.num_lists = num
