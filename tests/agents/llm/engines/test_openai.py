@@ -136,7 +136,8 @@ async def test_slow_answer_is_given_up_and_tried_again() -> None:
         started_s = time.perf_counter()
         (completion,) = await engine.generate([MESSAGES])
         assert completion.text == "yes"
-        assert 0.2 <= time.perf_counter() - started_s < server.slow_s
+        assert time.perf_counter() - started_s >= 0.2
+        assert engine.num_retries == 1
 
 
 async def test_retry_after_is_waited_for() -> None:
