@@ -11,7 +11,7 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from agents.llm.tiny import make_tiny_model
 from agents.llm.tokenizers import ByteTokenizer, HFTokenizer, Tokenizer
 from agents.policy import Policy
 from agents.rollout import Job, rollout
-from agents.scripted import POLICIES
+from agents.scripted import POLICIES, MakePolicy
 from trainers.batch import rows_of
 from trainers.checkpoint import folders
 from trainers.config import RunConfig
@@ -92,12 +92,23 @@ def sampling_policy(
     return current
 
 
+def scripted(teacher: str) -> MakePolicy:
+    """Returns what makes the scripted policy of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if teacher not in POLICIES:
+        raise ValueError(f"`teacher` must be one of {', '.join(POLICIES)}, got {teacher!r}")
+    return POLICIES[teacher]
+
+
 def teaching_policy(
     config: RunConfig, lm: Any, tokenizer: Tokenizer, teacher: str
 ) -> Callable[[Sequence[Task]], Policy]:
     """Returns what gives a scripted policy that plays in the model's conversation."""
-    how = llm_config(config, lm)
-    return lambda tasks: TeacherPolicy(POLICIES[teacher](tasks), tokenizer, how)
+    make, how = scripted(teacher), llm_config(config, lm)
+    return lambda tasks: TeacherPolicy(make(tasks), tokenizer, how)
 
 
 def make_tiny(config: RunConfig, teacher: str) -> Path:
@@ -108,14 +119,14 @@ def make_tiny(config: RunConfig, teacher: str) -> Path:
     """
     folder = Path(config.out) / "start"
     if not (folder / "config.json").exists():
-        letters = ByteTokenizer()
+        letters, make = ByteTokenizer(), scripted(teacher)
         how = LLMConfig(
             format=config.format,
             prompts=config.prompts,
             max_tokens=100_000,
             max_context_tokens=1_000_000,
         )
-        stage = Stage(config, lambda tasks: TeacherPolicy(POLICIES[teacher](tasks), letters, how))
+        stage = Stage(config, lambda tasks: TeacherPolicy(make(tasks), letters, how))
         texts = [
             letters.decode(ids[ids < 256].tolist())
             for step in range(4)
@@ -132,18 +143,12 @@ class Stage:
     Args:
         config: settings.
         policy: called before each step with its tasks.
-        split: of the worlds; train and test worlds share no names.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        policy: Callable[[Sequence[Task]], Policy],
-        split: Literal["train", "test"] = "train",
-    ) -> None:
+    def __init__(self, config: RunConfig, policy: Callable[[Sequence[Task]], Policy]) -> None:
         self._config = config
         self._policy = policy
-        self._worlds = [World(config.world, seed, split) for seed in range(config.num_worlds)]
+        self._worlds = [World(config.world, seed) for seed in range(config.num_worlds)]
         self._backends: dict[int, Backend] = {}
         paper = config.reward == "paper"
         self._reward = RewardConfig.paper() if paper else RewardConfig()

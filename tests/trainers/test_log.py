@@ -7,6 +7,7 @@ import json
 import pytest
 
 pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
+pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
 from made_episodes import made_episode, made_task
 from rich.console import Console

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
+torch = pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
+pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
 from agents.scripted import POLICIES
 from trainers import grpo, ppo, sft
@@ -73,6 +74,29 @@ def test_load_without_a_model_says_how_to_make_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"python -m trainers\.sft --preset tiny --out runs/sft"):
         load("runs/sft")
+
+
+def test_make_tiny_of_an_unknown_teacher_names_those_there_are(tmp_path):
+    config = replace(CONFIG, out=str(tmp_path))
+    with pytest.raises(ValueError, match="`teacher` must be one of random, solo, fanout"):
+        make_tiny(config, "nobody")
+
+
+def test_sampling_policy_in_bfloat16_follows_the_learner(tmp_path, monkeypatch):
+    start = make_tiny(replace(CONFIG, out=str(tmp_path)), "fanout")
+    lm, tokenizer = load(str(start))
+    learner = Learner(lm, CONFIG, tokenizer=tokenizer.hf)
+    in_float32 = sampling_policy(learner, tokenizer)([])
+    assert in_float32.engines["lead"].model is learner.lm
+    monkeypatch.setattr(Learner, "bf16", True)
+    current = sampling_policy(learner, tokenizer)
+    with torch.no_grad():
+        for parameter in learner.parameters:
+            parameter.add_(0.125)
+    sampler = current([]).engines["lead"].model
+    assert sampler is not learner.lm
+    for ours, theirs in zip(sampler.parameters(), learner.lm.parameters(), strict=True):
+        assert torch.equal(ours, theirs.bfloat16())
 
 
 SMALL = ["--preset", "tiny", "--num-worlds", "1", "--num-tasks", "8", "--device", "cpu"]

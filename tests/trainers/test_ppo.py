@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
+pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
 from toy_learning import tiny_lm, toy_episode, toy_play  # noqa: E402
 

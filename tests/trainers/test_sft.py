@@ -7,6 +7,7 @@ import json
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
+pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
 from toy_learning import tiny_lm, toy_episode  # noqa: E402
 
