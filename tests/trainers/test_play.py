@@ -11,12 +11,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
-from agents.scripted import POLICIES
-from trainers import grpo, ppo, sft
-from trainers.config import RunConfig
-from trainers.model import Learner
-from trainers.play import Stage, load, make_tiny, sampling_policy
-from wideseek_env.errors import DataError
+from agents.scripted import POLICIES  # noqa: E402
+from trainers import grpo, ppo, sft  # noqa: E402
+from trainers.config import RunConfig  # noqa: E402
+from trainers.model import Learner  # noqa: E402
+from trainers.play import Stage, load, make_tiny, sampling_policy  # noqa: E402
+from wideseek_env.errors import DataError  # noqa: E402
 
 CONFIG = RunConfig(
     out="unused",
@@ -85,7 +85,7 @@ def test_make_tiny_of_an_unknown_teacher_names_those_there_are(tmp_path):
 def test_sampling_policy_in_bfloat16_follows_the_learner(tmp_path, monkeypatch):
     start = make_tiny(replace(CONFIG, out=str(tmp_path)), "fanout")
     lm, tokenizer = load(str(start))
-    learner = Learner(lm, CONFIG, tokenizer=tokenizer.hf)
+    learner = Learner(lm, replace(CONFIG, max_new_tokens=64), tokenizer=tokenizer.hf)
     in_float32 = sampling_policy(learner, tokenizer)([])
     assert in_float32.engines["lead"].model is learner.lm
     monkeypatch.setattr(Learner, "bf16", True)
