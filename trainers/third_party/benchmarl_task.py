@@ -1,0 +1,125 @@
+"""BenchMARL on the discrete interface: the task class that its `Experiment` wants, and a run.
+
+    python -m trainers.third_party.benchmarl_task --steps 30000
+
+BenchMARL 1.5 needs torchrl below 0.12; install it in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+try:
+    import torch
+    from benchmarl.algorithms import MappoConfig
+    from benchmarl.environments.pettingzoo.common import PettingZooClass
+    from benchmarl.experiment import Callback, Experiment, ExperimentConfig
+    from benchmarl.models.mlp import MlpConfig
+    from torchrl.envs import EnvBase, PettingZooWrapper
+except ImportError as error:
+    raise ImportError('BenchMARL is needed: pip install "wideseek[benchmarl]"') from error
+
+import wideseek_env
+
+
+class WideSeekTask(PettingZooClass):
+    """A BenchMARL task over `parallel_env`; its config holds the settings of that call."""
+
+    def get_env_fun(
+        self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any
+    ) -> Callable[[], EnvBase]:
+        """Returns what makes one environment."""
+        settings = dict(self.config)
+
+        def make() -> EnvBase:
+            env = wideseek_env.parallel_env(interface="discrete", **settings)
+            return PettingZooWrapper(
+                env, return_state=True, categorical_actions=True, seed=seed, device=device
+            )
+
+        return make
+
+    def supports_continuous_actions(self) -> bool:
+        """Returns False: actions are moves."""
+        return False
+
+    def supports_discrete_actions(self) -> bool:
+        """Returns True."""
+        return True
+
+    def has_state(self) -> bool:
+        """Returns True: central critics see `state()`."""
+        return True
+
+    def has_render(self, env: EnvBase) -> bool:
+        """Returns False: there are no pictures."""
+        return False
+
+    def max_steps(self, env: EnvBase) -> int:
+        """Returns a bound that no episode reaches."""
+        return 200
+
+    @staticmethod
+    def env_name() -> str:
+        """Returns the name in logs."""
+        return "wideseek"
+
+
+class _Curve(Callback):
+    """Keeps the mean team return of the episodes that ended in each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.returns: list[float] = []
+
+    def on_batch_collected(self, batch: Any) -> None:
+        ended = batch["next", "done"].squeeze(-1)
+        rewards = batch["next", "lead", "reward"].squeeze(-1).squeeze(-1)[ended]
+        self.returns.append(float(rewards.mean()))
+
+
+def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
+    """Trains MAPPO for so many environment steps; returns the mean team return of each batch."""
+    config = ExperimentConfig.get_from_yaml()
+    config.max_n_frames = steps
+    config.on_policy_collected_frames_per_batch = 1024
+    config.on_policy_n_envs_per_worker = 4
+    config.on_policy_n_minibatch_iters = 4
+    config.on_policy_minibatch_size = 256
+    config.gamma, config.lr = 0.999, 1e-3
+    config.evaluation, config.render, config.loggers = False, False, []
+    config.create_json = False
+    config.save_folder = tempfile.mkdtemp()
+    model = MlpConfig(
+        num_cells=[64, 64], layer_class=torch.nn.Linear, activation_class=torch.nn.Tanh
+    )
+    curve = _Curve()
+    Experiment(
+        task=WideSeekTask("WIDESEEK", {"preset": preset, "n_subagents": n_subagents}),
+        algorithm_config=MappoConfig.get_from_yaml(),
+        model_config=model,
+        critic_model_config=model,
+        seed=seed,
+        config=config,
+        callbacks=[curve],
+    ).run()
+    return curve.returns
+
+
+def main() -> None:
+    """Trains from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--preset", default="easy")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for mean in train(arguments.steps, preset=arguments.preset, seed=arguments.seed):
+        print(f"mean team return {mean:.3f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

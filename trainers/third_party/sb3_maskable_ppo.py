@@ -1,0 +1,164 @@
+"""MaskablePPO of SB3-contrib on the discrete interface: one policy for all agents.
+
+    python -m trainers.third_party.sb3_maskable_ppo --steps 20000
+
+SB3 knows single agents only, so each agent is one environment of an SB3 `VecEnv`, after
+`Homogenize` has given them equal spaces. The agents of an episode end together.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+try:
+    import torch
+    from sb3_contrib import MaskablePPO
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env import VecEnv
+except ImportError as error:
+    raise ImportError('SB3-contrib is needed: pip install "wideseek[sb3]"') from error
+
+import wideseek_env
+from wideseek_env.wrappers import Homogenize
+
+
+class AgentsAsVecEnv(VecEnv):
+    """All agents of several environments, as SB3's vector of environments.
+
+    Args:
+        envs: homogenised environments.
+    """
+
+    def __init__(self, envs: Sequence[Homogenize]) -> None:
+        self._envs = envs
+        self._agents = [(env, agent) for env in envs for agent in env.possible_agents]
+        self._actions: np.ndarray = np.zeros(0, int)
+        self._seed = 0
+        self._masks: np.ndarray = np.zeros(0, bool)
+        env, agent = self._agents[0]
+        super().__init__(
+            len(self._agents), env.observation_space(agent)["observation"], env.action_space(agent)
+        )
+
+    def reset(self) -> np.ndarray:
+        """Begins an episode in each environment; returns observations (agents, D)."""
+        return self._stack([self._reset(env)[0] for env in self._envs])
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keeps the actions (agents,) for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> Any:
+        """Steps all environments; those that have ended begin anew."""
+        seen, rewards, dones, infos = [], [], [], []
+        actions = iter(self._actions)
+        for env in self._envs:
+            chosen = {agent: int(next(actions)) for agent in env.possible_agents}
+            observations, reward, _, truncations, _ = env.step(chosen)
+            ended = not env.agents
+            for agent in env.possible_agents:
+                info: dict[str, Any] = {"TimeLimit.truncated": ended and truncations[agent]}
+                if ended:
+                    info["terminal_observation"] = observations[agent]["observation"]
+                    info["episode_return"] = reward[agent]
+                infos.append(info)
+                rewards.append(reward[agent])
+                dones.append(ended)
+            seen.append(self._reset(env)[0] if ended else observations)
+        # SB3 selects with `array[dones]`: anything but bool would be taken for indices
+        return self._stack(seen), np.array(rewards, np.float32), np.array(dones, bool), infos
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
+        """Answers `action_masks`, which MaskablePPO asks for: (agents, K) bool."""
+        if method_name != "action_masks":
+            raise AttributeError(f"no method {method_name!r}; there is `action_masks`")
+        return list(self._masks)
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Returns whether there is such a method."""
+        return attr_name == "action_masks"
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seeds the tasks of the episodes that follow."""
+        self._seed = seed or 0
+        return [seed] * self.num_envs
+
+    def close(self) -> None:
+        """Closes all environments."""
+        for env in self._envs:
+            env.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Returns an attribute for each agent; only `render_mode` is asked for."""
+        return [getattr(env, attr_name, None) for env, _ in self._agents]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Refuses: environments are configured when they are made."""
+        raise AttributeError(f"cannot set {attr_name!r}; make the environments with it")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """Returns False for each agent: no Gymnasium wrapper is used."""
+        return [False] * self.num_envs
+
+    def _reset(self, env: Homogenize) -> Any:
+        self._seed += 1
+        return env.reset(seed=self._seed)
+
+    def _stack(self, seen: list[dict[str, Any]]) -> np.ndarray:
+        flat = [observation for observations in seen for observation in observations.values()]
+        self._masks = np.array([each["action_mask"] for each in flat], bool)
+        return np.array([each["observation"] for each in flat])
+
+
+class Curve(BaseCallback):
+    """Keeps the mean team return of the episodes that ended in each rollout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.returns: list[float] = []
+        self._now: list[float] = []
+
+    def _on_step(self) -> bool:
+        infos = self.locals["infos"]
+        self._now += [info["episode_return"] for info in infos if "episode_return" in info]
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self.returns.append(float(np.mean(self._now)) if self._now else float("nan"))
+        self._now = []
+
+
+def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
+    """Trains for so many environment steps; returns the mean team return of each rollout."""
+    make = lambda: Homogenize(  # noqa: E731
+        wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset)
+    )
+    env = AgentsAsVecEnv([make() for _ in range(4)])
+    num_agents = n_subagents + 1
+    model = MaskablePPO(
+        "MlpPolicy", env, n_steps=256, batch_size=512, n_epochs=4, gamma=1.0, ent_coef=0.01,
+        learning_rate=1e-3, seed=seed, device="cpu",
+    )  # fmt: skip
+    curve = Curve()
+    model.learn(steps * num_agents, callback=curve)
+    return curve.returns
+
+
+def main() -> None:
+    """Trains from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--preset", default="easy")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for mean in train(arguments.steps, preset=arguments.preset, seed=arguments.seed):
+        print(f"mean team return {mean:.3f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
