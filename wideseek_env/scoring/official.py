@@ -126,7 +126,7 @@ def read_response(text: str) -> Frame | None:
     lines = block.strip().split("\n")
     lines[0] = lines[0].replace(" ", "").lower()
     kept = [
-        "|".join(cell.strip() for cell in line.split("|"))
+        "|".join([cell.strip() for cell in line.split("|")])
         for line in map(str.strip, lines)
         if "|" in line and not _RULE_CHARACTERS.issuperset(line)
     ]
@@ -175,15 +175,14 @@ def _score(evaluation: Evaluation, gold: Frame, response: Frame, now: datetime) 
     wanted = _preprocess(_first_of_each_key(gold, keys), evaluation, now)
     mine = _preprocess(_first_of_each_key(response, keys), evaluation, now)
     merged = _Merged(wanted, mine, _join(wanted, mine, keys))
-    totals = [0.0] * len(merged.pairs)
-    worst = [1.0] * len(merged.pairs)
-    for name in evaluation.required:
-        for marks in _marks(name, evaluation, merged, now):
-            totals = [total + mark for total, mark in zip(totals, marks, strict=True)]
-            worst = [min(low, mark) for low, mark in zip(worst, marks, strict=True)]
+    marks = [
+        column_marks
+        for name in evaluation.required
+        for column_marks in _marks(name, evaluation, merged, now)
+    ]
     num_answer, num_gold, width = _height(mine), _height(wanted), len(evaluation.required)
-    row = _rates(sum(worst), num_answer, num_gold)
-    item = _rates(sum(totals), num_answer * width, num_gold * width)
+    row = _rates(sum(map(min, zip(*marks, strict=True))), num_answer, num_gold)
+    item = _rates(sum(map(sum, marks)), num_answer * width, num_gold * width)
     perfect = row == item == (1.0, 1.0, 1.0) or _equal_frames(evaluation, merged)
     return Score(float(perfect), *row, *item)
 

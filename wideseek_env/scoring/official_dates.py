@@ -2,7 +2,8 @@
 
 dateparser completes what a text leaves out from the current time (a bare year gets today's month,
 `2020年` is read as 2,020 years ago), so `now` is an argument here and results are kept for each
-(text, now). dateparser stays the authority: the only thing left out is work whose result is known.
+(text, now). dateparser stays the authority: the only thing left out is work whose result is known. That leans on
+parts of it that are private, which is safe as long as its version is pinned.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from dateparser.date import DateDataParser, _DateLocaleParser, sanitize_date
+from dateparser.utils import normalize_unicode
 
 
 @lru_cache(maxsize=1 << 16)
@@ -89,6 +92,43 @@ class _Parser(DateDataParser):
                 moment: datetime | None = found["date_obj"]
                 return moment
         return None
+
+    def _is_applicable_locale(  # type: ignore[override]  # the stubs are of a later release
+        self, locale: Any, date_string: str
+    ) -> bool:
+        if not may_know(locale, date_string, self._settings):
+            return False
+        return bool(super()._is_applicable_locale(locale, date_string))
+
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS_OPTIONAL = re.compile(r"([^\W\d_]+)[^\W\d_]\?")
+
+
+def may_know(locale: Any, text: str, settings: Any) -> bool:
+    """Returns False only when a locale has no word with which the text's first letters can begin.
+
+    dateparser splits a text into words of the locale, and each of them must be one. Looking at the
+    first letters spares most texts that no locale can read the making of 200 large patterns.
+    """
+    text = locale._translate_numerals(text)
+    if settings.NORMALIZE:
+        text = normalize_unicode(text)
+    found = _LETTERS.search(locale._simplify(text, settings=settings))
+    if found is None:
+        return True
+    letters, words = found.group(), _WORDS.get(locale.shortname)
+    if words is None:
+        dictionary = locale._get_dictionary(settings)
+        texts = " ".join([*dictionary, *dictionary._relative_strings])
+        # In the patterns of relative times a letter may be optional: `hours?`.
+        words = {*_LETTERS.findall(texts), *_LETTERS_OPTIONAL.findall(texts)}
+        _WORDS[locale.shortname] = words
+    return any(letters[:length] in words for length in range(1, len(letters) + 1))
+
+
+_WORDS: dict[str, set[str]] = {}
+"""Locale to the runs of letters in its words."""
 
 
 @lru_cache(maxsize=12)

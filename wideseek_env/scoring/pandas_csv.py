@@ -122,6 +122,9 @@ def print_column(cells: Sequence[str]) -> Printed:
     All integers lose leading zeros; one blank or one fraction makes every integer of the column a
     float (`1990` prints `1990.0`); one word keeps all as they are. Missing values print `nan`.
     """
+    first = next((cell.strip(_BLANKS) for cell in cells if cell not in _MISSING), None)
+    if first is not None and _read_float(first) is None and first.lower() not in _BOOLEANS:
+        return Printed(["nan" if cell in _MISSING else cell for cell in cells], "other")
     present = {cell: cell.strip(_BLANKS) for cell in cells if cell not in _MISSING}
     has_missing = any(cell in _MISSING for cell in cells)
     integers = _integer_type(present.values(), has_missing=has_missing)

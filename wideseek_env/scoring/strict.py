@@ -164,6 +164,8 @@ def _first_rows(rows: Iterable[_Row]) -> dict[int, _Row]:
 def _further_values(task: Task, accepted: Spellings) -> dict[tuple[int, Value], tuple[Value, ...]]:
     """Returns (column, gold value) to the values of its aliases and of accepted spellings."""
     further: dict[tuple[int, Value], tuple[Value, ...]] = {}
+    if not task.aliases and not accepted:
+        return further
     for index, column in enumerate(task.columns):
         for cell in {row[index] for row in task.gold}:
             spellings = (*task.aliases.get(cell, ()), *accepted.get((index, cell), ()))

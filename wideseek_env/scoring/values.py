@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -34,8 +33,7 @@ class Value(NamedTuple):
     that is not stated; url: (host, path)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A quantity: the size in full (5 million is 5,000,000; 50 % is 0.5) and its unit, if known."""
 
     size: Decimal
@@ -47,13 +45,13 @@ MISSING = Value("missing", None)
 _MISSING_WORDS = frozenset(
     ("", "n/a", "#n/a", "na", "nan", "<na>", "nat", "null", "none", "unknown", "未知", "不详")
 )
-_ALL_DASHES = re.compile(r"[-/.]+")
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－~～"), "-")
 _QUOTES = dict.fromkeys(map(ord, "‘’‚‛′`´"), "'") | dict.fromkeys(map(ord, "“”„‟″"), '"')
 _EMPHASIS = {ord("*"): None, ord("\\"): None}
 _CONTROL = dict.fromkeys((*range(9), *range(14, 28), 127))
 _SAME_CHARACTER = _DASHES | _QUOTES | _EMPHASIS
 _BARE = _SAME_CHARACTER | _CONTROL
+_PLAIN = re.compile(r"[^*\\`\x00-\x1f\x7f]*")
 
 
 def kind_of(column: Column) -> Kind:
@@ -74,7 +72,7 @@ def read_value(cell: str, column: Column) -> Value:
 
 def reader_of(column: Column) -> Callable[[str], Value]:
     """Returns `read_value` for one column, for reading many cells of it."""
-    return partial(_read, kind=kind_of(column), scale=_scale_in(column.name))
+    return partial(_read, kind_of(column), _scale_in(column.name))
 
 
 def same(answer: Value, gold: Value, column: Column) -> bool:
@@ -94,9 +92,12 @@ def same(answer: Value, gold: Value, column: Column) -> bool:
 
 def bare_text(text: str) -> str:
     """Returns a text without what does not count: case, blanks, emphasis, width, typography."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    bare = "".join(text.casefold().translate(_BARE).split())
+    if text.isascii():
+        bare = "".join(text.lower().split())
+        # Most cells hold nothing that is dropped or unified; translate is the slow part.
+        return bare if _PLAIN.fullmatch(bare) else bare.translate(_BARE)
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    bare = "".join(folded.translate(_BARE).split())
     if bare.isascii():
         return bare
     if not bare.isprintable():
@@ -106,12 +107,12 @@ def bare_text(text: str) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _read(cell: str, kind: Kind, scale: Decimal) -> Value:
+def _read(kind: Kind, header_scale: Decimal | None, cell: str) -> Value:
     text = bare_text(cell)
-    if text in _MISSING_WORDS or _ALL_DASHES.fullmatch(text):
+    if text in _MISSING_WORDS or not text.strip("-/."):
         return MISSING
     if kind == "number":
-        number = _read_number(cell, scale)
+        number = _read_number(cell, header_scale)
         if number is not None:
             return Value("number", number)
     elif kind == "date":
@@ -122,7 +123,7 @@ def _read(cell: str, kind: Kind, scale: Decimal) -> Value:
         address = _read_url(cell)
         if address is not None:
             return Value("url", address)
-    return Value("text", _plain_integer(text))
+    return Value("text", _plain_integer(text) if text[-1].isdigit() else text)
 
 
 # --- text ---------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ _UNITS = {
 """Spelling to unit. A unit outside this list says nothing: `5 people` is `5 persons` is 5."""
 
 
-def _read_number(cell: str, scale: Decimal) -> Number | None:
+def _read_number(cell: str, scale: Decimal | None) -> Number | None:
     text = unicodedata.normalize("NFKC", cell).casefold().translate(_SAME_CHARACTER)
     found = _NUMBER.search(text)
     if found is None or _JOINED.match(text, found.end()) or len(found.group()) > _MAX_DIGITS:
@@ -202,14 +203,14 @@ def _read_number(cell: str, scale: Decimal) -> Number | None:
         scale = _SCALES[own_scale.group(1)]
     following = _UNIT_AFTER.match(text, own_scale.end() if own_scale else found.end())
     unit = found["currency"] or (following.group().strip() if following else "")
-    return Number((size * scale).normalize(), _UNITS.get(unit, ""))
+    return Number((size if scale is None else size * scale).normalize(), _UNITS.get(unit, ""))
 
 
 @lru_cache
-def _scale_in(header: str) -> Decimal:
+def _scale_in(header: str) -> Decimal | None:
     """Returns the scale that a header states for bare numbers: `Share (%)`, `Sales (million)`."""
     found = _SCALE_IN_HEADER.search(unicodedata.normalize("NFKC", header).casefold())
-    return _SCALES[found.group(1) or found.group(2)] if found else Decimal(1)
+    return _SCALES[found.group(1) or found.group(2)] if found else None
 
 
 def _near(answer: Number, gold: Number, column: Column) -> bool:

@@ -1,18 +1,30 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import dateparser
 import pytest
 from dateparser.languages.loader import default_loader
 
-from wideseek_env.scoring.official_dates import _ORDERS, parse_date, print_date
+from wideseek_env.scoring.official_dates import _ORDERS, may_know, parse_date, print_date
 
 NOW = datetime(2026, 11, 23, 0, 20, 7)
 
 
 def _authority(text: str) -> datetime | None:
     return dateparser.parse(text, settings={"PREFER_DAY_OF_MONTH": "first", "RELATIVE_BASE": NOW})
+
+
+def _all_locales() -> list[Any]:
+    everything = default_loader.get_locales(
+        languages=None,
+        locales=None,
+        region=None,
+        use_given_order=False,
+        allow_conflicting_locales=False,
+    )
+    return list(everything)
 
 
 TEXTS = [
@@ -38,17 +50,23 @@ def test_parse_date_agrees_with_dateparser_on_written_dates() -> None:
             assert parse_date(text, NOW) == _authority(text), text
 
 
+def test_may_know_is_true_wherever_dateparser_can_read_a_word() -> None:
+    settings = dateparser.date.DateDataParser(settings={"RELATIVE_BASE": NOW})._settings
+    locales = _all_locales()
+    words = {word for locale in locales for word in locale._get_dictionary(settings)}
+    texts = [*sorted(words)[::40], *(text.lower() for text in TEXTS), "5 hours ago", "in 1 hour"]
+    num_known = 0
+    for locale in locales:
+        for text in texts:
+            if locale.is_applicable(text, settings=settings):
+                num_known += 1
+                assert may_know(locale, text, settings), (locale.shortname, text)
+    assert num_known > 1000
+
+
 def test_texts_without_letters_are_the_same_in_all_locales_of_one_date_order() -> None:
     settings = dateparser.date.DateDataParser(settings={"RELATIVE_BASE": NOW})._settings
-    locales = list(
-        default_loader.get_locales(
-            languages=None,
-            locales=None,
-            region=None,
-            use_given_order=False,
-            allow_conflicting_locales=False,
-        )
-    )
+    locales = _all_locales()
     first: dict[str, str] = {}
     for locale in locales:
         first.setdefault(locale.info.get("date_order", settings.DATE_ORDER), locale.shortname)
