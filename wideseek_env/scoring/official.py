@@ -18,7 +18,14 @@ from typing import Any, TypeAlias
 
 from wideseek_env.records import Score, Task
 from wideseek_env.scoring.official_metrics import METRICS, PREPROCESS, OfficialRaises
-from wideseek_env.scoring.pandas_csv import Frame, Printed, ReadError, print_column, read_frame
+from wideseek_env.scoring.pandas_csv import (
+    Frame,
+    Printed,
+    ReadError,
+    print_column,
+    read_frame,
+    read_rows,
+)
 from wideseek_env.scoring.tables import norm_column
 
 _ZERO = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -125,12 +132,15 @@ def read_response(text: str) -> Frame | None:
         return None
     lines = block.strip().split("\n")
     lines[0] = lines[0].replace(" ", "").lower()
-    kept = [
-        "|".join([cell.strip() for cell in line.split("|")])
+    rows = [
+        [cell.strip() for cell in line.split("|")]
         for line in map(str.strip, lines)
         if "|" in line and not _RULE_CHARACTERS.issuperset(line)
     ]
-    frame = read_frame("\n".join(kept), "|")
+    if '"' in block or "\r" in block:  # pandas then parts lines and cells in its own way
+        frame = read_frame("\n".join("|".join(row) for row in rows), "|")
+    else:
+        frame = read_rows(rows)
     return {
         norm_column(name): cells for name, cells in frame.items() if not name.startswith("Unnamed")
     }

@@ -2,8 +2,8 @@
 
 dateparser completes what a text leaves out from the current time (a bare year gets today's month,
 `2020年` is read as 2,020 years ago), so `now` is an argument here and results are kept for each
-(text, now). dateparser stays the authority: the only thing left out is work whose result is known. That leans on
-parts of it that are private, which is safe as long as its version is pinned.
+(text, now). dateparser stays the authority: the only thing left out is work whose result is known.
+That leans on private parts of it, which is safe as long as its version is pinned.
 """
 
 from __future__ import annotations

@@ -42,7 +42,11 @@ def read_frame(text: str, separator: str) -> Frame:
     Raises:
         ReadError: the text is empty, a quote is not closed, or a row is too long.
     """
-    rows = split_rows(text, separator)
+    return read_rows(split_rows(text, separator))
+
+
+def read_rows(rows: Sequence[list[str]]) -> Frame:
+    """Returns the columns of a text that is split already; raises as `read_frame`."""
     if not rows:
         raise ReadError("EmptyDataError: No columns to parse from file")
     header, body, num_index = fit_rows(rows)

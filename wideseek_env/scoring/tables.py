@@ -110,17 +110,18 @@ def _is_separator(line: str) -> bool:
 
 
 def _split_line(line: str) -> list[str]:
-    parts = (_CELL_END.sub("\\1\n", line).split("\n")) if "\\" in line else line.split("|")
+    escaped = "\\" in line
+    parts = _CELL_END.sub("\\1\n", line).split("\n") if escaped else line.split("|")
     if parts and not parts[0].strip():
         parts = parts[1:]
     if parts and not parts[-1].strip():
         parts = parts[:-1]
+    if not escaped and "<" not in line:
+        return [part.strip(" \t") for part in parts]
     return [_unescape(part) for part in parts]
 
 
 def _unescape(cell: str) -> str:
-    if "\\" not in cell and "<" not in cell:
-        return cell.strip(" \t")
     trimmed = cell.lstrip(" \t")
     shorter = trimmed.rstrip(" \t")
     # An escaped blank at the end is part of the cell: give it back what the trimming took.
