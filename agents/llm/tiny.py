@@ -16,6 +16,17 @@ from agents.llm.tokenizers import HFTokenizer
 CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEXT_TOKENS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 """One token each, but plain text: a page that holds them cannot end a message."""
+CALL_TOKENS = tuple(
+    f'{{"name": "{tool}", "arguments": {{"{argument}": {start}'
+    for tool, argument, start in (
+        ("delegate", "subtasks", '["'),
+        ("answer", "text", '"'),
+        ("search", "query", '"'),
+        ("open", "url", '"'),
+        ("report", "text", '"'),
+    )
+)
+"""Beginning of each call, one token each, plain text as well: a model writes them all the time."""
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -24,9 +35,10 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
-_SPLIT = r"[A-Z][a-z]+|\d\d?|[^A-Z\d]+"
-"""A name is a piece of its own, so it has the same ids after a space, a quote or a pipe, and can be
-copied from one place to another; digits come in pairs; JSON's skeleton merges into few tokens."""
+_SPLIT = r"(?<=[/\[])[a-z]+|[A-Z][a-z]+| ?[a-z]+|\d\d?|(?:[^A-Za-z\d ]| (?![a-z]))+"
+"""A name is a piece of its own, so it has the same ids after a space, a quote, a slash or a pipe,
+and can be copied from one place to another; other words carry the space before them, and digits
+come in pairs."""
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 512) -> HFTokenizer:
@@ -36,14 +48,17 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 512) -> HFTokenizer:
 
     Args:
         texts: what the model will read and write.
-        vocab_size: ids in all, at least 263: 256 bytes and 7 tokens of the chat.
+        vocab_size: ids in all, at least 268: 256 bytes, 7 tokens of the chat and 5
+            of calls.
 
     Raises:
         ImportError: transformers is not installed.
         ValueError: `vocab_size` is too small.
     """
-    if vocab_size < 256 + len(CONTROL_TOKENS) + len(TEXT_TOKENS):
-        raise ValueError(f"`vocab_size` must be at least 263, got {vocab_size!r}")
+    texts_of_calls = (*TEXT_TOKENS, *CALL_TOKENS)
+    least = 256 + len(CONTROL_TOKENS) + len(texts_of_calls)
+    if vocab_size < least:
+        raise ValueError(f"`vocab_size` must be at least {least}, got {vocab_size!r}")
     tokenizers = require("tokenizers", "llm")
     transformers = require("transformers", "llm")
     bytes_ = tokenizers.pre_tokenizers.ByteLevel
@@ -56,13 +71,13 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 512) -> HFTokenizer:
     )
     bpe.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocab_size - len(TEXT_TOKENS),
+        vocab_size=vocab_size - len(texts_of_calls),
         special_tokens=list(CONTROL_TOKENS),
         initial_alphabet=sorted(bytes_.alphabet()),
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    bpe.add_tokens([tokenizers.AddedToken(token, special=False) for token in TEXT_TOKENS])
+    bpe.add_tokens([tokenizers.AddedToken(token, special=False) for token in texts_of_calls])
     hf = transformers.PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token="<|im_end|>",
