@@ -13,14 +13,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agents.llm.engines import ENGINES
+from agents.llm.policy import LLMConfig, Prices
+from benchmarks.llm import LLMSettings, figures_of
 from benchmarks.policies import POLICIES
 from benchmarks.report import make_report
 from benchmarks.report_page import describe
+from benchmarks.responses import write_responses
 from benchmarks.run_folder import RUN, RunInfo
 from benchmarks.runner import play
 from benchmarks.settings import Settings
 from benchmarks.table import print_table
 from wideseek_env.errors import WideSeekError
+from wideseek_env.formats import FORMATS
 from wideseek_env.records import Episode
 from wideseek_env.worlds import PRESETS
 
@@ -96,7 +101,7 @@ def _play(
     )
     with progress:
         bar = progress.add_task("worlds", total=None, note="")
-        num_invalid = 0
+        num_invalid, num_tokens, cost_usd, started_s = 0, 0.0, 0.0, time.perf_counter()
 
         def on_start(num_expected: int, num_kept: int) -> None:
             if num_kept:
@@ -104,10 +109,15 @@ def _play(
             progress.update(bar, total=num_expected, completed=num_kept)
 
         def on_episode(episode: Episode) -> None:
-            nonlocal num_invalid
+            nonlocal num_invalid, num_tokens, cost_usd
             num_invalid += not episode.valid
-            note = f"[red]{num_invalid} invalid[/]" if num_invalid else ""
-            progress.update(bar, advance=1, description=episode.policy, note=note)
+            tokens, dollars = figures_of(episode)
+            num_tokens, cost_usd = num_tokens + tokens, cost_usd + dollars
+            notes = [f"[red]{num_invalid} invalid[/]"] if num_invalid else []
+            if num_tokens:
+                rate = num_tokens / (time.perf_counter() - started_s)
+                notes.append(f"{rate:,.0f} tokens/s, ${cost_usd:.2f}")
+            progress.update(bar, advance=1, description=episode.policy, note=" ".join(notes))
 
         play(
             settings,
@@ -134,6 +144,8 @@ def _finish(folder: Path, console: Console, task: str | None) -> None:
         )
     if num_invalid:
         console.print(f"[bold red]{num_invalid} episodes are invalid[/] and in no mean.")
+    for path in write_responses(folder):
+        console.print(f"Responses in WideSearch's format: [bold]{path}[/]", soft_wrap=True)
     console.print(f"Report: [bold]{folder / 'report.html'}[/]", soft_wrap=True)
 
 
@@ -145,7 +157,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Also: python -m benchmarks.concurrency, python -m benchmarks.throughput",
     )
     add = parser.add_argument
-    add("--policies", type=_names, help=f"of {','.join(POLICIES)} (default: all that are quick)")
+    policies = f"of {','.join(POLICIES)} (default: {','.join(QUICK.policies)})"
+    add("--policies", "--policy", type=_names, help=policies)
     add("--widths", type=_numbers, help="numbers of subagents, 0 for one agent alone")
     add("--depths", type=_numbers, help="turn limits of the depth sweep; an empty text: no sweep")
     add("--presets", type=_names, help=f"of {','.join(PRESETS)}")
@@ -154,13 +167,59 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, help="of worlds, tasks, policies and intervals")
     add("--budget", type=_budget, help="search and open calls of an episode, or none")
     add("--corpus", help="folder of real pages that takes the place of the presets")
+    add("--task-file", help="questions about the corpus: this project's, WideSearch's, QA files")
+    add("--tables", help="folder of the gold tables, for WideSearch's format")
     add("--name", help="of the run; one that exists goes on (default: the time)")
     add("--out", default="runs", help="folder of all runs (default: runs)")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     add("--workers", type=int, default=min(cores or 1, 8), help="processes (default: one a core)")
     add("--full", action="store_true", help="all presets, 100 tasks, 4 trials: for papers")
     add("--list", action="store_true", help="show the policies and end")
+    _add_model(parser.add_argument_group("the policy llm"))
     return parser
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    config = LLMConfig()
+    add = group.add_argument
+    add("--engine", default="openai", help=f"one of {', '.join(ENGINES)} (default: openai)")
+    add("--model", help="folder, name on the model hub, or what the server calls it")
+    add("--base-url", help="of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
+    add("--subagent-model", help="another model for the subagents")
+    add("--replay", help="episodes.jsonl of a run, played again without an engine")
+    add("--format", default=config.format, help=f"of tool calls, one of {', '.join(FORMATS)}")
+    add("--temperature", type=float, default=config.temperature, help="0 is greedy")
+    add("--max-tokens", type=int, default=config.max_tokens, help="of a turn")
+    add("--max-context-tokens", type=int, default=config.max_context_tokens, help="of an agent")
+    add("--prompts", choices=("full", "short"), default=config.prompts, help="system prompts")
+    add("--few-shot", action="store_true", help="end the system prompt with an example")
+    add("--price", type=_prices, default=Prices(), help="dollars per million tokens read,written")
+    add("--retries", type=int, default=6, help="of a request that fails for a passing reason")
+    add("--concurrent", type=int, default=64, help="episodes in flight")
+
+
+def _model(arguments: argparse.Namespace) -> LLMSettings | None:
+    if arguments.model is None and arguments.replay is None:
+        return None
+    config = LLMConfig(
+        format=arguments.format,
+        temperature=arguments.temperature,
+        max_tokens=arguments.max_tokens,
+        max_context_tokens=arguments.max_context_tokens,
+        prompts=arguments.prompts,
+        few_shot=arguments.few_shot,
+        prices=arguments.price,
+    )
+    return LLMSettings(
+        engine=arguments.engine,
+        model=arguments.model,
+        base_url=arguments.base_url,
+        subagent_model=arguments.subagent_model,
+        replay=arguments.replay,
+        config=config,
+        max_retries=arguments.retries,
+        max_concurrent=arguments.concurrent,
+    )
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -174,6 +233,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         "num_trials": arguments.trials,
         "seed": arguments.seed,
         "corpus": arguments.corpus,
+        "task_file": arguments.task_file,
+        "tables": arguments.tables,
+        "llm": _model(arguments),
     }
     fields = {name: getattr(base, name) for name in Settings.__dataclass_fields__}
     fields |= {name: value for name, value in given.items() if value is not None}
@@ -195,6 +257,16 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"expected whole numbers with commas between them, such as 0,4,8, got {text!r}"
         ) from error
+
+
+def _prices(text: str) -> Prices:
+    try:
+        prompt, new = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected two prices such as 0.1,0.4, got {text!r}"
+        ) from error
+    return Prices(prompt=prompt, cached=prompt, new=new)
 
 
 def _budget(text: str) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.learned import LearnedPolicy
+from agents.policy import Policy
 from agents.scripted import CHEATERS, MakePolicy
 from agents.scripted import POLICIES as SCRIPTED
+from benchmarks.llm import LLM
+from wideseek_env.records import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,16 @@ class Entry:
     """Whether the depth sweep plays it, as a single agent."""
     max_concurrent: int = 1
     """Episodes at once in one process; more helps where a policy waits, as for an engine."""
+    worlds_only: bool = False
+    """Whether it reads the questions of closed worlds alone, and so sits out a corpus."""
 
     def plays(self, width: int) -> bool:
         """Returns whether it plays with this number of subagents."""
         return self.team == "any" or (self.team == "alone") == (width == 0)
+
+
+def _needs_model(tasks: Iterable[Task]) -> Policy:
+    raise ValueError("the policy llm is made by `LLMSettings.opened`")
 
 
 POLICIES: Mapping[str, Entry] = {
@@ -39,6 +49,13 @@ POLICIES: Mapping[str, Entry] = {
     "fanout": Entry(
         SCRIPTED["fanout"], "the lead splits, subagents read, the lead merges", team="team"
     ),
+    "mappo": Entry(
+        lambda tasks: LearnedPolicy(),
+        "learned with MAPPO on the discrete interface",
+        team="team",
+        worlds_only=True,
+    ),
+    LLM: Entry(_needs_model, "a language model: --engine, --model", sweep_depth=True),
     "random": Entry(SCRIPTED["random"], "random valid calls: the floor", reference=True),
     "oracle": Entry(SCRIPTED["oracle"], "answers the gold: the ceiling", reference=True),
     **{

@@ -24,8 +24,10 @@ from itertools import groupby
 from pathlib import Path
 
 from agents.episode_file import EpisodeFile
+from agents.policy import Policy
 from agents.rollout import Job, rollout
 from benchmarks.corpus import corpus_backend, corpus_tasks
+from benchmarks.llm import LLM
 from benchmarks.policies import POLICIES
 from benchmarks.run_folder import EPISODES, RunInfo, check_same
 from benchmarks.settings import Cell, Settings
@@ -51,7 +53,8 @@ def tasks_of(settings: Settings, preset: str) -> tuple[Task, ...]:
         DataError: the corpus holds nothing to ask for.
     """
     if settings.corpus is not None:
-        return corpus_tasks(Path(settings.corpus), settings.num_tasks, settings.seed)
+        file, tables = (Path(p) if p else None for p in (settings.task_file, settings.tables))
+        return corpus_tasks(Path(settings.corpus), settings.num_tasks, settings.seed, file, tables)
     world = World(preset, seed=settings.seed, split="test")
     return tuple(world.tasks(settings.num_tasks, seed=settings.seed))
 
@@ -135,7 +138,7 @@ def play(
             file.append(episode)
             on_episode(episode)
 
-        if num_workers == 1:
+        if num_workers == 1 or settings.llm is not None:  # an engine lives in one process
             asyncio.run(_play_here(settings, cells, frozenset(file.keys), keep))
         else:
             _play_there(settings, cells, frozenset(file.keys), num_workers, keep)
@@ -150,18 +153,30 @@ async def _play_here(
 ) -> None:
     """Plays all cells of a policy on a preset as one rollout: widths share its concurrency."""
     by_policy = sorted(cells, key=lambda cell: (cell.preset, cell.policy))
-    for (preset, name), members in groupby(by_policy, key=lambda cell: (cell.preset, cell.policy)):
-        jobs = (job for cell in members for job in jobs_of(settings, cell) if job.key not in done)
-        await _play_jobs(settings, preset, name, jobs, keep)
+    async with contextlib.AsyncExitStack() as stack:
+        model = await stack.enter_async_context(settings.llm.opened()) if settings.llm else None
+        for (preset, name), members in groupby(by_policy, lambda cell: (cell.preset, cell.policy)):
+            jobs = (j for cell in members for j in jobs_of(settings, cell) if j.key not in done)
+            await _play_jobs(settings, preset, name, jobs, keep, model=model)
 
 
 async def _play_jobs(
-    settings: Settings, preset: str, name: str, jobs: Iterable[Job], keep: OnEpisode
+    settings: Settings,
+    preset: str,
+    name: str,
+    jobs: Iterable[Job],
+    keep: OnEpisode,
+    *,
+    model: Policy | None = None,
 ) -> None:
-    entry = POLICIES[name]
-    policy = entry.make(tasks_of(settings, preset))
+    """Plays jobs of one policy on one preset; `model` is the policy behind the name `llm`."""
+    if name == LLM and model is not None and settings.llm is not None:
+        policy, max_concurrent = model, settings.llm.max_concurrent
+    else:
+        policy = POLICIES[name].make(tasks_of(settings, preset))
+        max_concurrent = POLICIES[name].max_concurrent
     backend = backend_of(settings, preset)
-    played = rollout(jobs, policy, backend, max_concurrent=entry.max_concurrent)
+    played = rollout(jobs, policy, backend, max_concurrent=max_concurrent)
     async with contextlib.aclosing(played) as episodes:
         async for episode in episodes:
             keep(episode)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from benchmarks.llm import LLM, LLMSettings
 from benchmarks.policies import POLICIES
 from wideseek_env.worlds import PRESETS
 
@@ -20,7 +21,7 @@ CORPUS = "corpus"
 class Settings:
     """One run; the defaults end in about a minute on two cores."""
 
-    policies: tuple[str, ...] = ("solo", "fanout", "random", "oracle")
+    policies: tuple[str, ...] = ("solo", "fanout", "mappo", "random", "oracle")
     """Names from `policies.POLICIES`."""
     widths: tuple[int, ...] = (0, 1, 2, 4, 8, 16)
     """Subagents; 0 is a single agent that searches and opens by itself."""
@@ -38,6 +39,13 @@ class Settings:
     """`search` and `open` calls of all agents together, the same for every policy and width."""
     corpus: str | None = None
     """Folder of real pages that takes the place of the presets."""
+    task_file: str | None = None
+    """Questions about the corpus, in any format that `wideseek_env.tasks.files` reads; None: those
+    that the corpus brings."""
+    tables: str | None = None
+    """Folder of the gold tables, which WideSearch's format needs."""
+    llm: LLMSettings | None = None
+    """The model behind the policy `llm`; None when it does not play."""
 
     def __post_init__(self) -> None:
         _check_names("--policies", self.policies, POLICIES)
@@ -56,6 +64,13 @@ class Settings:
         _check_numbers("--seed", (self.seed,), lowest=0, highest=2**31 - 1)
         if self.budget is not None:
             _check_numbers("--budget", (self.budget,), lowest=1, highest=10**9)
+        if self.task_file is not None and self.corpus is None:
+            raise ValueError("--task-file: its questions need pages, give --corpus as well")
+        if (self.llm is not None) != (LLM in self.policies):
+            raise ValueError(
+                "the policy llm and its model go together: give `--policies llm` with --model or "
+                "--replay, or none of these"
+            )
         if not self.cells():
             raise ValueError(
                 f"no policy of {', '.join(self.policies)} plays at widths "
@@ -68,18 +83,21 @@ class Settings:
 
         References play at the least and the greatest width alone: they are flat.
         """
+        policies = [
+            name for name in self.policies if not (self.corpus and POLICIES[name].worlds_only)
+        ]
         ends = (min(self.widths), max(self.widths))
         grid = [
             Cell(preset, policy, width)
             for preset in ((CORPUS,) if self.corpus else self.presets)
-            for policy in self.policies
+            for policy in policies
             for width in self.widths
             if POLICIES[policy].plays(width) and (width in ends or not POLICIES[policy].reference)
         ]
         sweep = [
             Cell(preset, policy, 0, depth)
             for preset in ((CORPUS,) if self.corpus else self.presets)
-            for policy in self.policies
+            for policy in policies
             if POLICIES[policy].sweep_depth
             for depth in self.depths
         ]
@@ -103,6 +121,8 @@ class Settings:
         fields_: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
+        if fields_.get("llm") is not None:
+            fields_["llm"] = LLMSettings.from_json(fields_["llm"])
         return cls(**fields_)
 
     def difference(self, other: dict[str, Any]) -> str | None:

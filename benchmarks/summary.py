@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks.llm import figures_of
 from benchmarks.settings import Cell
 from wideseek_env.errors import DataError
 from wideseek_env.records import Episode, decode_episode
@@ -39,6 +40,9 @@ class Result:
     chars_read: int
     critical_path_turns: int
     seconds: float
+    tokens: float
+    """That models wrote."""
+    cost_usd: float
     error: str | None
     offset: int
     """Byte at which its line begins."""
@@ -66,6 +70,8 @@ class Row:
     chars_read: float | None
     critical_path_turns: float | None
     seconds: float | None
+    tokens: float | None
+    cost_usd: float | None
     max_at_k: Interval | None
     """Mean over tasks of the best item F1 of the trials; None with one trial."""
     pass_at_k: Interval | None
@@ -102,6 +108,7 @@ def read_results(path: Path) -> Iterator[Result]:
 def result_of(episode: Episode, offset: int = 0) -> Result:
     """Returns the figures of one episode; those of the score are 0 when it is not valid."""
     score = episode.score
+    tokens, cost_usd = figures_of(episode)
     return Result(
         cell=cell_of(episode),
         task_id=episode.task.id,
@@ -116,6 +123,8 @@ def result_of(episode: Episode, offset: int = 0) -> Result:
         chars_read=episode.chars_read,
         critical_path_turns=episode.critical_path_turns,
         seconds=episode.seconds,
+        tokens=tokens,
+        cost_usd=cost_usd,
         error=episode.error,
         offset=offset,
     )
@@ -157,6 +166,8 @@ def _row(cell: Cell, results: Sequence[Result], seed: int) -> Row:
         chars_read=_mean(result.chars_read for result in valid),
         critical_path_turns=_mean(result.critical_path_turns for result in valid),
         seconds=_mean(result.seconds for result in valid),
+        tokens=_mean(result.tokens for result in valid),
+        cost_usd=_mean(result.cost_usd for result in valid),
         max_at_k=figures.max if figures and num_trials > 1 else None,
         pass_at_k=solved.passed if solved and num_trials > 1 else None,
     )

@@ -38,12 +38,17 @@ class TableColumn:
 
 
 def columns(rows: Sequence[Row]) -> list[TableColumn]:
-    """Returns the columns of a table; Max@k and Pass@k only when tasks have several trials."""
+    """Returns the columns of a table; Max@k, Pass@k, tokens and cost only where there are any."""
     num_trials = max((row.num_trials for row in rows), default=1)
     several = [
         TableColumn(f"Max@{num_trials}", "item F1 of a task's best trial", lambda r: r.max_at_k),
         TableColumn(f"Pass@{num_trials}", "tasks that any trial solved", lambda r: r.pass_at_k),
     ]
+    spent = [
+        TableColumn("Tokens", "that models wrote", lambda r: r.tokens, 0),
+        TableColumn("Dollars", "an episode, by --price", lambda r: r.cost_usd, 4),
+    ]
+    spent = [column for column in spent if any(column.value(row) for row in rows)]
     item_f1 = f"Item F1 Avg@{num_trials}" if num_trials > 1 else "Item F1"
     return [
         TableColumn("Preset", "world, or corpus", lambda r: r.cell.preset),
@@ -59,6 +64,7 @@ def columns(rows: Sequence[Row]) -> list[TableColumn]:
         TableColumn("Chars read", "that search and open showed", lambda r: r.chars_read, 0),
         TableColumn("Path", "turns that wait for one another", lambda r: r.critical_path_turns, 1),
         TableColumn("Seconds", "wall time of an episode", lambda r: r.seconds, 2),
+        *spent,
         TableColumn("Tasks", "with a valid episode", lambda r: r.num_tasks, 0),
         TableColumn("Invalid", "episodes, in no mean", lambda r: r.num_invalid, 0),
     ]

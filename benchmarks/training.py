@@ -35,6 +35,7 @@ from trainers.log import Timer
 from trainers.model import Learner
 from trainers.play import load, make_tiny
 from trainers.sft import SFTConfig
+from wideseek_env.limits import Limits
 from wideseek_env.records import Decision, Episode, Score, Task, TokenSpan, Trajectory, Turn
 from wideseek_env.worlds import World
 
@@ -58,6 +59,7 @@ def episode(task: Task, prompt: Sequence[int], written: Completion) -> Episode:
         policy="benchmark",
         seed=0,
         n_subagents=0,
+        limits=Limits(),
         trajectories=(Trajectory("lead", "lead", task.question, (turn,), "answered"),),
         end="answered",
         answer=written.text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from wideseek_env.limits import Limits
 from wideseek_env.records import (
     CellCredit,
     Column,
@@ -93,6 +94,7 @@ def made_episode(
         policy=policy,
         seed=trial,
         n_subagents=n_subagents,
+        limits=Limits(),
         trajectories=tuple(trajectories),
         end="invalid" if invalid else "answered",
         answer=None if invalid else answer,

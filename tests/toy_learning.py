@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from made_episodes import made_task
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from made_episodes import made_task
+from wideseek_env.limits import Limits
 from wideseek_env.records import Decision, Episode, Score, TokenSpan, Trajectory, Turn
 
 VOCAB, GOOD = 32, 8
@@ -117,6 +118,7 @@ def toy_episode(task: int, team: list[list[TokenSpan]], reward: float, **changes
         "policy": "toy",
         "seed": 0,
         "n_subagents": 3,
+        "limits": Limits(),
         "trajectories": tuple(trajectories),
         "end": "answered",
         "answer": "",

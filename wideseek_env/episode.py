@@ -185,6 +185,7 @@ class Game:
             policy=policy,
             seed=self._seed,
             n_subagents=self.n_subagents,
+            limits=self.limits,
             trajectories=trajectories,
             end=self.end or "cancelled",
             answer=self.answer,

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from wideseek_env.limits import Limits
+
 RECORD_VERSION = 1
 
 _Record = TypeVar("_Record")
@@ -197,6 +199,7 @@ class Episode:
     policy: str
     seed: int
     n_subagents: int
+    limits: Limits
     trajectories: tuple[Trajectory, ...]
     """The lead's first, then by order of delegation."""
     end: EpisodeEnd

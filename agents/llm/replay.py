@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from agents.policy import EpisodeInfo
 from wideseek_env.errors import PolicyError
+from wideseek_env.limits import Limits
 from wideseek_env.records import Decision, Episode, Observation, ToolResult, Trajectory
 
 
@@ -14,7 +15,7 @@ class ReplayPolicy:
     """Makes the recorded decisions of every agent, tokens and figures included.
 
     With the same tasks, backend and limits the game then gives the same results, so two records
-    differ in their times alone; a recorded episode is found by task, seed and number of subagents.
+    differ in their times alone; a recorded episode is found by task, seed, slots and limits.
 
     Args:
         episodes: of any policy; the name of the first one's policy is taken over.
@@ -24,10 +25,10 @@ class ReplayPolicy:
     """
 
     def __init__(self, episodes: Iterable[Episode]) -> None:
-        self._episodes: dict[tuple[str, int, int], list[Episode]] = defaultdict(list)
+        self._episodes: dict[tuple[str, int, int, Limits], list[Episode]] = defaultdict(list)
         names = []
         for episode in episodes:
-            key = (episode.task.id, episode.seed, episode.n_subagents)
+            key = (episode.task.id, episode.seed, episode.n_subagents, episode.limits)
             self._episodes[key].append(episode)
             names.append(episode.policy)
         if not names:
@@ -40,11 +41,12 @@ class ReplayPolicy:
         Raises:
             PolicyError: none is left.
         """
-        recorded = self._episodes[info.task_id, info.seed, info.n_subagents]
+        recorded = self._episodes[info.task_id, info.seed, info.n_subagents, info.limits]
         if not recorded:
             raise PolicyError(
                 f"no recorded episode is left of task {info.task_id!r}, seed {info.seed}, "
-                f"{info.n_subagents} subagents; replay the tasks, seeds and width of the record"
+                f"{info.n_subagents} subagents; replay the tasks, seeds, width and limits of the "
+                "record"
             )
         return ReplayPlayer(recorded.pop(0))
 

@@ -9,6 +9,7 @@ import pytest
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.tokens_file import join_tokens, read_tokens, split_tokens, tokens_path
 from wideseek_env.errors import DataError
+from wideseek_env.limits import Limits
 from wideseek_env.records import (
     Column,
     Decision,
@@ -36,6 +37,7 @@ def made(key: str, spans: tuple[TokenSpan | None, ...] = SPANS) -> Episode:
         policy="p",
         seed=0,
         n_subagents=1,
+        limits=Limits(),
         trajectories=(
             Trajectory("lead", "lead", "q", tuple(turns[:1]), "answered"),
             Trajectory("subagent_0", "subagent", "s", tuple(turns[1:]), "reported"),

@@ -11,6 +11,8 @@ from benchmarks.runner import play
 from benchmarks.settings import CORPUS, Settings
 from benchmarks.summary import read_results, summarise
 from wideseek_env.errors import DataError
+from wideseek_env.records import encode
+from wideseek_env.tasks.page_tables import page_table_tasks
 
 ROWS = [["Alden", "12"], ["Brook", "30"], ["Cray", "7"]]
 
@@ -46,8 +48,9 @@ def test_corpus_without_pages_or_questions_says_what_is_missing(tmp_path):
 
 
 def test_corpus_broken_task_names_file_and_line(corpus):
-    (corpus / "tasks.jsonl").write_text('{"id": 1}\n')
-    with pytest.raises(DataError, match=r"tasks\.jsonl, line 1"):
+    good = encode(next(page_table_tasks(corpus / "tables.jsonl"))).decode()
+    (corpus / "tasks.jsonl").write_text(f'{good}\n{{"id": 1}}\n')
+    with pytest.raises(DataError, match=r"tasks\.jsonl, line 2"):
         corpus_tasks(corpus, 1, seed=0)
 
 

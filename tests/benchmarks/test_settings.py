@@ -65,3 +65,8 @@ def test_difference_names_the_first_setting_that_differs():
 
 def test_policies_have_one_for_each_kind_of_team():
     assert {entry.team for entry in POLICIES.values()} == {"alone", "team", "any"}
+
+
+def test_policies_that_read_worlds_alone_sit_out_a_corpus(tmp_path):
+    settings = replace(QUICK, policies=("fanout", "mappo"), widths=(2,), corpus=str(tmp_path))
+    assert {cell.policy for cell in settings.cells()} == {"fanout"}

@@ -1,0 +1,100 @@
+"""The policy `llm` of a benchmark run: which model plays, through which engine, and how."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agents.episode_file import read_episodes
+from agents.llm.engines import ENGINES, Engine, make_engine
+from agents.llm.policy import LLMConfig, LLMPolicy, Prices
+from agents.llm.replay import ReplayPolicy
+from agents.policy import Policy
+from wideseek_env.formats import FORMATS
+from wideseek_env.records import Episode
+
+LLM = "llm"
+"""Name of the policy on the command line and in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class LLMSettings:
+    """Which model plays; part of a run's settings, so that a run goes on with the same model."""
+
+    engine: str = "openai"
+    """One of `agents.llm.engines.ENGINES`."""
+    model: str | None = None
+    """Folder, name on the model hub, or what the server calls it."""
+    base_url: str | None = None
+    """Of the server, for the engine openai; None is its default."""
+    subagent_model: str | None = None
+    """Another model of the same engine for the subagents."""
+    replay: str | None = None
+    """Episodes that are played again instead, without any engine."""
+    config: LLMConfig = field(default_factory=LLMConfig)
+    """How the model plays."""
+    max_retries: int = 6
+    """Of a request to a server that fails for a passing reason."""
+    max_concurrent: int = 64
+    """Episodes in flight; each has up to one request for each of its agents."""
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ValueError(f"--engine: expected one of {', '.join(ENGINES)}, got {self.engine!r}")
+        if self.config.format not in FORMATS:
+            raise ValueError(
+                f"--format: expected one of {', '.join(FORMATS)}, got {self.config.format!r}"
+            )
+        if (self.model is None) == (self.replay is None):
+            raise ValueError(
+                "the policy llm plays a model or a record: give --model or --replay, one of them"
+            )
+        if self.base_url is not None and self.engine != "openai":
+            raise ValueError(f"--base-url goes with the engine openai, got {self.engine!r}")
+        if self.max_retries < 0:
+            raise ValueError(f"--retries: expected at least 0, got {self.max_retries}")
+        if self.max_concurrent < 1:
+            raise ValueError(f"--concurrent: expected at least 1, got {self.max_concurrent}")
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Policy]:
+        """Gives the policy; its engines are closed at the end.
+
+        Raises:
+            ImportError: the engine's library is missing; names the extra to install.
+            DataError: the record holds something else than episodes.
+        """
+        if self.replay is not None:
+            recorded = read_episodes(Path(self.replay), tokens=True)
+            yield ReplayPolicy(e for e in recorded if e.metadata.get("policy") == LLM)
+            return
+        subagents = self._engine(self.subagent_model) if self.subagent_model else None
+        policy = LLMPolicy(self._engine(self.model or ""), self.config, subagent_engine=subagents)
+        try:
+            yield policy
+        finally:
+            await policy.close()
+
+    def _engine(self, model: str) -> Engine:
+        options: dict[str, Any] = {}
+        if self.engine == "openai":
+            options["max_retries"] = self.max_retries
+            if self.base_url is not None:
+                options["base_url"] = self.base_url
+        return make_engine(self.engine, model, **options)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> LLMSettings:
+        """Returns the settings that `dataclasses.asdict` gave."""
+        config = {**data["config"], "prices": Prices(**data["config"]["prices"])}
+        return cls(**{**data, "config": LLMConfig(**config)})
+
+
+def figures_of(episode: Episode) -> tuple[float, float]:
+    """Returns (tokens that models wrote in an episode, dollars that it cost)."""
+    usages = [t.decision.usage for trajectory in episode.trajectories for t in trajectory.turns]
+    tokens = sum(usage.get("new_tokens", 0.0) for usage in usages)
+    return tokens, sum(usage.get("cost_usd", 0.0) for usage in usages)
