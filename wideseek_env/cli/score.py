@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ async def _run(args: argparse.Namespace) -> int:
         raise ValueError("expected `--out FILE` for the scores, or `--explain ID`; got neither")
     if bool(args.judge) != bool(args.judge_model):
         raise ValueError("`--judge` and `--judge-model` go together: give both or neither")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)  # a pipe has no width
     if str(args.tasks) == "hub":
         args.tasks, args.tables = await _fetch(args.tables)
     skipped: list[DataError] = []
@@ -98,7 +99,12 @@ async def _fetch(folder: Path | None) -> tuple[Path, Path]:
 
 
 def _read_now(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a moment such as 2026-11-23T00:22, got {text!r}"
+        ) from error
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

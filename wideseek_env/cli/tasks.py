@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from wideseek_env.worlds import World  # noqa: PLC0415
     from wideseek_env.worlds.files import write_lines  # noqa: PLC0415
 
+    if args.num < 1:
+        raise ValueError(f"--num: expected at least 1, got {args.num}")
     world = World(args.preset, args.seed, args.split, args.pages)
     tasks = world.tasks(args.num, seed=args.task_seed, kind=args.kind)
     print(f"wrote {write_lines(args.out, map(encode, tasks)):,} tasks to {args.out}")
