@@ -65,8 +65,40 @@ def test_tokenizer_tool_tags_are_one_id_but_no_control_tokens(tokenizer: HFToken
 
 
 def test_tokenizer_too_small_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 263"):
-        train_tokenizer(TEXTS, 262)
+    with pytest.raises(ValueError, match="at least 268"):
+        train_tokenizer(TEXTS, 267)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "value"),
+    [
+        ("delegate", "subtasks", ["a"]),
+        ("answer", "text", "a"),
+        ("search", "query", "a"),
+        ("open", "url", "a"),
+        ("report", "text", "a"),
+    ],
+)
+def test_tokenizer_begins_each_call_with_one_id(
+    tokenizer: HFTokenizer, name: str, argument: str, value: Any
+) -> None:
+    ids = tokenizer.encode(get_format("json").render([ToolCall(name, {argument: value})]))
+    first = tokenizer.decode(ids[:1])
+    assert first.removesuffix('["').rstrip('"') == (
+        f'{{"name": "{name}", "arguments": {{"{argument}": '
+    )
+
+
+def test_tokenizer_gives_a_name_the_same_ids_wherever_it_stands(tokenizer: HFTokenizer) -> None:
+    name, path = tokenizer.encode("Tibilo"), tokenizer.encode("tibilo")
+    for text in ("| Tibilo | 60 |", '"Tibilo 1 | Seat"', "[Tibilo](/b/c)", "in Tibilo, page 1"):
+        assert _within(name, tokenizer.encode(text)), text
+    for text in ("[Tibilo](/bobin/tibilo)\n", '"url": "/bobin/tibilo"}}', "/bobin/tibilo | part"):
+        assert _within(path, tokenizer.encode(text)), text
+
+
+def _within(part: list[int], whole: list[int]) -> bool:
+    return any(whole[i : i + len(part)] == part for i in range(len(whole)))
 
 
 def test_tokenizer_without_a_template_is_refused(tokenizer: HFTokenizer) -> None:

@@ -1,0 +1,118 @@
+"""Scores models on held-out worlds: `python -m trainers.evaluate runs/sft runs/grpo --out FILE`.
+
+One task of each of many worlds of the split `test`, whose names no training world has, played
+greedily at several widths. Prints one line a model and width, and appends it to a JSON lines file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from agents.policy import Policy
+from agents.rollout import Job, run_episode
+from trainers.log import episode_metrics
+from wideseek_env.backends import Backend
+from wideseek_env.records import Episode, Task
+from wideseek_env.scoring.statistics import bootstrap_interval
+from wideseek_env.worlds import World
+
+_TOLD = ("episodes/width", "episodes/tool_calls", "episodes/parsed", "turns/wrong")
+
+
+@cache
+def held_out(preset: str, num_tasks: int) -> tuple[tuple[World, Task], ...]:
+    """Returns the first task of each of `num_tasks` test worlds, seeded 0, 1, ..."""
+    worlds = [World(preset, seed, split="test") for seed in range(num_tasks)]
+    return tuple((world, next(world.tasks(1))) for world in worlds)
+
+
+async def play(
+    policy: Policy, width: int, *, preset: str = "starter", num_tasks: int = 100
+) -> list[Episode]:
+    """Returns an episode of each held-out task, in order.
+
+    Args:
+        policy: plays them.
+        width: subagents.
+        preset: of the worlds.
+        num_tasks: of as many worlds.
+    """
+
+    async def one(number: int, world: World, task: Task) -> Episode:
+        return await run_episode(
+            Job(task, width, world.preset.limits, seed=number), policy, _backend(world)
+        )
+
+    tasks = enumerate(held_out(preset, num_tasks))
+    return list(await asyncio.gather(*(one(i, world, task) for i, (world, task) in tasks)))
+
+
+@cache
+def _backend(world: World) -> Backend:
+    return world.backend()
+
+
+def summary(episodes: Iterable[Episode]) -> dict[str, Any]:
+    """Returns mean item F1 with its 95 % interval over tasks (bootstrap), and what was done."""
+    episodes = list(episodes)
+    scores = [episode.score.item_f1 for episode in episodes if episode.score]
+    interval = bootstrap_interval(scores)
+    metrics = episode_metrics(episodes)
+    return {
+        "item_f1": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "row_f1": fmean(e.score.row_f1 for e in episodes if e.score),
+        "tasks": len(scores),
+        **{name.rpartition("/")[2]: metrics[name] for name in _TOLD},
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Evaluates from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+", help="folders of models or of runs; `partial`")
+    parser.add_argument("--widths", default="1,2,4,8", help="numbers of subagents")
+    parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
+    parser.add_argument("--out", type=Path, help="JSON lines file that results are added to")
+    given = parser.parse_args(argv)
+    for model in given.models:
+        policy = _policy(model, given.temperature)
+        for width in map(int, given.widths.split(",")):
+            played = asyncio.run(play(policy, width, num_tasks=given.tasks))
+            line = {"model": model, "temperature": given.temperature, "n_subagents": width}
+            text = json.dumps(line | summary(played))
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+            if given.out:
+                with given.out.open("a") as file:
+                    file.write(text + "\n")
+    return 0
+
+
+def _policy(model: str, temperature: float) -> Policy:
+    from agents.learned.tiny_lm import PLAYS  # noqa: PLC0415 - heavy
+    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415
+    from agents.llm.policy import LLMPolicy  # noqa: PLC0415
+    from trainers.partial import PartialPolicy  # noqa: PLC0415
+    from trainers.play import load  # noqa: PLC0415
+
+    if model == "partial":
+        return PartialPolicy()
+    lm, tokenizer = load(model)
+    engine = TransformersEngine(lm, tokenizer=tokenizer)
+    return LLMPolicy(engine, replace(PLAYS, temperature=temperature), name=model)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
