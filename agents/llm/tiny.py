@@ -125,11 +125,8 @@ def make_tiny_model(
         ImportError: torch or transformers is not installed.
         ValueError: `vocab_size` is too small.
     """
-    torch = require("torch", "llm")
     transformers = require("transformers", "llm")
-    folder = Path(folder)
-    tokenizer = train_tokenizer(texts, vocab_size)
-    hf = tokenizer.hf
+    hf = train_tokenizer(texts, vocab_size).hf
     config = transformers.Qwen3Config(
         vocab_size=vocab_size,
         hidden_size=hidden_size,
@@ -145,9 +142,14 @@ def make_tiny_model(
         pad_token_id=hf.pad_token_id,
         bos_token_id=None,
     )
+    _untrained(config, seed).save_pretrained(folder)
+    hf.save_pretrained(folder)
+    return Path(folder)
+
+
+def _untrained(config: Any, seed: int) -> Any:
+    """Returns a model with random weights, and leaves torch's own generator as it was."""
+    torch = require("torch", "llm")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model: Any = transformers.Qwen3ForCausalLM(config)
-    model.save_pretrained(folder)
-    hf.save_pretrained(folder)
-    return folder
+        return require("transformers", "llm").Qwen3ForCausalLM(config)
