@@ -12,6 +12,9 @@ from wideseek_env.limits import Limits
 from wideseek_env.reading.question import ParsedQuestion
 from wideseek_env.records import Observation, ToolCall
 
+PAGE_CHARS = 2_500
+"""Usual length of an opened page."""
+
 
 class Desk:
     """What leads and subagents have in common.
@@ -114,6 +117,11 @@ class SubagentDesk(Desk):
         """Calls that it can make in this turn."""
         most = self.limits.max_calls_per_turn
         return most if self.calls_left is None else min(most, self.calls_left)
+
+    @property
+    def most_pages(self) -> int:
+        """Pages about things that its context still holds, at their usual length."""
+        return int(self.context_left * self.limits.max_context_chars / PAGE_CHARS)
 
     @property
     def rows(self) -> list[Row]:

@@ -19,8 +19,6 @@ from wideseek_env.discrete.notes import Row
 D = TypeVar("D", bound=Desk)
 _MOST_YEARS = 10.0
 """Age that counts as 1."""
-_PAGE_CHARS = 2_500
-"""Usual length of an opened page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,12 @@ def _age(oldest: str, newest: str) -> float:
     """Returns the years between two dates, as a share of ten."""
     years = int(newest[:4] or 0) - int(oldest[:4] or 0) if oldest and newest else 0
     return years / _MOST_YEARS
+
+
+def _named(desk: Desk) -> float:
+    """Returns the share of the conditions that name a value, which a search can look for."""
+    conditions = desk.notes.question.conditions
+    return _share(sum(bound.operator == "equals" for bound in conditions), len(conditions))
 
 
 def _live(rows: Sequence[Row]) -> list[Row]:
@@ -116,6 +120,8 @@ SUBAGENT_FEATURES: tuple[Feature[SubagentDesk], ...] = (
        lambda d: _missing([row for _, row in d.others[:1]], len(d.notes.needs))),
     Feature("follow", "pages of related things that are wanted, squashed at 2",
        lambda d: _squash(len(d.to_follow), 2)),
+    Feature("queries", "searches for rows that meet the conditions made so far, squashed at 3",
+       lambda d: _squash(sum(q.startswith(d.notes.question.noun) for q in d.asked), 3)),
     Feature("hits", "unopened results of the last search, of the most that there can be",
        lambda d: len(d.hits) / d.limits.top_k),
     Feature("rest", "1 when the page opened last has a further part",
@@ -123,12 +129,13 @@ SUBAGENT_FEATURES: tuple[Feature[SubagentDesk], ...] = (
     Feature("calls_afford", "calls left for each row to open, at most 1",
        lambda d: _afford(d.calls_left, len(d.to_open))),
     Feature("context_afford", "pages that the context still holds for each row to open, at most 1",
-       lambda d: _afford(d.context_left * d.limits.max_context_chars / _PAGE_CHARS,
-                         len(d.to_open))),
+       lambda d: _afford(d.most_pages, len(d.to_open))),
     Feature("failed", "share of its calls that failed",
        lambda d: _share(d.num_failed, d.num_calls + d.num_failed)),
     Feature("needs", "facts needed of a row, squashed at 4",
        lambda d: _squash(len(d.notes.needs), 4)),
+    Feature("named", "share of the conditions that name a value, which a search can look for",
+       _named),
     Feature("conditions", "conditions of the question, squashed at 1",
        lambda d: _squash(len(d.notes.question.conditions), 1)),
 )  # fmt: skip
@@ -182,6 +189,8 @@ LEAD_FEATURES: tuple[Feature[LeadDesk], ...] = (
        lambda d: float(d.notes.question.rank is not None)),
     Feature("needs", "facts needed of a row, squashed at 4",
        lambda d: _squash(len(d.notes.needs), 4)),
+    Feature("named", "share of the conditions that name a value, which a search can look for",
+       _named),
     Feature("conditions", "conditions of the question, squashed at 1",
        lambda d: _squash(len(d.notes.question.conditions), 1)),
 )  # fmt: skip

@@ -57,18 +57,30 @@ def _search_list(desk: SubagentDesk) -> Calls:
     return (_search(desk.notes.question.list_title),)
 
 
-def _search_kind(desk: SubagentDesk) -> Calls:
-    """Searches for rows that meet a condition, each time with another further label."""
-    question = desk.notes.question
-    times = sum(query.startswith("kind ") for query in desk.asked)
-    desk.asked.add(f"kind {times}")
-    words = [question.noun, "in", question.region]
-    if question.conditions:
-        bound = question.conditions[(times + desk.subtask.share[0] - 1) % len(question.conditions)]
-        words += [*bound.fact.at, bound.a]
-    if desk.notes.needs:
-        words += desk.notes.needs[times % len(desk.notes.needs)]
-    return (_search(" ".join(words)),)
+def _search_kinds(num: int) -> Callable[[SubagentDesk], Calls]:
+    """Returns the move of up to `num` searches for rows that meet the conditions.
+
+    They differ in one word, since a search shows few results: one that recurred in earlier results
+    (a province, a kind), or else the label of a wanted fact.
+    """
+
+    def calls(desk: SubagentDesk) -> Calls:
+        question = desk.notes.question
+        equal = [bound for bound in question.conditions if bound.operator == "equals"]
+        told = [f"{bound.fact.at[-1]} {bound.a}" for bound in equal or question.conditions]
+        base = " ".join([question.noun, "in", question.region, *told])
+        seen = [word for word, count in desk.notes.words.most_common() if count > 1]
+        labels = [at[-1] for at in desk.notes.needs]
+        words = ["", *(word for word in seen if word not in base), *labels]
+        first, step = desk.subtask.share
+        asked = (f"{base} {word}".strip() for word in words)
+        new = [query for query in dict.fromkeys(asked) if query not in desk.asked]
+        # Those who share the work begin at different words.
+        some = (new[first - 1 :: step] or new)[: min(num, desk.most_calls)] or [base]
+        desk.asked.update(some)
+        return tuple(map(_search, some))
+
+    return calls
 
 
 def _search_rows(num: int) -> Callable[[SubagentDesk], Calls]:
@@ -114,7 +126,8 @@ def _open_hit(rank: int) -> Callable[[SubagentDesk], Calls]:
 
 
 def _first(urls: Iterable[str], num: int, desk: SubagentDesk) -> Calls:
-    most = min(num, desk.most_calls)
+    """Returns the calls that open up to `num` pages, as many as calls and context allow."""
+    most = min(num, desk.most_calls, max(desk.most_pages, 1))
     return tuple(_open(url) for url, _ in zip(urls, range(most), strict=False))
 
 
@@ -128,8 +141,10 @@ def _may_end(desk: SubagentDesk) -> bool:
 
 
 def _has_work(desk: SubagentDesk) -> bool:
-    todo = (desk.lists, desk.to_open, desk.to_search, desk.others, desk.to_follow, desk.hits)
-    return desk.subtask.part == "query" or any(todo)
+    pages = (desk.to_open, desk.others, desk.to_follow)
+    if desk.most_pages > 0 and any(pages):
+        return True
+    return desk.subtask.part in ("list", "query") or any((desk.lists, desk.to_search, desk.hits))
 
 
 def _can_search_list(desk: SubagentDesk) -> bool:
@@ -145,8 +160,11 @@ SUBAGENT_MOVES: tuple[Move[SubagentDesk], ...] = (
        _may_end, lambda d: (ToolCall("report", {"text": NOTHING}),)),
     Move("search_list", "Searches for the list of all rows.",
        lambda d: _can(d) and _can_search_list(d), _search_list),
-    Move("search_kind", "Searches for rows that meet a condition; another query each time.",
-       lambda d: _can(d) and d.subtask.part == "query", _search_kind),
+    Move("search_kind", "Searches for rows that meet the conditions; another query each time.",
+       lambda d: _can(d) and d.subtask.part in ("list", "query"), _search_kinds(1)),
+    Move("search_kinds", "The same with up to five queries, in one turn.",
+       lambda d: _can(d) and d.subtask.part in ("list", "query") and d.most_calls > 1,
+       _search_kinds(5)),
     Move("search_row", "Searches for the next row, by name and missing labels.",
        lambda d: _can(d) and len(d.to_search) > 0, _search_rows(1)),
     Move("search_rows", "The same for the next five rows, in one turn.",
@@ -165,27 +183,28 @@ SUBAGENT_MOVES: tuple[Move[SubagentDesk], ...] = (
        lambda d: _can(d) and d.rest is not None,
        lambda d: (_open(*d.rest),) if d.rest else ()),
     Move("open_list", "Opens the next page of the list that is its share.",
-       lambda d: _can(d) and len(d.lists) > 0, lambda d: _first(d.lists, 1, d)),
+       lambda d: _can(d) and len(d.lists) > 0, lambda d: tuple(map(_open, d.lists[:1]))),
     Move("open_lists", "The same for the next five pages, in one turn.",
        lambda d: _can(d) and len(d.lists) > 1 and d.most_calls > 1,
-       lambda d: _first(d.lists, 5, d)),
+       lambda d: tuple(map(_open, d.lists[: d.most_calls]))),
     Move("open_row", "Opens the page of the next row.",
-       lambda d: _can(d) and len(d.to_open) > 0,
+       lambda d: _can(d) and len(d.to_open) > 0 and d.most_pages > 0,
        lambda d: _first((r.url for r in d.to_open), 1, d)),
     Move("open_rows_3", "The same for the next three rows, in one turn.",
-       lambda d: _can(d) and len(d.to_open) > 1 and d.most_calls > 1,
+       lambda d: _can(d) and len(d.to_open) > 1 and min(d.most_calls, d.most_pages) > 1,
        lambda d: _first((r.url for r in d.to_open), 3, d)),
     Move("open_rows_5", "The same for the next five rows, in one turn.",
-       lambda d: _can(d) and len(d.to_open) > 3 and d.most_calls > 3,
+       lambda d: _can(d) and len(d.to_open) > 3 and min(d.most_calls, d.most_pages) > 3,
        lambda d: _first((r.url for r in d.to_open), 5, d)),
     Move("open_other", "Opens a further page about a row, where knowledge is oldest.",
-       lambda d: _can(d) and len(d.others) > 0,
+       lambda d: _can(d) and len(d.others) > 0 and d.most_pages > 0,
        lambda d: _first((url for url, _ in d.others), 1, d)),
     Move("open_others", "The same for up to five further pages, in one turn.",
-       lambda d: _can(d) and len(d.others) > 1 and d.most_calls > 1,
+       lambda d: _can(d) and len(d.others) > 1 and min(d.most_calls, d.most_pages) > 1,
        lambda d: _first((url for url, _ in d.others), 5, d)),
     Move("follow", "Opens up to five pages of related things whose facts are wanted.",
-       lambda d: _can(d) and len(d.to_follow) > 0, lambda d: _first(d.to_follow, 5, d)),
+       lambda d: _can(d) and len(d.to_follow) > 0 and d.most_pages > 0,
+       lambda d: _first(d.to_follow, 5, d)),
 )  # fmt: skip
 """Choices of subagents; the position is the action."""
 
@@ -239,6 +258,7 @@ def _list_by(num: int | None) -> Callable[[LeadDesk], Calls]:
 
     def calls(desk: LeadDesk) -> Calls:
         most = desk.free if num is None else min(num, desk.free)
+        most = most if desk.calls_left is None else min(most, desk.calls_left)
         if desk.notes.num_lists:
             most = min(most, max(len(desk.lists_left), 1))
         lines = list_line(desk.notes)
@@ -253,11 +273,13 @@ def _list_by(num: int | None) -> Callable[[LeadDesk], Calls]:
     return calls
 
 
-def _query(desk: LeadDesk) -> Calls:
-    num = min(desk.free, max(len(desk.notes.question.conditions), 1))
-    return _delegate(
-        desk, [_subtask(desk, "query", [], num, share=(index, num)) for index in range(1, num + 1)]
-    )
+def _query(num: int) -> Callable[[LeadDesk], Calls]:
+    def calls(desk: LeadDesk) -> Calls:
+        most = min(num, desk.free, desk.calls_left or num)
+        shares = [(index, most) for index in range(1, most + 1)]
+        return _delegate(desk, [_subtask(desk, "query", [], most, share=own) for own in shares])
+
+    return calls
 
 
 def _find(each: int | None) -> Callable[[LeadDesk], Calls]:
@@ -285,6 +307,7 @@ def _confirm(desk: LeadDesk) -> Calls:
 def _share_rows(
     desk: LeadDesk, part: Part, rows: list[Row], lines: Callable[[list[Row]], list[str]]
 ) -> Calls:
+    rows = rows[: desk.calls_left]  # more could not be opened
     num = min(desk.free, len(rows))
     # Equal shares, in order, so that neighbours on the list stay together.
     bounds = [len(rows) * index // num for index in range(num + 1)]
@@ -338,8 +361,10 @@ LEAD_MOVES: tuple[Move[LeadDesk], ...] = (
        lambda d: _lists_left(d) and d.free > 1, _list_by(2)),
     Move("list_all", "All free subagents share the list.",
        lambda d: _lists_left(d) and d.free > 2, _list_by(None)),
-    Move("query", "One subagent for each condition searches for rows that meet it.",
-       lambda d: _free(d) and bool(d.notes.question.conditions), _query),
+    Move("query", "One subagent searches for rows that meet the conditions.",
+       lambda d: _free(d) and bool(d.notes.question.conditions), _query(1)),
+    Move("query_3", "Three subagents share such searches.",
+       lambda d: _free(d) and d.free > 2 and bool(d.notes.question.conditions), _query(3)),
     Move("find_2", "Two rows that lack facts for each free subagent.",
        lambda d: _free(d) and len(d.open_rows) > 0, _find(2)),
     Move("find_5", "Five rows that lack facts for each free subagent.",

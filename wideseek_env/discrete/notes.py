@@ -8,6 +8,7 @@ are counted on.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -106,6 +107,9 @@ class Notes:
         """Of the latest search, less what has been opened since."""
         self.newest = ""
         """Date of the newest page read."""
+        self.words: Counter[str] = Counter()
+        """Values of one word that results of searches told of rows: what queries may be varied by,
+        as provinces and kinds recur and names of people do not."""
         self._names: dict[str, Row] = {}
         self._leads_to: dict[str, list[tuple[Row, At]]] = {}
         """URL of a related thing to the facts (row, labels) that lead to it."""
@@ -218,6 +222,7 @@ class Notes:
                 if not cells[0].url:
                     continue
                 row = self.row(cells[0].text, cells[0].url)
+                self.words.update(cell.text for cell in cells[1:] if cell.text.isalpha())
                 for label, cell in zip(header[1:], cells[1:], strict=False):
                     if (label,) in self.needs:
                         self.add_fact(row, (label,), Fact(cell, notes.url, UNDATED))
@@ -246,6 +251,7 @@ class Notes:
             row = self.row(hit.name, hit.url)
         if hit.url != row.url and hit.url not in row.read:
             row.unread[hit.url] = hit.title
+        self.words.update(cell.text for _, cell in notes.facts if cell.text.isalpha())
         if hit.url not in row.read:
             self._take_facts(row, notes, ARCHIVED if archived else UNDATED)
 
