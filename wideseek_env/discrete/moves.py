@@ -253,12 +253,11 @@ def _subtask(
     return write_subtask(question, part, lines, share, desk.share_of_calls(num))
 
 
-def _list_by(num: int | None) -> Callable[[LeadDesk], Calls]:
-    """Returns the move that shares out the list among `num` subagents; None: all that are free."""
+def _list_by(num: int) -> Callable[[LeadDesk], Calls]:
+    """Returns the move that shares out the list among up to `num` subagents."""
 
     def calls(desk: LeadDesk) -> Calls:
-        most = desk.free if num is None else min(num, desk.free)
-        most = most if desk.calls_left is None else min(most, desk.calls_left)
+        most = min(num, desk.free, num if desk.calls_left is None else desk.calls_left)
         if desk.notes.num_lists:
             most = min(most, max(len(desk.lists_left), 1))
         lines = list_line(desk.notes)
@@ -359,8 +358,8 @@ LEAD_MOVES: tuple[Move[LeadDesk], ...] = (
        _lists_left, _list_by(1)),
     Move("list_two", "Two subagents share the list.",
        lambda d: _lists_left(d) and d.free > 1, _list_by(2)),
-    Move("list_all", "All free subagents share the list.",
-       lambda d: _lists_left(d) and d.free > 2, _list_by(None)),
+    Move("list_all", "All free subagents, at most eight, share the list.",
+       lambda d: _lists_left(d) and d.free > 2, _list_by(8)),
     Move("query", "One subagent searches for rows that meet the conditions.",
        lambda d: _free(d) and bool(d.notes.question.conditions), _query(1)),
     Move("query_3", "Three subagents share such searches.",
