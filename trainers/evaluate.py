@@ -17,13 +17,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.policy import Policy
 from agents.rollout import Job, run_episode
 from trainers.log import episode_metrics
+from trainers.partial import PartialPolicy
 from wideseek_env.backends import Backend
 from wideseek_env.records import Episode, Task
 from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.worlds import World
+
+PLAYS = LLMConfig(format="json", prompts="short", max_tokens=384, max_context_tokens=2048)
+"""How models of the preset `tiny` play."""
 
 _TOLD = ("episodes/width", "episodes/tool_calls", "episodes/parsed", "turns/wrong")
 
@@ -101,14 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _policy(model: str, temperature: float) -> Policy:
-    from agents.learned.tiny_lm import PLAYS  # noqa: PLC0415 - heavy
-    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415
-    from agents.llm.policy import LLMPolicy  # noqa: PLC0415
-    from trainers.partial import PartialPolicy  # noqa: PLC0415
-    from trainers.play import load  # noqa: PLC0415
-
     if model == "partial":
         return PartialPolicy()
+    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415 - heavy
+    from trainers.play import load  # noqa: PLC0415
+
     lm, tokenizer = load(model)
     engine = TransformersEngine(lm, tokenizer=tokenizer)
     return LLMPolicy(engine, replace(PLAYS, temperature=temperature), name=model)

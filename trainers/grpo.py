@@ -48,7 +48,20 @@ class GRPOConfig(PolicyConfig):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {**TINY, "model": "runs/sft", "lr": 1e-4, "num_steps": 50},
+    "tiny": {
+        **TINY,
+        "model": "runs/sft",
+        "num_worlds": 400,
+        "num_tasks": 8,
+        "n_subagents": 8,
+        "random_width": True,
+        "max_new_tokens": 320,
+        "budget_tokens": 1300,
+        "lr": 3e-4,
+        "warmup_steps": 5,
+        "num_steps": 30,
+        "checkpoint_every": 5,
+    },
     "paper": {
         "model": "Qwen/Qwen3-4B",
         "world": "default",

@@ -1,0 +1,39 @@
+"""The held-out score of a model: which tasks, and what is told of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
+
+from trainers.evaluate import held_out, main
+from wideseek_env.worlds import World
+
+
+def test_held_out_tasks_are_one_of_each_test_world():
+    chosen = held_out("starter", 3)
+    assert [world.split for world, _ in chosen] == ["test"] * 3
+    assert [task for _, task in chosen] == [
+        next(World("starter", seed, split="test").tasks(1)) for seed in range(3)
+    ]
+
+
+def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
+    out = tmp_path / "scores.jsonl"
+    for _ in range(2):
+        assert main(["partial", "--widths", "1,4", "--tasks", "6", "--out", str(out)]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["n_subagents"] for line in lines] == [1, 4, 1, 4]
+    assert lines[:2] == lines[2:]
+    assert capsys.readouterr().out == out.read_text()
+    alone, team = lines[:2]
+    assert alone["tasks"] == team["tasks"] == 6
+    assert alone["width"] == 1
+    assert team["width"] > 1
+    for line in lines:
+        # The teacher's rows are right, so that its score is that of the share that it read.
+        assert 0.3 < line["low"] <= line["item_f1"] <= line["high"] <= 1
+        assert line["wrong"] == 0
+        assert line["parsed"] == 1
