@@ -4,6 +4,10 @@ Equal to its revision 9825ba7 with pandas 2.3.0 and dateparser 1.2.1 on every re
 faults are listed, each with the input that shows it, in `docs/scoring.md`. Use it to compare with
 published numbers, and strict mode for everything else. Where the official scorer raises, it reports
 0 in all figures; here the score is 0 as well, and `OfficialResult.error` says why.
+
+The figures come out in four steps: `first_rows` drops rows that repeat a key, `merge` preprocesses
+and joins, `mark` compares cells, `figures` counts. WideSearch asks its language model before the
+first, after the first and in the third: `official_judged` does, and here no model is asked.
 """
 
 from __future__ import annotations
@@ -28,8 +32,8 @@ from wideseek_env.scoring.pandas_csv import (
 )
 from wideseek_env.scoring.tables import norm_column
 
-_ZERO = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-_ZERO_UNPARSED = replace(_ZERO, parsed=False)
+ZERO = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+UNPARSED = replace(ZERO, parsed=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,11 @@ def score_frames(
     try:
         table = None if answer is None else read_response(answer)
         if table is None or set(table) != set(evaluation.required):
-            return OfficialResult(_ZERO_UNPARSED if table is None else _ZERO)
-        return OfficialResult(_score(evaluation, gold, table, now))
+            return OfficialResult(UNPARSED if table is None else ZERO)
+        merged = merge(evaluation, *first_rows(evaluation, gold, table), now)
+        return OfficialResult(figures(evaluation, merged, mark(evaluation, merged, now)))
     except (ReadError, OfficialRaises) as error:
-        return OfficialResult(_ZERO, str(error))
+        return OfficialResult(ZERO, str(error))
 
 
 # --- the response ---------------------------------------------------------------------------------
@@ -160,21 +165,31 @@ def _find_block(text: str) -> str | None:
 
 # --- the figures ----------------------------------------------------------------------------------
 
+Cells: TypeAlias = dict[str, list[str]]
+"""Column name to its cells, from the first row to the last."""
+Marks: TypeAlias = dict[tuple[str, str], list[float]]
+"""(column, metric) to the mark of each pair of rows, 0 or 1."""
 
-_Cells: TypeAlias = dict[str, list[str]]
+MAPPED_METRICS = frozenset({"exact_match", "llm_judge"})
+"""A key column with one of these has its names mapped to the gold table's by the language model."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Merged:
+class Merged:
     """Both tables after preprocessing, and the pairs of rows that the inner join made."""
 
-    gold: _Cells
-    response: _Cells
+    gold: Cells
+    response: Cells
     pairs: list[tuple[int, int]]
     """(gold row, response row)."""
 
 
-def _score(evaluation: Evaluation, gold: Frame, response: Frame, now: datetime) -> Score:
+def first_rows(evaluation: Evaluation, gold: Frame, response: Frame) -> tuple[Cells, Cells]:
+    """Returns the gold table's and the response's cells without the rows that repeat a key.
+
+    Raises:
+        OfficialRaises: the official scorer does.
+    """
     keys = evaluation.unique_columns
     if not keys:
         raise OfficialRaises("ValueError: not enough values to unpack (expected 2, got 0)")
@@ -182,17 +197,26 @@ def _score(evaluation: Evaluation, gold: Frame, response: Frame, now: datetime) 
         if name not in response:
             raise OfficialRaises(f"KeyError: Index(['{name}'])")
     gold, response = _match_types(evaluation, gold, response)
-    wanted = _preprocess(_first_of_each_key(gold, keys), evaluation, now)
-    mine = _preprocess(_first_of_each_key(response, keys), evaluation, now)
-    merged = _Merged(wanted, mine, _join(wanted, mine, keys))
-    marks = [
-        column_marks
-        for name in evaluation.required
-        for column_marks in _marks(name, evaluation, merged, now)
-    ]
-    num_answer, num_gold, width = _height(mine), _height(wanted), len(evaluation.required)
-    row = _rates(sum(map(min, zip(*marks, strict=True))), num_answer, num_gold)
-    item = _rates(sum(map(sum, marks)), num_answer * width, num_gold * width)
+    return _first_of_each_key(gold, keys), _first_of_each_key(response, keys)
+
+
+def merge(evaluation: Evaluation, gold: Cells, response: Cells, now: datetime) -> Merged:
+    """Returns both tables preprocessed, and joined by their keys.
+
+    Raises:
+        OfficialRaises: the official scorer does.
+    """
+    wanted = _preprocess(gold, evaluation, now)
+    mine = _preprocess(response, evaluation, now)
+    return Merged(wanted, mine, _join(wanted, mine, evaluation.unique_columns))
+
+
+def figures(evaluation: Evaluation, merged: Merged, marks: Marks) -> Score:
+    """Returns the score that the marks add up to."""
+    num_answer, num_gold = _height(merged.response), _height(merged.gold)
+    width = len(evaluation.required)
+    row = _rates(sum(map(min, zip(*marks.values(), strict=True))), num_answer, num_gold)
+    item = _rates(sum(map(sum, marks.values())), num_answer * width, num_gold * width)
     perfect = row == item == (1.0, 1.0, 1.0) or _equal_frames(evaluation, merged)
     return Score(float(perfect), *row, *item)
 
@@ -219,7 +243,7 @@ def _is_read_as_text(rule: ColumnRule | None) -> bool:
     return first in (("norm_str",), ("extract_number",))
 
 
-def _height(cells: _Cells) -> int:
+def _height(cells: Cells) -> int:
     return len(next(iter(cells.values())))
 
 
@@ -230,7 +254,7 @@ def _rates(right: float, num_answer: int, num_gold: int) -> tuple[float, float, 
     return precision, recall, 2 * precision * recall / total if total > 1e-9 else 0.0
 
 
-def _first_of_each_key(frame: Frame, keys: Sequence[str]) -> _Cells:
+def _first_of_each_key(frame: Frame, keys: Sequence[str]) -> Cells:
     """Drops rows that repeat a key, letter by letter: `a` and `A` both stay."""
     first: dict[tuple[str, ...], int] = {}
     for index, key in enumerate(zip(*(frame[name].cells for name in keys), strict=True)):
@@ -242,7 +266,8 @@ def _first_of_each_key(frame: Frame, keys: Sequence[str]) -> _Cells:
     }
 
 
-def _preprocess(cells: _Cells, evaluation: Evaluation, now: datetime) -> _Cells:
+def _preprocess(cells: Cells, evaluation: Evaluation, now: datetime) -> Cells:
+    cells = dict(cells)
     for name, rule in evaluation.pipeline.items():
         for function in rule.preprocess:
             if name not in cells:
@@ -254,7 +279,7 @@ def _preprocess(cells: _Cells, evaluation: Evaluation, now: datetime) -> _Cells:
     return cells
 
 
-def _join(gold: _Cells, response: _Cells, keys: Sequence[str]) -> list[tuple[int, int]]:
+def _join(gold: Cells, response: Cells, keys: Sequence[str]) -> list[tuple[int, int]]:
     """Returns every (gold row, response row) with equal keys: n times m of them, not one to one."""
     rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, key in enumerate(zip(*(gold[name] for name in keys), strict=True)):
@@ -266,38 +291,50 @@ def _join(gold: _Cells, response: _Cells, keys: Sequence[str]) -> list[tuple[int
     ]
 
 
-def _marks(name: str, evaluation: Evaluation, merged: _Merged, now: datetime) -> list[list[float]]:
-    """Returns for each metric of a column its mark for each pair; a key column is always right."""
-    pairs = merged.pairs
-    if name in evaluation.unique_columns:
-        return [[1.0] * len(pairs)]
-    if name not in evaluation.pipeline:
-        raise OfficialRaises(f"KeyError: '{name}'")
-    rule = evaluation.pipeline[name]
-    marks = []
-    for metric in rule.metrics:
-        if metric not in METRICS and pairs:
-            raise OfficialRaises(f"AssertionError: metric_func_name {metric}")
-        if metric not in ("llm_judge", "date_near") and not pairs:
-            # pandas tries the metric on a row of NaN first, which only date_near survives.
-            raise OfficialRaises(
-                "ValueError: Cannot set a DataFrame with multiple columns to the single column "
-                f"{name}_{metric}"
-            )
-        compare = METRICS[metric]
-        mine, wanted = merged.response[name], merged.gold[name]
-        marks.append([compare(mine[a], wanted[g], rule.criterion, now) for g, a in pairs])
+def mark(evaluation: Evaluation, merged: Merged, now: datetime) -> Marks:
+    """Returns the marks of all columns by rules alone; a key column is always right.
+
+    Raises:
+        OfficialRaises: the official scorer does.
+    """
+    marks: Marks = {}
+    for name in evaluation.required:
+        if name in evaluation.unique_columns:
+            marks[name, "exact_match"] = [1.0] * len(merged.pairs)
+            continue
+        if name not in evaluation.pipeline:
+            raise OfficialRaises(f"KeyError: '{name}'")
+        rule = evaluation.pipeline[name]
+        for metric in rule.metrics:
+            marks[name, metric] = _mark_column(name, metric, rule.criterion, merged, now)
     return marks
 
 
-def _equal_frames(evaluation: Evaluation, merged: _Merged) -> bool:
+def _mark_column(
+    name: str, metric: str, criterion: Any, merged: Merged, now: datetime
+) -> list[float]:
+    pairs = merged.pairs
+    if metric not in METRICS and pairs:
+        raise OfficialRaises(f"AssertionError: metric_func_name {metric}")
+    if metric not in ("llm_judge", "date_near") and not pairs:
+        # pandas tries the metric on a row of NaN first, which only date_near survives.
+        raise OfficialRaises(
+            "ValueError: Cannot set a DataFrame with multiple columns to the single column "
+            f"{name}_{metric}"
+        )
+    compare = METRICS[metric]
+    mine, wanted = merged.response[name], merged.gold[name]
+    return [compare(mine[a], wanted[g], criterion, now) for g, a in pairs]
+
+
+def _equal_frames(evaluation: Evaluation, merged: Merged) -> bool:
     """Whether the sorted tables are equal, columns in order.
 
-    Never so when a key has exact_match or llm_judge: the scorer then adds a column to one side.
+    Never so when the names in a key column are mapped: the scorer then adds a column to one side.
     """
     for name in evaluation.unique_columns:
         rule = evaluation.pipeline.get(name, ColumnRule())
-        if "exact_match" in rule.metrics or "llm_judge" in rule.metrics:
+        if not MAPPED_METRICS.isdisjoint(rule.metrics):
             return False
     if list(merged.response) != list(evaluation.required):
         return False
