@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--now", type=_read_now, metavar="ISO",
         help="the day that the official scorer completes dates from; by default now")  # fmt: skip
     add("--judge", metavar="URL",
-        help="OpenAI-compatible server, up to and including /v1, for strict mode")  # fmt: skip
+        help="OpenAI-compatible server, up to and including /v1, asked in both modes what the "
+        "rules leave open")  # fmt: skip
     add("--judge-model", metavar="NAME", help="what the server calls the model")
     add("--judge-cache", type=Path, metavar="FILE", help="SQLite file that keeps its verdicts")
     add("--judge-price", type=float, nargs=2, metavar=("IN", "OUT"), default=(0.0, 0.0),
@@ -130,7 +131,6 @@ async def _score(
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    from wideseek_env.scoring.judged import JudgedScorer  # noqa: PLC0415
     from wideseek_env.scoring.responses import MODES, score_responses  # noqa: PLC0415
 
     scored = []
@@ -139,7 +139,7 @@ async def _score(
         tasks,
         modes=MODES if args.mode == "both" else (args.mode,),
         now=args.now or datetime.now(),
-        strict_scorer=JudgedScorer(judge) if judge else None,
+        judge=judge,
     )
     with (
         args.out.open("w", encoding="utf-8") as out,
@@ -190,8 +190,8 @@ def _print_summary(
     _print_counts(tasks, scored, num_answered, console)
     if judge is not None:
         _print_judge(judge, args.judge_price, console)
-    elif "strict" in (scored[0].scores if scored else ()):
-        console.print("no judge: llm_judge columns were compared as text", style="dim")
+    else:
+        console.print("no judge: llm_judge columns and names were compared as text", style="dim")
     console.print(f"scores in {args.out}")
 
 

@@ -1,7 +1,8 @@
 """Scores: how good an answer's table is, in two modes that can be read side by side.
 
 `score_table` scores one table in one call; `StrictScorer` is what episodes and trainers use,
-`JudgedScorer` the same with a judge, `OfficialScorer` what WideSearch's own scorer would say.
+`OfficialScorer` is what WideSearch's own scorer would say; `JudgedScorer` and
+`JudgedOfficialScorer` are the same two with a judge.
 """
 
 from __future__ import annotations
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
     from wideseek_env.scoring.judge import Judge
     from wideseek_env.scoring.judged import JudgedScorer
     from wideseek_env.scoring.official import OfficialScorer
+    from wideseek_env.scoring.official_judged import JudgedOfficialScorer
 
 # Loaded when first used: dateparser and aiohttp take a second to import.
-_HOMES = {"Judge": "judge", "JudgedScorer": "judged", "OfficialScorer": "official"}
+_HOMES = {
+    "Judge": "judge",
+    "JudgedOfficialScorer": "official_judged",
+    "JudgedScorer": "judged",
+    "OfficialScorer": "official",
+}
 
 __all__ = [
     "Judge",
+    "JudgedOfficialScorer",
     "JudgedScorer",
     "OfficialScorer",
     "Scorer",

@@ -15,7 +15,10 @@ import msgspec
 from wideseek_env.errors import DataError, ScoringError
 from wideseek_env.jsonlines import read_numbered_lines
 from wideseek_env.records import Score, Task
-from wideseek_env.scoring.official import score_official
+from wideseek_env.scoring.judge import Judge
+from wideseek_env.scoring.judged import JudgedScorer
+from wideseek_env.scoring.official import OfficialResult, score_official
+from wideseek_env.scoring.official_judged import score_official_judged
 from wideseek_env.scoring.strict import StrictScorer
 
 FIGURES = (
@@ -97,7 +100,7 @@ async def score_responses(
     *,
     modes: Sequence[str] = MODES,
     now: datetime,
-    strict_scorer: Any = None,
+    judge: Judge | None = None,
 ) -> AsyncIterator[ScoredResponse]:
     """Yields the scores of responses, in their order.
 
@@ -106,9 +109,9 @@ async def score_responses(
         tasks: by id.
         modes: any of `MODES`.
         now: the official mode's clock, naive local time.
-        strict_scorer: a `Scorer`; None is `StrictScorer`, which asks no judge.
+        judge: asked in both modes what the rules leave open; None: nobody is asked.
     """
-    scorer = strict_scorer or StrictScorer()
+    score_strict = JudgedScorer(judge) if judge else StrictScorer()
 
     async def score(response: Response) -> ScoredResponse:
         task = tasks[str(response.instance_id)]
@@ -117,10 +120,12 @@ async def score_responses(
         for mode in modes:
             try:
                 if mode == "strict":
-                    scores[mode] = await scorer(task, response.response)
+                    scores[mode] = await score_strict(task, response.response)
                 else:
-                    scores[mode], raised = _score_official(task, response.response, now)
-                    errors += raised
+                    result = await _score_official(task, response.response, now, judge)
+                    scores[mode] = result.score
+                    if result.error is not None:
+                        errors.append(f"official scorer raises {result.error}")
             except ScoringError as error:
                 scores[mode] = None
                 errors.append(f"{mode}: {error}")
@@ -142,11 +147,14 @@ def by_task(lines: Sequence[ScoredResponse], mode: str, figure: str) -> list[lis
     return list(trials.values())
 
 
-def _score_official(task: Task, answer: str | None, now: datetime) -> tuple[Score, list[str]]:
+async def _score_official(
+    task: Task, answer: str | None, now: datetime, judge: Judge | None
+) -> OfficialResult:
     if task.kind == "deep":
         raise ScoringError("the official scorer has tables only, and this task has one answer")
-    result = score_official(task, answer, now)
-    return result.score, [f"official scorer raises {result.error}"] if result.error else []
+    if judge is None:
+        return score_official(task, answer, now)
+    return await score_official_judged(task, answer, now, judge)
 
 
 def _figures(score: Score | None) -> dict[str, float] | None:

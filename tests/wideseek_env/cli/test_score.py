@@ -126,9 +126,10 @@ def test_score_judge_that_is_away_makes_scores_invalid_not_zero(
     judge = ["--judge", "http://127.0.0.1:9/v1", "--judge-model", "m"]
     assert _score(folder, "--out", str(out), *judge) == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    assert lines[0]["strict"]["item_f1"] == 1.0
-    assert lines[3]["strict"] is None
-    assert "judge m" in lines[3]["error"]
+    for mode in ("official", "strict"):
+        assert lines[0][mode]["item_f1"] == 1.0
+        assert lines[3][mode] is None
+        assert f"{mode}: judge m" in lines[3]["error"]
     assert "1 responses could not be scored" in capsys.readouterr().out
 
 

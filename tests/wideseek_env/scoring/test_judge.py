@@ -4,83 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from judge_server import Behaviour, JudgeServer, Reply, chat, error_500, judge_at, verdicts_of
 
 from wideseek_env.errors import DataError, ScoringError
 from wideseek_env.records import Column, Task
 from wideseek_env.scoring import JudgedScorer, score_strict, write_table
 from wideseek_env.scoring.judge import Judge, read_reply
 
-Reply = web.StreamResponse
-Behaviour = Callable[[web.Request, dict[str, Any]], Awaitable[Reply]]
-
-
-def chat(content: object) -> web.Response:
-    text = content if isinstance(content, str) else json.dumps(content)
-    usage = {"prompt_tokens": 10, "completion_tokens": 2}
-    return web.json_response({"choices": [{"message": {"content": text}}], "usage": usage})
-
-
-def verdicts_of(body: dict[str, Any]) -> dict[str, Any]:
-    """Answers rightly: cells are the same when they begin with the same letter; so are keys."""
-    data = json.loads(body["messages"][1]["content"])
-    if "pairs" in data:
-        return {
-            "verdicts": {
-                number: pair["answer"][:1].lower() == pair["reference"][:1].lower()
-                for number, pair in data["pairs"].items()
-            }
-        }
-    first = {name[:1].lower(): int(number) for number, name in data["references"].items()}
-    return {"matches": {n: first.get(q["name"][:1].lower()) for n, q in data["names"].items()}}
-
-
-async def honest(request: web.Request, body: dict[str, Any]) -> Reply:
-    return chat(verdicts_of(body))
-
-
-class Server:
-    """Plays the behaviours one after the other, then answers rightly."""
-
-    def __init__(self) -> None:
-        self.script: list[Behaviour] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> Reply:
-        body = await request.json()
-        self.bodies.append(body)
-        behaviour = self.script.pop(0) if self.script else honest
-        return await behaviour(request, body)
-
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    played = Server()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", played.handle)
-    async with TestServer(app) as running:
-        played.url = str(running.make_url("/v1"))
-        yield played
-
-
-def judge_at(server: Server, **options: Any) -> Judge:
-    return Judge(server.url, "m", **{"backoff_s": 0.001, "max_retries": 3, **options})
+async def server() -> AsyncIterator[JudgeServer]:
+    async with JudgeServer() as running:
+        yield running
 
 
 async def slow(request: web.Request, body: dict[str, Any]) -> Reply:
     await asyncio.sleep(0.5)
     return chat(verdicts_of(body))
-
-
-async def error_500(request: web.Request, body: dict[str, Any]) -> Reply:
-    return web.Response(status=500, text="out of memory")
 
 
 async def error_429(request: web.Request, body: dict[str, Any]) -> Reply:
@@ -142,7 +88,9 @@ BAD = [
 
 
 @pytest.mark.parametrize("behaviour", BAD, ids=lambda b: b.__name__)
-async def test_judge_one_bad_reply_is_asked_again(server: Server, behaviour: Behaviour) -> None:
+async def test_judge_one_bad_reply_is_asked_again(
+    server: JudgeServer, behaviour: Behaviour
+) -> None:
     server.script = [behaviour]
     async with judge_at(server, timeout_s=0.2) as judge:
         assert await judge.same("v", None, [("x", "Xylo")]) == [True]
@@ -151,7 +99,7 @@ async def test_judge_one_bad_reply_is_asked_again(server: Server, behaviour: Beh
 
 @pytest.mark.parametrize("behaviour", BAD, ids=lambda b: b.__name__)
 async def test_judge_that_stays_bad_raises_and_caches_nothing(
-    server: Server, behaviour: Behaviour, tmp_path: Path
+    server: JudgeServer, behaviour: Behaviour, tmp_path: Path
 ) -> None:
     server.script = [behaviour] * 2
     cache = tmp_path / "verdicts.sqlite"
@@ -163,7 +111,7 @@ async def test_judge_that_stays_bad_raises_and_caches_nothing(
         assert judge.usage.num_cached == 0
 
 
-async def test_judge_refused_for_good_raises_at_once(server: Server) -> None:
+async def test_judge_refused_for_good_raises_at_once(server: JudgeServer) -> None:
     async def error_401(request: web.Request, body: dict[str, Any]) -> Reply:
         return web.Response(status=401, text="no such key")
 
@@ -174,7 +122,7 @@ async def test_judge_refused_for_good_raises_at_once(server: Server) -> None:
         assert judge.usage.num_requests == 1
 
 
-async def test_judge_waits_as_long_as_the_server_asks(server: Server) -> None:
+async def test_judge_waits_as_long_as_the_server_asks(server: JudgeServer) -> None:
     server.script = [error_429]
     loop = asyncio.get_running_loop()
     async with judge_at(server) as judge:
@@ -183,7 +131,7 @@ async def test_judge_waits_as_long_as_the_server_asks(server: Server) -> None:
         assert 0.05 <= loop.time() - started < 1.0
 
 
-async def test_judge_is_sent_temperature_zero_and_the_criterion(server: Server) -> None:
+async def test_judge_is_sent_temperature_zero_and_the_criterion(server: JudgeServer) -> None:
     async with judge_at(server) as judge:
         await judge.same("Club", "same entity", [("x", "y")])
     (body,) = server.bodies
@@ -192,14 +140,14 @@ async def test_judge_is_sent_temperature_zero_and_the_criterion(server: Server) 
     assert "Club" in body["messages"][0]["content"]
 
 
-async def test_judge_is_told_what_was_wrong_with_its_reply(server: Server) -> None:
+async def test_judge_is_told_what_was_wrong_with_its_reply(server: JudgeServer) -> None:
     server.script = [prose_first]
     async with judge_at(server) as judge:
         await judge.same("v", None, [("x", "y")])
     assert "Reply with the JSON object alone" in server.bodies[1]["messages"][-1]["content"]
 
 
-async def test_judge_batches_and_keeps_the_order(server: Server) -> None:
+async def test_judge_batches_and_keeps_the_order(server: JudgeServer) -> None:
     pairs = [(f"{'ab'[i % 2]}{i}", f"a{i}!") for i in range(25)]
     async with judge_at(server, batch_size=10) as judge:
         verdicts = await judge.same("v", None, pairs)
@@ -210,7 +158,7 @@ async def test_judge_batches_and_keeps_the_order(server: Server) -> None:
     assert (usage.prompt_tokens, usage.completion_tokens) == (30, 6)
 
 
-async def test_judge_cache_is_by_model_and_content(server: Server, tmp_path: Path) -> None:
+async def test_judge_cache_is_by_model_and_content(server: JudgeServer, tmp_path: Path) -> None:
     cache = tmp_path / "verdicts.sqlite"
     async with judge_at(server, cache=cache) as judge:
         await judge.same("v", None, [("x", "y"), ("x", "xx")])
@@ -265,7 +213,7 @@ def _task() -> Task:
     return Task("t", "", columns, ("name",), gold)
 
 
-async def test_judged_scorer_asks_only_what_the_rules_leave_open(server: Server) -> None:
+async def test_judged_scorer_asks_only_what_the_rules_leave_open(server: JudgeServer) -> None:
     answer = write_table(
         ["name", "note", "n"],
         [("nyc", "BIG", "1"), ("Bern", "smallish", "9"), ("Chur", "wet", "3"), ("Ulm", "x", "4")],
@@ -281,7 +229,9 @@ async def test_judged_scorer_asks_only_what_the_rules_leave_open(server: Server)
     assert score.correct == ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0), (2, 2))
 
 
-async def test_judged_scorer_two_answers_for_one_gold_key_are_paid_once(server: Server) -> None:
+async def test_judged_scorer_two_answers_for_one_gold_key_are_paid_once(
+    server: JudgeServer,
+) -> None:
     answer = write_table(
         ["name", "note", "n"], [("nyc", "big", "1"), ("new york city", "big", "1")]
     )
@@ -290,7 +240,7 @@ async def test_judged_scorer_two_answers_for_one_gold_key_are_paid_once(server: 
     assert (score.row_recall, score.row_precision) == (pytest.approx(1 / 3), 0.5)
 
 
-async def test_judged_scorer_failure_is_no_score(server: Server) -> None:
+async def test_judged_scorer_failure_is_no_score(server: JudgeServer) -> None:
     server.script = [error_500] * 9
     answer = write_table(["name", "note", "n"], [("nyc", "big", "1")])
     async with judge_at(server, max_retries=0) as judge:
@@ -298,7 +248,7 @@ async def test_judged_scorer_failure_is_no_score(server: Server) -> None:
             await JudgedScorer(judge)(_task(), answer)
 
 
-async def test_judged_scorer_without_open_questions_asks_nothing(server: Server) -> None:
+async def test_judged_scorer_without_open_questions_asks_nothing(server: JudgeServer) -> None:
     task = _task()
     answer = write_table(task.column_names, task.gold)
     async with judge_at(server) as judge:
@@ -307,7 +257,7 @@ async def test_judged_scorer_without_open_questions_asks_nothing(server: Server)
     assert server.bodies == []
 
 
-async def test_judged_scorer_deep_answer(server: Server) -> None:
+async def test_judged_scorer_deep_answer(server: JudgeServer) -> None:
     task = Task("t", "Which?", (Column("answer", "llm_judge"),), ("answer",), (("Paris",),), "deep")
     async with judge_at(server) as judge:
         scorer = JudgedScorer(judge)
