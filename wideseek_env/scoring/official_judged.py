@@ -87,7 +87,7 @@ async def _rename_columns(evaluation: Evaluation, table: Frame, judge: Judge) ->
     headers = sorted(set(table) - set(evaluation.required))
     references = sorted(set(evaluation.required) - set(table))
     # With a column too many or too few no renaming can help: the score is 0.
-    if not headers or len(headers) != len(references):
+    if len(headers) != len(references):
         return table
     matches = await judge.match_headers(headers, references)
     names = {
@@ -115,7 +115,7 @@ async def _map_keys(
         cells = zip(response[column], merged.response[column], strict=True)
         names = sorted({name for name, value in cells if value not in known})
         references = sorted(set(gold[column]))
-        if names and references:
+        if references:
             matches = await judge.match(column, names, references)
             found = dict(zip(names, matches, strict=True))
             mapped[column] = [
@@ -133,8 +133,7 @@ async def _judge_cells(evaluation: Evaluation, merged: Merged, marks: Marks, jud
         mine, wanted = merged.response[column], merged.gold[column]
         cells = [(mine[answer_row], wanted[gold_row]) for gold_row, answer_row in merged.pairs]
         asked = sorted({pair for pair, right in zip(cells, by_pair, strict=True) if not right})
-        if asked:
-            criterion = evaluation.pipeline[column].criterion
-            text = criterion if isinstance(criterion, str) else None
-            verdicts = dict(zip(asked, await judge.same(column, text, asked), strict=True))
-            by_pair[:] = [float(verdicts.get(pair, True)) for pair in cells]
+        criterion = evaluation.pipeline[column].criterion
+        text = criterion if isinstance(criterion, str) else None
+        verdicts = dict(zip(asked, await judge.same(column, text, asked), strict=True))
+        by_pair[:] = [float(verdicts.get(pair, True)) for pair in cells]
