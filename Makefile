@@ -11,7 +11,7 @@ help: ## Show this list
 benchmark: .venv/ready ## Run the main job: policies against each other, on the embedded worlds
 	$(CORE) -m benchmarks $(ARGS)
 
-test: test-core test-full test-benchmarl test-rllib ## Pass all tests; takes about 10 GB of disk
+test: test-core test-full ## Pass all tests but the two below; takes about 5 GB of disk
 
 test-core: .venv/ready ## Pass the quick tests, without torch
 	$(CORE) -m pytest -n 2 -m "not slow and not train and not gpu and not network"
