@@ -134,7 +134,7 @@ def train_through_engine(out, start):
     settings = {
         **grpo.PRESETS["tiny"],
         **{"num_worlds": 1, "num_tasks": 8, "tasks_per_step": 1, "n_subagents": 1},
-        **{"lr": 5e-3, "warmup_steps": 0, "updates_per_epoch": 2, "num_steps": 5},
+        **{"lr": 1e-2, "warmup_steps": 0, "updates_per_epoch": 4, "num_steps": 5},
         **{"out": str(out), "model": str(start), "device": "cpu", "max_new_tokens": 16},
     }
     config = grpo.GRPOConfig(**settings)
