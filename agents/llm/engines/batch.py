@@ -194,9 +194,7 @@ class Batch:
         order = mask.long().argsort(dim=1, stable=True)[:, -columns:] if columns else mask.long()
         packed = new_cache()
         for index, layer in enumerate(self._cache.layers):
-            heads, size = layer.keys.shape[1], layer.keys.shape[3]
-            where = order[:, None, :, None].expand(-1, heads, -1, size)
-            keys, values = (t[kept].gather(2, where) for t in (layer.keys, layer.values))
+            keys, values = (_columns(t, kept, order) for t in (layer.keys, layer.values))
             packed.update(keys, values, index)
         self._cache, self._mask = packed, mask.gather(1, order)
 
@@ -266,6 +264,23 @@ def _fill(cache: Cache, prefixes: Sequence[Prefix | None], columns: int) -> None
             torch.stack([_pad(pair[side], columns) for pair in pairs]) for side in (0, 1)
         )
         cache.update(keys, values, index)
+
+
+def _columns(states: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Returns some columns of some rows, each of the same number.
+
+    Copies whole vectors; `gather` looks up every element, three times as slow on a CPU.
+
+    Args:
+        states: keys or values, (rows, heads, columns, size).
+        rows: (B,) which rows.
+        columns: (B, C) which columns of each of them.
+    """
+    _, heads, width, size = states.shape
+    head = rows[:, None] * heads + torch.arange(heads, device=rows.device)
+    where = head[:, :, None] * width + columns[:, None, :]
+    taken = states.reshape(-1, size).index_select(0, where.flatten())
+    return taken.view(*where.shape, size)
 
 
 def _pad(states: Tensor, columns: int) -> Tensor:
