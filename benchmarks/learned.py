@@ -15,8 +15,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-
-import numpy as np
+from statistics import fmean
 
 from agents.learned import LearnedPolicy
 from agents.learned.policy import WEIGHTS
@@ -25,11 +24,11 @@ from agents.rollout import Job, rollout
 from agents.scripted import FanoutPolicy, SoloPolicy
 from wideseek_env.backends import Backend
 from wideseek_env.records import Task
+from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.worlds import World
 
 SOLO_TURNS = 80
 """Turn limit of the single agent; its calls and context bind first."""
-_NUM_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +50,45 @@ class Row:
     """Calls made, mean over tasks."""
 
 
-def interval(scores: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """Returns the 95 % bootstrap interval of the mean of scores."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice(np.asarray(scores), (_NUM_RESAMPLES, len(scores))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """The tasks of one test world, and where they are looked up."""
+
+    world: World
+    backend: Backend
+    tasks: Sequence[Task]
 
 
-def play(
-    policy: Policy,
-    world: World,
-    tasks: Sequence[Task],
-    backend: Backend,
-    *,
-    width: int,
-    budget: int,
-) -> Row:
+def exams_of(preset: str, seeds: Sequence[int], num_tasks: int) -> list[Exam]:
+    """Returns `num_tasks` tasks of a preset, in equal parts from the test worlds of these seeds."""
+    worlds = [World(preset, seed=seed, split="test") for seed in seeds]
+    parts = [num_tasks // len(seeds) + (i < num_tasks % len(seeds)) for i in range(len(seeds))]
+    return [
+        Exam(world, world.backend(), list(world.tasks(part, seed=world.seed)))
+        for world, part in zip(worlds, parts, strict=True)
+    ]
+
+
+def play(policy: Policy, exams: Sequence[Exam], *, width: int, budget: int) -> Row:
     """Plays all tasks at one width and budget."""
-    limits = replace(world.preset.limits, max_tool_calls=budget)
+    preset = exams[0].world.preset
+    limits = replace(preset.limits, max_tool_calls=budget)
     if width == 0:
         limits = replace(limits, max_lead_turns=SOLO_TURNS)
-    jobs = [Job(task, width, limits, seed=index) for index, task in enumerate(tasks)]
 
     async def scores() -> list[tuple[float, int]]:
-        episodes = [e async for e in rollout(jobs, policy, backend, max_concurrent=1)]
-        return [(e.score.item_f1, e.num_tool_calls) for e in episodes if e.score]
+        return [
+            (episode.score.item_f1, episode.num_tool_calls)
+            for exam in exams
+            for jobs in [[Job(t, width, limits, seed=i) for i, t in enumerate(exam.tasks)]]
+            async for episode in rollout(jobs, policy, exam.backend, max_concurrent=1)
+            if episode.score
+        ]
 
     found = asyncio.run(scores())
-    f1 = [score for score, _ in found]
-    low, high = interval(f1)
-    calls = float(np.mean([num for _, num in found]))
-    return Row(
-        world.preset.name, budget, width, policy.name, len(f1), float(np.mean(f1)), low, high, calls
-    )
+    f1 = bootstrap_interval([score for score, _ in found])
+    calls = fmean(num for _, num in found)
+    return Row(preset.name, budget, width, policy.name, len(found), f1.mean, f1.low, f1.high, calls)
 
 
 def experiment(
@@ -94,17 +98,16 @@ def experiment(
     widths: Sequence[int],
     *,
     num_tasks: int,
-    world_seed: int = 0,
+    seeds: Sequence[int] = (0,),
 ) -> Iterator[Row]:
     """Plays `solo`, `fanout` and the learned policies on test worlds; yields row by row."""
     for preset in presets:
-        world = World(preset, seed=world_seed, split="test")
-        backend, tasks = world.backend(), list(world.tasks(num_tasks, seed=world_seed))
+        exams = exams_of(preset, seeds, num_tasks)
         for budget in budgets:
-            yield play(SoloPolicy(), world, tasks, backend, width=0, budget=budget)
+            yield play(SoloPolicy(), exams, width=0, budget=budget)
             for width in widths:
                 for policy in (FanoutPolicy(), *learned):
-                    yield play(policy, world, tasks, backend, width=width, budget=budget)
+                    yield play(policy, exams, width=width, budget=budget)
 
 
 def won(rows: Sequence[Row], policy: str, against: Sequence[str] = ("solo", "fanout")) -> list[Row]:
@@ -134,7 +137,8 @@ def main() -> None:
     parser.add_argument("--presets", nargs="*", default=["default", "conflict", "missing"])
     parser.add_argument("--budgets", type=int, nargs="*", default=[25, 40, 60, 90])
     parser.add_argument("--widths", type=int, nargs="*", default=[1, 2, 3, 4, 6, 8, 12, 16])
-    parser.add_argument("--tasks", type=int, default=60)
+    parser.add_argument("--tasks", type=int, default=60, help="of each preset")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="of the test worlds")
     arguments = parser.parse_args()
     names = [f"mappo-{index}" for index in range(len(arguments.weights))]
     learned = [
@@ -148,6 +152,7 @@ def main() -> None:
         arguments.budgets,
         arguments.widths,
         num_tasks=arguments.tasks,
+        seeds=arguments.seeds,
     ):
         rows.append(row)
         print(
