@@ -19,6 +19,7 @@ from rich.live import Live
 from rich.table import Table
 
 from agents.llm.heavy import require
+from trainers.hacks import hack_metrics
 from wideseek_env.records import Episode
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -41,10 +42,7 @@ class Timer:
 
 
 def episode_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
-    """Returns means over episodes; invalid ones are counted and are in no other number.
-
-    Names that cheating moves are among them: width, calls, empty answers, lengths.
-    """
+    """Returns means over episodes; invalid ones are counted and are in no other number."""
     valid = [episode for episode in episodes if episode.score is not None]
     metrics = {"episodes/invalid": float(len(episodes) - len(valid))}
     if not valid:
@@ -70,6 +68,7 @@ def episode_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
             u.decision.error is not None or any(r.status == "wrong" for r in u.results)
             for u in turns
         ),
+        **hack_metrics(valid),
         "turns/tokens": fmean(written),
         "turns/tokens_max": float(max(written)),
     }
