@@ -1,4 +1,4 @@
-"""Each trick of the scripted cheaters shows in the number that is made for it, honest play in none."""
+"""Each trick of the scripted cheaters shows in the number made for it, and honest play in none."""
 
 from __future__ import annotations
 
