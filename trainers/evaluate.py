@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="JSON lines file that results are added to")
     given = parser.parse_args(argv)
     for model in given.models:
-        policy = _policy(model, given.temperature)
+        policy = policy_of(model, given.temperature)
         for width in map(int, given.widths.split(",")):
             played = asyncio.run(play(policy, width, num_tasks=given.tasks))
             line = {"model": model, "temperature": given.temperature, "n_subagents": width}
@@ -105,7 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _policy(model: str, temperature: float) -> Policy:
+def policy_of(model: str, temperature: float) -> Policy:
+    """Returns `partial`, or the model of a folder or of a run's last checkpoint."""
     if model == "partial":
         return PartialPolicy()
     from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415 - heavy
