@@ -4,7 +4,7 @@
     python -m benchmarks.experiments gain --start runs/sft --out runs/experiments
 
 Each experiment trains its variants from one supervised start, each with every seed, and plays them
-greedily at several widths on worlds whose names no training had. What is done already is kept, so
+at several widths on worlds whose names no training had. What is done already is kept, so
 seeds can run in several processes (`--seeds 0`, `--seeds 1`), and the last call (`--seeds 0 1 2`)
 makes the table and the picture of all.
 """
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def train(name: str, seed: int, start: Path, num_steps: int, out: Path) -> Path:
     variant, run = VARIANTS[name], out / f"{name}-{seed}"
     if name == IMITATION:
         budget_s = sum(seconds_of(out / f"joint-{seed}"))
-        num_steps = max(round(budget_s / median(seconds_of(start))), 1)
+        num_steps = max(round(budget_s / fmean(seconds_of(start))), 1)
     flags = {
         "--preset": "tiny",
         "--model": str(start),
@@ -78,12 +78,14 @@ def train(name: str, seed: int, start: Path, num_steps: int, out: Path) -> Path:
         "--num-steps": str(num_steps),
         "--out": str(run),
     }
-    if not (run / "scores.json").exists():
+    if not (run / "checkpoints" / f"step_{num_steps:06d}").exists():
         variant.train([*(part for pair in flags.items() for part in pair), *variant.flags])
     return run
 
 
-def scores_of(run: Path, file: Path, widths: Sequence[int], num_tasks: int) -> Scores:
+def scores_of(
+    run: Path, file: Path, widths: Sequence[int], num_tasks: int, temperature: float
+) -> Scores:
     """Returns the scores of a run's last checkpoint; those in `file` are not played again."""
     known: Scores = {}
     if file.exists():
@@ -93,7 +95,7 @@ def scores_of(run: Path, file: Path, widths: Sequence[int], num_tasks: int) -> S
     policy = None
     for width in widths:
         if len(known.get(width, ())) != num_tasks:
-            policy = policy or evaluate.policy_of(str(run), temperature=0.0)
+            policy = policy or evaluate.policy_of(str(run), temperature)
             played = asyncio.run(evaluate.play(policy, width, num_tasks=num_tasks))
             known[width] = [e.score.item_f1 if e.score else 0.0 for e in played]
             file.write_text(json.dumps(known), "utf-8")
@@ -149,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=60, help="GRPO steps of a run")
     parser.add_argument("--widths", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
+    parser.add_argument("--temperature", type=float, default=0.0, help="of play; 0 is greedy")
     given = parser.parse_args(argv)
     if not (given.start / "metrics.jsonl").exists():
         parser.error(
@@ -156,15 +159,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             "one with `python -m trainers.sft --preset tiny --out runs/sft`"
         )
     given.out.mkdir(parents=True, exist_ok=True)
-    start = scores_of(given.start, given.out / "start.json", given.widths, given.tasks)
+    file, how = f"scores-t{given.temperature:g}.json", (given.tasks, given.temperature)
+    start = scores_of(given.start, given.out / f"start-{file}", given.widths, *how)
     results: dict[str, list[Scores]] = {"start": [start]}
     for name in EXPERIMENTS[given.experiment]:
         for seed in given.seeds:
             run = train(name, seed, given.start, given.steps, given.out)
-            scores = scores_of(run, run / "scores.json", given.widths, given.tasks)
+            scores = scores_of(run, run / file, given.widths, *how)
             results.setdefault(VARIANTS[name].label, []).append(scores)
     sys.stdout.write(table(results, given.widths) + "\n")
-    draw(results, given.widths, given.out / f"{given.experiment}.png")
+    draw(results, given.widths, given.out / f"{given.experiment}-t{given.temperature:g}.png")
     return 0
 
 

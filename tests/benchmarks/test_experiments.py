@@ -56,11 +56,11 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, monkeypatch)
     ]  # fmt: skip
     grpo_s = sum(experiments.seconds_of(out / "joint-0"))
     imitated = experiments.seconds_of(out / "imitation-0")
-    per_step = sorted(experiments.seconds_of(start))[1]
+    per_step = fmean(experiments.seconds_of(start))
     assert len(imitated) == max(round(grpo_s / per_step), 1)
-    assert (out / "gain.png").stat().st_size > 10_000
+    assert (out / "gain-t0.png").stat().st_size > 10_000
 
-    scores = out / "joint-0" / "scores.json"
+    scores = out / "joint-0" / "scores-t0.json"
     assert [len(tasks) for tasks in json.loads(scores.read_text()).values()] == [3, 3]
     scores.write_text(json.dumps({1: [1.0] * 3, 2: [1.0] * 3}))
     assert experiments.main(["gain", *flags]) == 0
