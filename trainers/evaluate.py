@@ -20,8 +20,8 @@ from typing import Any
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.policy import Policy
 from agents.rollout import Job, run_episode
+from agents.scripted import PartialPolicy
 from trainers.log import episode_metrics
-from trainers.partial import PartialPolicy
 from wideseek_env.backends import Backend
 from wideseek_env.records import Episode, Task
 from wideseek_env.scoring.statistics import bootstrap_interval

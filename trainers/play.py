@@ -29,7 +29,6 @@ from trainers.batch import rows_of
 from trainers.checkpoint import folders
 from trainers.config import RunConfig
 from trainers.model import Learner
-from trainers.partial import PartialPolicy
 from trainers.teacher import TeacherPolicy
 from wideseek_env.backends import Backend
 from wideseek_env.errors import DataError
@@ -99,10 +98,9 @@ def scripted(teacher: str) -> MakePolicy:
     Raises:
         ValueError: there is none.
     """
-    teachers: dict[str, MakePolicy] = {**POLICIES, "partial": PartialPolicy}
-    if teacher not in teachers:
-        raise ValueError(f"`teacher` must be one of {', '.join(teachers)}, got {teacher!r}")
-    return teachers[teacher]
+    if teacher not in POLICIES:
+        raise ValueError(f"`teacher` must be one of {', '.join(POLICIES)}, got {teacher!r}")
+    return POLICIES[teacher]
 
 
 def teaching_policy(

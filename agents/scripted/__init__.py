@@ -12,6 +12,7 @@ from typing import TypeAlias
 from agents.policy import Policy
 from agents.scripted.cheaters import CHEATERS, CheaterPolicy
 from agents.scripted.fanout import FanoutPolicy
+from agents.scripted.partial import PartialPolicy
 from agents.scripted.simple import OraclePolicy, RandomPolicy
 from agents.scripted.solo import SoloPolicy
 from wideseek_env.records import Task
@@ -23,6 +24,7 @@ __all__ = [
     "FanoutPolicy",
     "MakePolicy",
     "OraclePolicy",
+    "PartialPolicy",
     "RandomPolicy",
     "SoloPolicy",
 ]
@@ -38,6 +40,7 @@ POLICIES: Mapping[str, MakePolicy] = {
     "random": lambda tasks: RandomPolicy(),
     "solo": lambda tasks: SoloPolicy(),
     "fanout": lambda tasks: FanoutPolicy(),
+    "partial": lambda tasks: PartialPolicy(),
     "oracle": OraclePolicy,
     **{name: _cheater(name) for name in CHEATERS},
 }

@@ -8,7 +8,6 @@ it plays every width alike, so there is a better way to play among those that it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from agents.scripted.script import (
     search,
 )
 from wideseek_env.reading.pages import read_open, read_search
-from wideseek_env.records import Observation, Task
+from wideseek_env.records import Observation
 
 MAX_PAGES = 4
 """Most pages of a list that it hands out; lists of the preset `starter` have no more."""
@@ -39,9 +38,6 @@ class PartialPolicy:
     """Plays the wide questions of the preset `starter` with a random part of the list."""
 
     name = "partial"
-
-    def __init__(self, tasks: Iterable[Task] = ()) -> None:
-        """Tasks are not looked at."""
 
     def begin(self, info: EpisodeInfo) -> ScriptPlayer:
         """Returns the player of one episode; its width follows from `info.seed`.

@@ -8,7 +8,7 @@ import pytest
 
 from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
-from trainers.partial import PartialPolicy
+from agents.scripted import PartialPolicy
 from wideseek_env.worlds import World
 
 WORLD = World("starter", 3)
