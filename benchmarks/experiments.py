@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--start", type=Path, default=Path("runs/sft"), help="run of trainers.sft")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=60, help="GRPO steps of a run")
+    parser.add_argument("--steps", type=int, default=80, help="GRPO steps of a run")
     parser.add_argument("--widths", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
     parser.add_argument("--temperature", type=float, default=0.0, help="of play; 0 is greedy")

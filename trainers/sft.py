@@ -49,7 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": "tiny",
         "teacher": "partial",
         "min_item_f1": 0.1,
-        "num_steps": 1400,
+        "num_steps": 2600,
         "num_worlds": 400,
         "num_tasks": 8,
         "n_subagents": 8,
