@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"error: cannot read or write: {error}", file=sys.stderr)
-    except ValueError as error:
+    except (ValueError, ImportError) as error:  # a library that an extra brings is not there
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 1
@@ -55,13 +55,18 @@ def _run(given: Sequence[str], console: Console) -> int:
     arguments = _parser().parse_args(given)
     if arguments.list:
         for name, entry in POLICIES.items():
-            console.print(f"[bold]{name}[/]  {entry.usage} (plays: {entry.team})")
+            who = {"alone": "width 0", "team": "widths from 1", "any": "all widths"}[entry.team]
+            where = f", presets {', '.join(entry.presets)}" if entry.presets else ""
+            console.print(f"[bold]{name}[/]  {entry.usage} (plays: {who}{where})", soft_wrap=True)
         return 0
     settings = _settings(arguments)
     if arguments.workers < 1:
         raise ValueError(f"--workers: expected at least 1, got {arguments.workers}")
     folder = Path(arguments.out) / (arguments.name or time.strftime("%Y%m%d-%H%M%S"))
     command = shlex.join(["python", "-m", "benchmarks", *given])
+    if settings.left_out():
+        names = ", ".join(settings.left_out())
+        console.print(f"[yellow]{names}: nothing to play at these widths and presets[/] (--list)")
     started_s, interrupted = time.perf_counter(), False
     try:
         _play(settings, folder, command, arguments.workers, console)

@@ -74,8 +74,8 @@ class Settings:
         if not self.cells():
             raise ValueError(
                 f"no policy of {', '.join(self.policies)} plays at widths "
-                f"{', '.join(map(str, self.widths))}; add 0 for single agents, 1 and "
-                "more for teams"
+                f"{', '.join(map(str, self.widths))} on {self.corpus or ', '.join(self.presets)}; "
+                "`python -m benchmarks --list` says what each plays"
             )
 
     def cells(self) -> tuple[Cell, ...]:
@@ -83,21 +83,20 @@ class Settings:
 
         References play at the least and the greatest width alone: they are flat.
         """
-        policies = [
-            name for name in self.policies if not (self.corpus and POLICIES[name].worlds_only)
-        ]
+        presets = (CORPUS,) if self.corpus else self.presets
         ends = (min(self.widths), max(self.widths))
         grid = [
             Cell(preset, policy, width)
-            for preset in ((CORPUS,) if self.corpus else self.presets)
-            for policy in policies
+            for preset in presets
+            for policy in self.policies
             for width in self.widths
-            if POLICIES[policy].plays(width) and (width in ends or not POLICIES[policy].reference)
+            if POLICIES[policy].plays(preset, width)
+            and (width in ends or not POLICIES[policy].reference)
         ]
         sweep = [
             Cell(preset, policy, 0, depth)
-            for preset in ((CORPUS,) if self.corpus else self.presets)
-            for policy in policies
+            for preset in presets
+            for policy in self.policies
             if POLICIES[policy].sweep_depth
             for depth in self.depths
         ]
@@ -109,6 +108,11 @@ class Settings:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
+
+    def left_out(self) -> tuple[str, ...]:
+        """Returns the policies that no cell plays: a width or a preset that they need is absent."""
+        playing = {cell.policy for cell in self.cells()}
+        return tuple(name for name in self.policies if name not in playing)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Settings:

@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from agents.llm.policy import LLMConfig, LLMPolicy
+from agents.learned.lm import PLAYS
+from agents.llm.policy import LLMPolicy
 from agents.policy import Policy
 from agents.rollout import Job, run_episode
 from agents.scripted import PartialPolicy
@@ -26,9 +27,6 @@ from wideseek_env.backends import Backend
 from wideseek_env.records import Episode, Task
 from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.worlds import World
-
-PLAYS = LLMConfig(format="json", prompts="short", max_tokens=384, max_context_tokens=2048)
-"""How models of the preset `tiny` play."""
 
 _TOLD = ("episodes/width", "episodes/tool_calls", "episodes/parsed", "turns/wrong")
 

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.policies import POLICIES
 from benchmarks.settings import Cell, Settings
+from wideseek_env.worlds import PRESETS
 
 QUICK = Settings()
 
@@ -43,6 +44,7 @@ def test_cells_each_policy_at_the_widths_it_plays_then_the_depth_sweep():
     settings = Settings(
         policies=("solo", "fanout"), widths=(0, 1, 4), depths=(5, 10), presets=("easy",)
     )
+    assert settings.left_out() == ()
     assert settings.cells() == (
         Cell("easy", "solo", 0),
         Cell("easy", "fanout", 1),
@@ -70,3 +72,19 @@ def test_policies_have_one_for_each_kind_of_team():
 def test_policies_that_read_worlds_alone_sit_out_a_corpus(tmp_path):
     settings = replace(QUICK, policies=("fanout", "mappo"), widths=(2,), corpus=str(tmp_path))
     assert {cell.policy for cell in settings.cells()} == {"fanout"}
+    assert settings.left_out() == ("mappo",)
+
+
+def test_policies_of_one_preset_play_there_alone_and_are_told_of_elsewhere():
+    settings = replace(QUICK, policies=("fanout", "grpo"), presets=("starter", "easy"), widths=(2,))
+    played = {(cell.preset, cell.policy) for cell in settings.cells()}
+    assert played == {("starter", "fanout"), ("easy", "fanout"), ("starter", "grpo")}
+    assert replace(settings, presets=("easy",)).left_out() == ("grpo",)
+    with pytest.raises(ValueError, match="no policy of grpo plays at widths 2 on easy"):
+        replace(settings, policies=("grpo",), presets=("easy",))
+
+
+def test_every_preset_that_a_policy_names_exists():
+    named = [preset for entry in POLICIES.values() for preset in entry.presets or ()]
+    assert "starter" in named
+    assert set(named) <= set(PRESETS)
