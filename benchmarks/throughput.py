@@ -1,8 +1,9 @@
 """How fast the game itself is: `python -m benchmarks.throughput`.
 
-Random play through the `tools` interface on the embedded world, the cost of a turn against the
-length of the episode, the time until an environment is ready, and a thousand episodes in one
-process. Rates are by CPU time of this process, as other load on the machine must not count.
+Random play through the `tools` and the `discrete` interface on the embedded world, in one process
+and in several, the cost of a turn against the length of the episode, the time until an environment
+is ready, and a thousand episodes in one process. Rates are by CPU time of the process that plays,
+as other load on the machine must not count.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import multiprocessing
 import subprocess
 import sys
 import time
 import tracemalloc
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -31,6 +35,8 @@ from wideseek_env.limits import Limits
 from wideseek_env.records import Decision, Episode, Task
 
 NUM_SUBAGENTS = 8
+NUM_PROCESSES = 2
+"""As many as the smallest machine has cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,39 @@ def random_play(seconds: float, seed: int = 0) -> tuple[float, float]:
     all_s = time.process_time() - started_s
     env.close()
     return num_turns / stepping_s, num_turns / all_s
+
+
+def random_moves(seconds: float, seed: int = 0) -> float:
+    """Returns agent steps of the `discrete` interface for each CPU second of `env.step`.
+
+    A step of the environment is one of each of its agents, waiting ones too.
+
+    Args:
+        seconds: CPU time to play for.
+        seed: of tasks and moves.
+    """
+    env = parallel_env(NUM_SUBAGENTS, interface="discrete")
+    rng = np.random.default_rng(seed)
+    observations, _ = env.reset(seed=seed)
+    num_steps, stepping_s = 0, 0.0
+    while stepping_s < seconds:
+        if not env.agents:
+            observations, _ = env.reset()
+        legal = {agent: np.flatnonzero(o["action_mask"]) for agent, o in observations.items()}
+        actions = {agent: int(rng.choice(moves)) for agent, moves in legal.items()}
+        before_s = time.process_time()
+        observations, _, _, _, _ = env.step(actions)
+        stepping_s += time.process_time() - before_s
+        num_steps += len(actions)
+    env.close()
+    return num_steps / stepping_s
+
+
+def moves_in_processes(seconds: float, num_processes: int) -> float:
+    """Returns the sum of `random_moves` of processes that play at the same time."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_processes, context) as pool:
+        return sum(pool.map(random_moves, [seconds] * num_processes, range(num_processes)))
 
 
 def turn_costs(num_turns: int) -> tuple[float, float]:
@@ -162,6 +201,7 @@ def measure(seconds: float, num_turns: int, num_episodes: int) -> list[Figure]:
     """
     import_s, ready_s, start_cpu_s = start_times()
     stepping, drawing = random_play(seconds)
+    moves, together = random_moves(seconds), moves_in_processes(seconds, NUM_PROCESSES)
     first_s, last_s = turn_costs(num_turns)
     idle_bytes = idle_memory(num_episodes)
     num_valid, num_played, cpu_s = asyncio.run(play_at_once(num_episodes))
@@ -171,6 +211,13 @@ def measure(seconds: float, num_turns: int, num_episodes: int) -> list[Figure]:
         Figure("CPU time of both", f"{start_cpu_s:.2f} s"),
         Figure("random play, agent turns a second", f"{stepping:,.0f}", "3,000", stepping >= 3000),
         Figure("the same, with drawing the actions", f"{drawing:,.0f}"),
+        Figure("discrete interface, agent steps a second", f"{moves:,.0f}", "8,000", moves >= 8000),
+        Figure(
+            f"{NUM_PROCESSES} processes at once, of so many times one",
+            f"{together / moves / NUM_PROCESSES:.0%}",
+            "90 %",
+            together / moves / NUM_PROCESSES >= 0.9,
+        ),
         Figure(f"a turn, first quarter of {num_turns:,}", f"{first_s * 1e6:.0f} µs"),
         Figure(
             "a turn, last quarter", f"{last_s * 1e6:.0f} µs", "no growth", last_s < 1.25 * first_s

@@ -12,6 +12,11 @@ def test_random_play_counts_more_when_drawing_is_left_out():
     assert stepping > drawing > 0
 
 
+def test_processes_play_side_by_side():
+    one, two = throughput.random_moves(0.5), throughput.moves_in_processes(0.5, 2)
+    assert two > 1.2 * one
+
+
 def test_turn_costs_do_not_grow_with_the_episode():
     first_s, last_s = min(throughput.turn_costs(2_000) for _ in range(2))
     assert last_s < 2 * first_s
