@@ -107,18 +107,31 @@ def pooled(runs: Sequence[Scores], width: int) -> Interval:
     return bootstrap_interval([fmean(task) for task in zip(*(s[width] for s in runs), strict=True)])
 
 
+def gained(runs: Sequence[Scores], start: Sequence[Scores], width: int) -> Interval:
+    """Returns by how much runs are above the start, with its interval over the same tasks."""
+    after, before = (zip(*(s[width] for s in group), strict=True) for group in (runs, start))
+    return bootstrap_interval([fmean(a) - fmean(b) for a, b in zip(after, before, strict=True)])
+
+
 def table(results: Mapping[str, Sequence[Scores]], widths: Sequence[int]) -> str:
-    """Returns a Markdown table: mean [95 % interval over tasks], and each seed's mean below it."""
+    """Returns a Markdown table: mean [95 % interval over tasks] (each seed's mean).
+
+    Below each variant stands its gain over the first, task by task.
+    """
     lines = ["| | " + " | ".join(f"{width}" for width in widths) + " |"]
     lines.append("|---" * (len(widths) + 1) + "|")
+    start = next(iter(results.values()))
     for label, runs in results.items():
-        cells = []
+        cells, gains = [], []
         for width in widths:
-            found = pooled(runs, width)
+            found, gain = pooled(runs, width), gained(runs, start, width)
             seeds = ", ".join(f"{fmean(run[width]):.2f}" for run in runs)
             below = f" ({seeds})" if len(runs) > 1 else ""
             cells.append(f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]{below}")
+            gains.append(f"{gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]")
         lines.append(f"| {label} | {' | '.join(cells)} |")
+        if runs is not start:
+            lines.append(f"| over the start | {' | '.join(gains)} |")
     return "\n".join(lines)
 
 

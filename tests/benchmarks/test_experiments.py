@@ -29,6 +29,7 @@ def test_table_has_a_row_for_each_variant_and_the_mean_of_each_seed():
     lines = experiments.table(runs, [1]).splitlines()
     assert lines[2] == "| start | 0.25 [0.00, 0.50] |"
     assert lines[3] == "| GRPO | 0.75 [0.75, 0.75] (1.00, 0.50) |"
+    assert lines[4] == "| over the start | +0.50 [+0.25, +0.75] |"
 
 
 def test_start_that_is_no_run_is_told(tmp_path, capsys):
@@ -51,8 +52,8 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, monkeypatch)
     capsys.readouterr()
     assert experiments.main(["gain", *flags]) == 0
     printed = capsys.readouterr().out
-    assert [line.split(" | ")[0] for line in printed.splitlines()[-3:]] == [
-        "| start", "| GRPO", "| imitation, same minutes",
+    assert [line.split(" | ")[0] for line in printed.splitlines()[-5:]] == [
+        "| start", "| GRPO", "| over the start", "| imitation, same minutes", "| over the start",
     ]  # fmt: skip
     grpo_s = sum(experiments.seconds_of(out / "joint-0"))
     imitated = experiments.seconds_of(out / "imitation-0")
@@ -65,5 +66,5 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, monkeypatch)
     scores.write_text(json.dumps({1: [1.0] * 3, 2: [1.0] * 3}))
     assert experiments.main(["gain", *flags]) == 0
     again = capsys.readouterr().out.splitlines()
-    assert again[-2] == "| GRPO | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |"
-    assert again[-1] == printed.splitlines()[-1]
+    assert again[-4] == "| GRPO | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |"
+    assert again[-2:] == printed.splitlines()[-2:]
