@@ -23,7 +23,8 @@ from statistics import fmean
 import numpy as np
 from matplotlib.figure import Figure
 
-from trainers import evaluate, grpo, sft
+from benchmarks import evaluate
+from trainers import grpo, sft
 from wideseek_env.scoring.statistics import Interval, bootstrap_interval
 
 Scores = dict[int, list[float]]

@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
-from benchmarks import experiments
-from trainers import evaluate, grpo, sft
+from benchmarks import evaluate, experiments
+from trainers import grpo, sft
 
 
 def test_pooled_takes_the_seeds_of_a_task_together():

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
-from trainers.evaluate import held_out, main
+from benchmarks.evaluate import held_out, main
 from wideseek_env.worlds import World
 
 

@@ -1,4 +1,4 @@
-"""Scores models on held-out worlds: `python -m trainers.evaluate runs/sft runs/grpo --out FILE`.
+"""Scores models on held-out worlds: `python -m benchmarks.evaluate runs/sft runs/grpo --out FILE`.
 
 One task of each of many worlds of the split `test`, whose names no training world has, played
 greedily at several widths. Prints one line a model and width, and appends it to a JSON lines file.
