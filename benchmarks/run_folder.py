@@ -74,7 +74,8 @@ def check_same(folder: Path, settings: Settings) -> bool:
         DataError: it holds a run of other settings or versions, or files that are no run.
     """
     if not (folder / RUN).exists():
-        if (folder / EPISODES).exists():
+        # An empty one is of a run that failed before its record could be written.
+        if (folder / EPISODES).exists() and (folder / EPISODES).stat().st_size:
             raise DataError(
                 f"{folder} holds {EPISODES} but no {RUN}, so it is not known which settings it was "
                 "played under; give this run another --name, or move the folder away"

@@ -127,9 +127,9 @@ def play(
         OSError: the folder cannot be written.
     """
     go_on = check_same(folder, settings)
+    cells = settings.cells()
+    num_expected = sum(len(jobs_of(settings, cell)) for cell in cells)
     with EpisodeFile(folder / EPISODES) as file:
-        cells = settings.cells()
-        num_expected = sum(len(jobs_of(settings, cell)) for cell in cells)
         if not go_on:
             RunInfo.new(settings, num_expected, command).write(folder)
         on_start(num_expected, len(file.keys))

@@ -105,6 +105,18 @@ def test_play_folder_of_something_else_is_refused(tmp_path):
     assert (tmp_path / "episodes.jsonl").read_text() == "mine"
 
 
+def test_play_goes_on_under_the_name_of_a_run_that_failed_before_its_record(tmp_path):
+    (tmp_path / "episodes.jsonl").touch()
+    assert len(run(tmp_path)) == 16
+
+
+def test_play_that_has_nothing_to_ask_makes_no_folder(tmp_path):
+    (tmp_path / "pages").mkdir()
+    with pytest.raises(DataError, match="what to ask"):
+        run(tmp_path / "r", replace(SMALL, corpus=str(tmp_path / "pages")))
+    assert not (tmp_path / "r").exists()
+
+
 def test_play_interrupt_keeps_what_has_ended(tmp_path):
     played = []
 
