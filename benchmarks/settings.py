@@ -66,6 +66,8 @@ class Settings:
             _check_numbers("--budget", (self.budget,), lowest=1, highest=10**9)
         if self.task_file is not None and self.corpus is None:
             raise ValueError("--task-file: its questions need pages, give --corpus as well")
+        if self.tables is not None and self.task_file is None:
+            raise ValueError("--tables: they are the gold of a --task-file, give that as well")
         if (self.llm is not None) != (LLM in self.policies):
             raise ValueError(
                 "the policy llm and its model go together: give `--policies llm` with --model or "

@@ -28,6 +28,7 @@ QUICK = Settings()
         ({"seed": -1}, "--seed"),
         ({"budget": 0}, "--budget: expected 1 to"),
         ({"corpus": "/no/such/folder"}, "--corpus: expected a folder of pages, got '/no/such"),
+        ({"tables": "/tmp"}, "--tables: they are the gold of a --task-file"),
     ],
 )
 def test_settings_mistake_is_named_with_what_is_allowed(changes, message):
