@@ -19,7 +19,7 @@ from wideseek_env.records import Decision, Role, ToolCall, ToolResult
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _DECODER = json.JSONDecoder()
-_CALL_OBJECT = re.compile(r'\A(?:```[a-z]*\s*)?[\[{\s]*"name"\s*:')
+_CALL_OBJECT = re.compile(r'\A(?:```[a-z]*+\s*+)?[\[{\s]*+"name"\s*+:')
 
 
 class Hermes:

@@ -24,10 +24,11 @@ EXAMPLES: Mapping[Role, ToolCall] = {
 """A call that is always allowed, for each role; shown to a model whose turn could not be read."""
 
 _MAX_DEPTH = 16
-_RULE_LINE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
+# `*+` and `++` never give back what they took: no text of a model takes more than linear time.
+_RULE_LINE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+\Z")
 _FENCE = re.compile(r"\A```[a-z]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^"{}\[\],\s]+|\s+|"', re.DOTALL)
+_PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|[^"{}\[\],\s]+|\s+|"', re.DOTALL)
 _CLOSER = {"{": "}", "[": "]"}
 
 
@@ -176,11 +177,15 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _balanced(text: str, ended: bool) -> str | None:
-    """Returns the text with brackets closed, trailing commas gone; None if a string is open."""
+    """Returns the text with brackets closed, trailing commas gone.
+
+    None when a string is open, or brackets are nested deeper than any call.
+    """
     out: list[str] = []
     stack: list[str] = []
-    for piece in _PIECE.findall(text):
-        if piece == '"':
+    for match in _PIECE.finditer(text):
+        piece = match[0]
+        if piece == '"' or len(stack) > _MAX_DEPTH + 1:
             return None
         if piece in _CLOSER:
             stack.append(_CLOSER[piece])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from wideseek_env import formats
@@ -26,6 +28,27 @@ def test_formats_read_a_turn_without_text_as_an_error(name: str, role: str) -> N
 def test_formats_write_what_they_read(name: str) -> None:
     calls = (ToolCall("delegate", {"subtasks": ["a", "b"]}), ToolCall("answer", {"text": "中 |"}))
     assert get_format(name).parse(get_format(name).render(calls), "lead").calls == calls
+
+
+_MANY = 20_000
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| a |\n" + " " * _MANY + "|x",
+        "| a |\n|-" + " " * _MANY + "x",
+        "```" + "\n" * _MANY + "x",
+        '<tool_call>{"name": "answer", "arguments": "' + '\\"' * _MANY + "</tool_call>",
+        "<tool_call>" + "{" * _MANY + "]" * _MANY + "</tool_call>",
+    ],
+    ids=["spaces", "rule", "line breaks", "escaped quotes", "brackets"],
+)
+def test_formats_read_a_model_that_repeats_itself_in_linear_time(name: str, text: str) -> None:
+    start_s = time.process_time()
+    get_format(name).parse(text, "lead")
+    assert time.process_time() - start_s < 0.5  # quadratic: seconds, for all episodes at once
 
 
 def test_get_format_unknown_lists_the_names() -> None:
