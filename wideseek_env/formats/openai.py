@@ -43,8 +43,7 @@ class OpenAI:
             return without_call(text, visible(content), role, example)
         calls: list[ToolCall] = []
         for item in message["tool_calls"]:
-            function = item.get("function") if isinstance(item, dict) else None
-            found = calls_of(function)
+            found = calls_of(_function(item))
             if found is None:
                 error = "A tool call's arguments are not a JSON object; nothing was run."
                 return Decision(text=text, error=error)
@@ -59,7 +58,7 @@ class OpenAI:
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": json.dumps(dict(call.arguments), ensure_ascii=False),
+                    "arguments": _arguments_json(call),
                 },
             }
             for index, call in enumerate(calls)
@@ -99,9 +98,23 @@ def _message(text: str) -> dict[str, Any]:
     return {"content": text}
 
 
+def _arguments_json(call: ToolCall) -> str:
+    text = json.dumps(dict(call.arguments), ensure_ascii=False)
+    # Inside an argument these are text; written plainly, `visible` would take them for thinking.
+    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
+
+
+def _function(item: object) -> object:
+    """Returns what a call names and gives; thinking inside its arguments is not read."""
+    function = item.get("function") if isinstance(item, dict) else None
+    if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+        return {**function, "arguments": visible(function["arguments"])}
+    return function
+
+
 def _num_answers(item: Mapping[str, Any]) -> int:
     """Returns how many answers the game gives to one call: an alias may stand for several."""
-    calls = calls_of(item.get("function")) or ()
+    calls = calls_of(_function(item)) or ()
     return sum(len(expand(call)) for call in calls)
 
 

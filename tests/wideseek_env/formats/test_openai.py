@@ -35,6 +35,10 @@ READ: dict[str, tuple[str, list[ToolCall]]] = {
         message(content="<think>x</think>Alden"),
         [ToolCall("report", {"text": "Alden"})],
     ),
+    "thinking inside an argument stripped": (
+        message('{"text": "<think>x</think>Alden"}', name="report"),
+        [ToolCall("report", {"text": "Alden"})],
+    ),
 }
 
 
@@ -94,5 +98,5 @@ def test_messages_without_calls_answers_as_user() -> None:
 
 
 def test_render_is_read_back() -> None:
-    calls = (SEARCH, ToolCall("report", {"text": 'é "b"\n'}))
+    calls = (SEARCH, ToolCall("report", {"text": 'é "b"\n <think> </think>'}))
     assert FORMAT.parse(FORMAT.render(calls), "subagent").calls == calls
