@@ -66,6 +66,30 @@ class Task:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What made the task: preset, world, number of rows, hops; never read by rules or scorer."""
 
+    def __post_init__(self) -> None:
+        """Checks that the parts fit together, as a task that does not would end its episode.
+
+        Raises:
+            ValueError: they do not; the message says which.
+        """
+        names = self.column_names
+        if not names or not set(self.key_columns) <= set(names):
+            raise ValueError(
+                f"task {self.id!r}: expected `columns`, and `key_columns` among them, got "
+                f"{self.key_columns!r} and the columns {names!r}"
+            )
+        for row in self.gold:
+            if len(row) != len(names):
+                raise ValueError(
+                    f"task {self.id!r}: expected {len(names)} cells in each gold row, one for "
+                    f"each column, got {len(row)}: {row!r}"
+                )
+        if self.sources and list(map(len, self.sources)) != list(map(len, self.gold)):
+            raise ValueError(
+                f"task {self.id!r}: expected `sources` to be empty or to have an entry for each "
+                f"gold cell, got rows of {[len(row) for row in self.sources]}"
+            )
+
     @property
     def column_names(self) -> tuple[str, ...]:
         """Headers of the required columns, in order."""
@@ -289,16 +313,9 @@ def decode_task(line: bytes | str) -> Task:
     """Returns the task that a JSON line holds.
 
     Raises:
-        ValueError: the line is no task, or a row of its gold table has another number of cells.
+        ValueError: the line is no task, or its parts do not fit together.
     """
-    task = _decode(line, Task)
-    for row in task.gold:
-        if len(row) != len(task.columns):
-            raise ValueError(
-                f"task {task.id!r}: expected {len(task.columns)} cells in each gold row, one for "
-                f"each column, got {len(row)}: {row!r}"
-            )
-    return task
+    return _decode(line, Task)
 
 
 def _decode(line: bytes | str, kind: type[_Record]) -> _Record:

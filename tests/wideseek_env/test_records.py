@@ -30,9 +30,22 @@ def test_wrong_lines_say_what_was_expected() -> None:
         decode_task("{}")
     with pytest.raises(ValueError, match="JSON that holds a Episode"):
         decode_episode(b"not json")
-    short = dataclasses.replace(TASK, gold=(("Alden",),))
-    with pytest.raises(ValueError, match="task 'rivers': expected 2 cells in each gold row"):
-        decode_task(encode(short))
+    line = encode(TASK).replace(b'"key_columns":["', b'"key_columns":["No ')
+    with pytest.raises(ValueError, match="task 'rivers': expected `columns`, and `key_columns` am"):
+        decode_task(line)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"gold": (("Alden",),)}, "expected 2 cells in each gold row"),
+        ({"columns": (), "key_columns": ()}, "expected `columns`, and `key_columns` among them"),
+        ({"sources": ((),)}, "expected `sources` to be empty or to have an entry for each"),
+    ],
+)
+def test_task_whose_parts_do_not_fit_is_refused(parts: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=f"task 'rivers': {message}"):
+        dataclasses.replace(TASK, **parts)
 
 
 async def test_episode_of_another_version_is_refused() -> None:
