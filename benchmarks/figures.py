@@ -83,10 +83,11 @@ def draw_width(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
     """Returns item F1 against the number of subagents, one panel for each preset."""
     shown = [row for row in rows if row.cell.depth is None and row.item_f1]
     widths = sorted({row.cell.width for row in shown})
-    policies = list(dict.fromkeys(row.cell.policy for row in shown))
+    policies = list(dict.fromkeys(row.cell.policy for row in rows))
+    drawn = [name for name in policies if any(row.cell.policy == name for row in shown)]
 
     def panel(axes: Axes, members: list[Row]) -> None:
-        for policy in policies:
+        for policy in drawn:
             line = [row for row in members if row.cell.policy == policy]
             line.sort(key=lambda row: row.cell.width)
             at = [float(widths.index(row.cell.width)) for row in line]
@@ -95,15 +96,13 @@ def draw_width(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
                 continue
             color = theme.of(policy, policies)
             _plot(axes, line, at, color, theme)
-            if (
-                widths and len(line) == 1 and line[0].item_f1
-            ):  # one agent: the mark for teams to beat
+            if len(line) == 1 and line[0].item_f1:  # one agent: the mark for teams to beat
                 axes.axhline(line[0].item_f1.mean, color=color, lw=1, ls=":", alpha=0.8, zorder=1)
         axes.set_xticks(range(len(widths)), [str(width) for width in widths])
         axes.set_xlim(-0.3, len(widths) - 0.7)
 
     figure = _panels(shown, panel, theme, "Subagents (0: one agent alone)")
-    named = [policy for policy in policies if not is_reference(policy)]
+    named = [policy for policy in drawn if not is_reference(policy)]
     _legend(figure, [(policy, theme.of(policy, policies), False) for policy in named], theme)
     return figure
 
@@ -123,6 +122,7 @@ def draw_budget(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
 
     def panel(axes: Axes, members: list[Row]) -> None:
         most = max((row.chars_read or 0.0 for row in members), default=0.0) / 1000 or 1.0
+        taken: list[tuple[float, float, float]] = []
         for policy, sweep in lines:
             line = [row for row in members if row.cell.policy == policy]
             line = [row for row in line if (row.cell.depth is not None) == sweep]
@@ -130,8 +130,8 @@ def draw_budget(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
             color = theme.of(policy, policies)
             at = [(row.chars_read or 0.0) / 1000 for row in line]
             _plot(axes, line, at, color, theme, dashed=sweep)
-            _label_points(axes, line, at, color, apart=0.07 * most)
-        axes.set_xlim(-0.04 * most, 1.08 * most)
+            _label_points(axes, line, color, most=most, taken=taken)
+        axes.set_xlim(-0.1 * most, 1.1 * most)
 
     figure = _panels(shown, panel, theme, "Thousand characters read by all agents (mean)")
     entries = [
@@ -166,8 +166,12 @@ def svg_of(figure: Figure, prefix: str) -> str:
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r"url\(#", f"url(#{prefix}-", text)
     text = re.sub(r'href="#', f'href="#{prefix}-', text)
+    # As wide as the page, but for a figure of one panel, whose letters would grow too large.
     text = re.sub(
-        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", text
+        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"',
+        rf'\1 style="max-width: {110 * figure.get_figwidth():.0f}px"',
+        text,
+        count=1,
     )
     for color, variable in _VARIABLES.items():
         text = text.replace(color, variable)
@@ -229,21 +233,41 @@ def _plot(
 
 
 def _label_points(
-    axes: Axes, line: list[Row], at: list[float], color: str, *, apart: float
+    axes: Axes, line: list[Row], color: str, *, most: float, taken: list[tuple[float, float, float]]
 ) -> None:
-    """Writes width or turn limit beside each point that is `apart` from the last one written."""
-    written = [-math.inf]
-    for row, x in zip(line, at, strict=True):
-        mean = row.item_f1.mean if row.item_f1 else 0.0
-        if abs(x - written[-1]) < apart:
+    """Writes width or turn limit beside each point where there is room: above it, or else below.
+
+    Points that lie on one another have one label, such as 5–80: where more brings no more.
+
+    Args:
+        axes: to write on.
+        line: the points, in order.
+        color: of the text.
+        most: the greatest value on the panel's x axis.
+        taken: centre and half width of the panel's labels so far, as shares of its size.
+    """
+    spots: dict[tuple[float, float], list[int]] = {}
+    for row in line:
+        x = (row.chars_read or 0.0) / 1000 / most
+        spot = (x, row.item_f1.mean if row.item_f1 else 0.0)
+        near = [s for s in spots if abs(s[0] - x) < 0.005 and abs(s[1] - spot[1]) < 0.005]
+        spots.setdefault(near[0] if near else spot, []).append(row.cell.depth or row.cell.width)
+    for (x, mean), numbers in spots.items():
+        text = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}"
+        half = 0.012 + 0.013 * len(text)
+        for side in (1, -1):
+            u, v = x - side * (0.025 + half), mean + side * 0.04
+            if all(abs(u - a) > half + w or abs(v - b) > 0.06 for a, b, w in taken):
+                break
+        else:
             continue
-        written.append(x)
+        taken.append((u, v, half))
         axes.annotate(
-            str(row.cell.depth or row.cell.width),
-            (x, mean),
-            xytext=(-7, 3),
+            text,
+            (x * most, mean),
+            xytext=(-7, 3) if side == 1 else (7, -10),
             textcoords="offset points",
-            ha="right",
+            ha="right" if side == 1 else "left",
             fontsize=9,
             fontweight="bold",
             color=color,

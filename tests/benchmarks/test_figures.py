@@ -63,7 +63,30 @@ def test_draw_budget_puts_width_and_depth_on_one_axis_of_characters():
     ]
     read = [row.chars_read / 1000 for row in rows() if row.cell.policy == "fanout"][:3]
     assert read in [[x for x, _ in line] for line in lines_of(axes)]
-    assert {"1", "8", "5"} <= {text.get_text() for text in axes.texts}
+    assert {"1", "8", "5–80"} <= {text.get_text() for text in axes.texts}
+
+
+def test_draw_budget_labels_points_that_lie_on_one_another_once():
+    same = [
+        made_episode(made_task(0), policy="solo", n_subagents=0, found=2, depth=depth)
+        for depth in (5, 10, 80)
+    ]
+    axes = figures.draw_budget(summarise(map(result_of, same))).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["5–80"]
+
+
+def test_draw_a_policy_without_valid_episode_leaves_the_others_their_colours():
+    broken = made_episode(made_task(0), policy="mappo", n_subagents=4, invalid=True)
+    table = summarise(map(result_of, [broken])) + rows()
+    colour = figures.PNG_THEME.of("fanout", ["mappo", "fanout"])
+    for draw in (figures.draw_width, figures.draw_budget):
+        legend = draw(table).legends[0]
+        handles = {
+            text.get_text().split(":")[0]: handle.get_color()
+            for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+        }
+        assert handles["fanout"] == colour
+        assert "mappo" not in handles
 
 
 def test_draw_without_any_valid_episode_still_draws():
