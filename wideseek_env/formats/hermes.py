@@ -40,7 +40,9 @@ class Hermes:
         shown = visible(text)
         blocks = _blocks(shown)
         if not blocks:
-            if _CALL_OBJECT.match(shown) and (bare := calls_of(read_json(shown, ended=False))):
+            body = shown.removesuffix(_CLOSE)
+            value = read_json(body, ended=body != shown) if _CALL_OBJECT.match(body) else None
+            if bare := calls_of(value):
                 return Decision(calls=bare, text=text)  # a call without its tags, nothing else
             return without_call(text, shown, role, self.render([EXAMPLES[role]]))
         calls: list[ToolCall] = []

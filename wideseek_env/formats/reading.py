@@ -30,6 +30,8 @@ _FENCE = re.compile(r"\A```[a-z]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
 _PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|[^"{}\[\],\s]+|\s+|"', re.DOTALL)
 _CLOSER = {"{": "}", "[": "]"}
+_CALL_SIGN = re.compile(r'</?tool_call>|"arguments"\s*+:')
+"""What only a call has; a text with it was meant as one."""
 
 
 def clean(text: str) -> str:
@@ -55,8 +57,9 @@ def visible(text: str) -> str:
 def without_call(text: str, shown: str, role: Role, example: str) -> Decision:
     r"""Returns what a turn without any tool call means.
 
-    A subagent's text is its report. A lead's text is its answer when it holds a Markdown table or
-    a `\boxed{}`; anything else is an error, as a lead that only talks would end the episode.
+    A subagent's text is its report, unless it was meant as a call: the report would end the
+    subtask. A lead's text is its answer when it holds a Markdown table or a `\boxed{}`; anything
+    else is an error, as a lead that only talks would end the episode.
 
     Args:
         text: the whole turn.
@@ -66,6 +69,8 @@ def without_call(text: str, shown: str, role: Role, example: str) -> Decision:
     """
     if not shown:
         wrong = "Your turn was empty (or all of it was thinking)."
+    elif role == "subagent" and _CALL_SIGN.search(shown):
+        wrong = "Your tool call could not be read; nothing was run."
     elif role == "subagent":
         return Decision(calls=(ToolCall("report", {"text": shown}),), text=text)
     elif "\\boxed{" in shown or _has_table(shown):

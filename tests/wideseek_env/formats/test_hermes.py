@@ -30,6 +30,7 @@ READ = {
     "one call a line": (f"<tool_call>\n{BODY}\n{BODY}\n</tool_call>", [SEARCH, SEARCH]),
     "bare object": (BODY, [SEARCH]),
     "bare object in a fence": (f"```json\n{BODY}\n```", [SEARCH]),
+    "opening tag missing": (f"{BODY}\n</tool_call>", [SEARCH]),
     "fence inside the tags": (f"<tool_call>\n```json\n{BODY}\n```\n</tool_call>", [SEARCH]),
     "parameters": (f"<tool_call>{BODY.replace('arguments', 'parameters')}</tool_call>", [SEARCH]),
     "arguments as text": (
@@ -114,6 +115,10 @@ REFUSED = {
     + "[" * 5000
     + "</tool_call>",
     "one good and one bad": GOOD + "<tool_call>{oops</tool_call>",
+    "opening tag missing, quote inside": (
+        '{"name": "search", "arguments": {"query": "a "b" c"}}</tool_call>'
+    ),
+    "talk and a call without tags": f"I will search:\n```json\n{BODY}\n```",
     "nothing": "",
     "thinking only": "<think>I should search",
 }

@@ -68,6 +68,14 @@ def test_parse_says_what_is_wrong(text: str) -> None:
     assert decision.error
 
 
+def test_parse_call_that_the_server_left_in_the_text_is_no_report() -> None:
+    text = message(content='<tool_call>{"name": "search", "arguments": {"query": "a "b""}}')
+    decision = FORMAT.parse(text, "subagent")
+    assert decision.calls == ()
+    assert decision.error
+    assert "function-calling interface" in decision.error
+
+
 def answers(*results: ToolResult, text: str) -> list[dict[str, Any]]:
     return FORMAT.messages(text, results)[1:]
 
