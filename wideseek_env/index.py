@@ -108,6 +108,10 @@ class PassageIndex:
         self._index.reload()
         self._searcher = self._index.searcher()
 
+    def __len__(self) -> int:
+        """Number of passages."""
+        return int(self._searcher.num_docs)
+
     def words(self, text: str) -> list[str]:
         """Returns the words of a text as the index sees them: folded, stemmed, each once."""
         return list(dict.fromkeys(self._analyzer.analyze(_spaced(encodable(text)))))

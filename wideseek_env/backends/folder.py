@@ -23,6 +23,7 @@ from wideseek_env.backends.pages import (
     RawPage,
     build_index,
     check_part_chars,
+    reading_index,
 )
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
@@ -49,7 +50,7 @@ class FolderBackend(PagesBackend):
             `.wideseek_index` beside the file or inside the folder.
         links: whether text keeps links, as `[text](url)`.
         part_chars: longest part that `open` shows, in characters; at least 200.
-        strict: whether a broken line raises while the index is built.
+        strict: whether a broken line raises.
         on_page: called with the number of pages read so far while the index is built. Progress is
             logged as well.
 
@@ -77,10 +78,16 @@ class FolderBackend(PagesBackend):
             if index_dir is None:
                 _remove_old(corpus, home)
         self._open_index(kept, part_chars)
+        if strict and self.num_broken_lines:  # left out when the index was built, without `strict`
+            raise DataError(
+                f"expected no broken lines in {str(path)!r}, got {self.num_broken_lines}; delete "
+                f"{str(kept)!r} to see which"
+            )
 
     def _open_index(self, index_dir: Path, part_chars: int) -> None:
         super()._open_index(index_dir, part_chars)
-        self.num_broken_lines = int((index_dir / _BROKEN_LINES_FILE).read_text())
+        with reading_index(index_dir):
+            self.num_broken_lines = int((index_dir / _BROKEN_LINES_FILE).read_text())
 
 
 class _Corpus:
@@ -89,6 +96,7 @@ class _Corpus:
     def __init__(self, path: Path, strict: bool) -> None:
         if not path.exists():
             raise DataError(f"expected a file or folder of pages, got {str(path)!r}: not there")
+        self._path = path
         self.name = path.resolve().name
         self.home = path if path.is_dir() else path.parent
         self.num_broken_lines = 0
@@ -113,20 +121,28 @@ class _Corpus:
 
     def pages(self) -> Iterator[RawPage]:
         """Yields all pages; counts broken lines, or raises for the first when strict."""
-        self.num_broken_lines = 0
+        self.num_broken_lines, num_pages = 0, 0
         for file in self._files:
             if file.name.endswith(_HTML):
+                num_pages += 1
                 url = file.relative_to(self.home).as_posix()
                 yield RawPage(url, "", file.read_bytes())
                 continue
             for line in read_json_lines(file, _Line):
                 if not isinstance(line, DataError):
+                    num_pages += 1
                     yield RawPage(line.url, line.title, line.html)
                 elif self._strict:
                     raise line
                 else:
                     self.num_broken_lines += 1
                     _LOG.warning("left out: %s", line)
+        if not num_pages:
+            raise DataError(
+                f"expected pages in {str(self._path)!r}, a JSON object with `url` and `html` in "
+                f"each line; found none, and {self.num_broken_lines} broken lines (the log says "
+                "which)"
+            )
 
 
 class _Line(msgspec.Struct):

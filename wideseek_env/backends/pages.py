@@ -5,7 +5,9 @@ Closed worlds hand in the pages that they generate; `folder` adds files and an i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -93,10 +95,16 @@ class PagesBackend:
         return backend
 
     def _open_index(self, index_dir: Path, part_chars: int) -> None:
-        about = _read_about(index_dir)
-        self.num_duplicates = about.num_duplicates
-        store = SqliteStore(index_dir / "pages.sqlite")
-        self._attach(store, PassageIndex(index_dir / "words"), part_chars, index_dir)
+        with reading_index(index_dir):
+            about = _read_about(index_dir)
+            self.num_duplicates = about.num_duplicates
+            store = SqliteStore(index_dir / "pages.sqlite")
+            index = PassageIndex(index_dir / "words")
+            if len(store) != about.num_pages or not len(index):
+                raise ValueError(
+                    f"{len(store)} of {about.num_pages} pages and {len(index)} passages are there"
+                )
+        self._attach(store, index, part_chars, index_dir)
 
     def _attach(
         self, store: PageStore, index: PassageIndex, part_chars: int, index_dir: Path | None
@@ -208,19 +216,22 @@ def build_index(
     (index_dir / _ABOUT_FILE).write_bytes(msgspec.json.encode(about))
 
 
-def _read_about(index_dir: Path) -> _About:
+@contextmanager
+def reading_index(index_dir: Path) -> Iterator[None]:
+    """Raises DataError for whatever shows that an index on disk is unfinished or damaged."""
     try:
-        about = msgspec.json.decode((index_dir / _ABOUT_FILE).read_bytes(), type=_About)
-    except (OSError, msgspec.DecodeError) as error:
+        yield
+    except (OSError, ValueError, msgspec.DecodeError, sqlite3.Error) as error:
         raise DataError(
-            f"expected a finished index in {str(index_dir)!r} ({error}); build it again in an "
-            "empty folder"
+            f"expected a finished index in {str(index_dir)!r} ({error}); delete this folder and "
+            "build the index again"
         ) from error
+
+
+def _read_about(index_dir: Path) -> _About:
+    about = msgspec.json.decode((index_dir / _ABOUT_FILE).read_bytes(), type=_About)
     if about.version != INDEX_VERSION:
-        raise DataError(
-            f"expected an index of version {INDEX_VERSION} in {str(index_dir)!r}, got "
-            f"{about.version}; build it again in an empty folder"
-        )
+        raise ValueError(f"its version must be {INDEX_VERSION}, got {about.version}")
     return about
 
 

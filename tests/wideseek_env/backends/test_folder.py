@@ -114,6 +114,8 @@ def test_broken_lines_are_counted_or_raise_when_strict(
     with pytest.raises(DataError, match=r"pages\.jsonl, line 4: expected one JSON object"):
         FolderBackend(corpus, strict=True, index_dir=tmp_path / "other")
     assert list((tmp_path / "other").iterdir()) == []
+    with pytest.raises(DataError, match=r"expected no broken lines in .*, got 4"):
+        FolderBackend(corpus, strict=True)
 
 
 def test_first_page_of_a_url_in_order_of_files_is_kept(tmp_path: Path) -> None:
@@ -138,9 +140,21 @@ def test_no_corpus_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(DataError, match="found none"):
         FolderBackend(tmp_path / "x.txt")
-    (tmp_path / "pages.jsonl").write_text("\n")
-    with pytest.raises(DataError, match="at least one page"):
+    (tmp_path / "pages.jsonl").write_text("{broken\n")
+    with pytest.raises(DataError, match=r"expected pages in .*pages\.jsonl'.* and 1 broken lines"):
         FolderBackend(tmp_path / "pages.jsonl")
+
+
+@pytest.mark.parametrize("file", ["broken_lines", "pages.sqlite", "words/meta.json", "words/*.idx"])
+def test_damaged_index_is_an_error_that_says_what_to_delete(tmp_path: Path, file: str) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    FolderBackend(corpus)
+    [damaged] = (tmp_path / ".wideseek_index").glob(f"*/{file}")
+    damaged.unlink()
+    with pytest.raises(
+        DataError, match=r"finished index in '.*pages\.jsonl-\w+'.*delete this folder"
+    ):
+        FolderBackend(corpus)
 
 
 def test_broken_gzip_is_an_error_that_names_the_file(tmp_path: Path) -> None:
