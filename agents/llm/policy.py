@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -44,6 +45,10 @@ class Prices:
     cached: float = 0.0
     """Prompt tokens that the engine had computed before."""
     new: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(0 <= price < math.inf for price in (self.prompt, self.cached, self.new)):
+            raise ValueError(f"prices must be 0 or more, in dollars per million tokens, got {self}")
 
     def cost_usd(self, completion: Completion) -> float:
         """Returns what one completion cost."""
@@ -85,6 +90,10 @@ class LLMConfig:
                 f"`max_tokens` must be at least 1 and less than `max_context_tokens` "
                 f"({self.max_context_tokens}), got {self.max_tokens!r}"
             )
+        if not 0 <= self.temperature < math.inf:
+            raise ValueError(f"`temperature` must be 0 (greedy) or more, got {self.temperature!r}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"`top_p` must be above 0 and at most 1, got {self.top_p!r}")
 
 
 class LLMPolicy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -331,6 +332,19 @@ def test_policy_native_tools_need_an_engine_of_messages() -> None:
 def test_config_bounds_are_checked(tokens: int, context: int) -> None:
     with pytest.raises(ValueError, match="max_tokens"):
         LLMConfig(max_tokens=tokens, max_context_tokens=context)
+
+
+@pytest.mark.parametrize("field", ["temperature", "top_p"])
+@pytest.mark.parametrize("value", [-0.5, math.nan, math.inf])
+def test_config_numbers_are_checked(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"`{field}` must be"):
+        LLMConfig(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("price", [-1.0, math.nan, math.inf])
+def test_prices_are_checked(price: float) -> None:
+    with pytest.raises(ValueError, match="0 or more"):
+        Prices(prompt=1.0, new=price)
 
 
 def test_turn_seed_depends_on_episode_agent_and_turn_alone() -> None:
