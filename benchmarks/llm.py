@@ -54,6 +54,16 @@ class LLMSettings:
             )
         if self.base_url is not None and self.engine != "openai":
             raise ValueError(f"--base-url goes with the engine openai, got {self.engine!r}")
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ValueError(
+                "--base-url: expected an address such as http://127.0.0.1:8000/v1, got "
+                f"{self.base_url!r}"
+            )
+        if FORMATS[self.config.format].native_tools and self.engine != "openai":
+            raise ValueError(
+                f"--format {self.config.format} goes with the engine openai, got "
+                f"{self.engine!r}; choose hermes or json"
+            )
         if self.max_retries < 0:
             raise ValueError(f"--retries: expected at least 0, got {self.max_retries}")
         if self.max_concurrent < 1:

@@ -91,7 +91,9 @@ def test_dead_server_makes_invalid_episodes_and_the_run_goes_on_later(tmp_path, 
     server.alive = False
     model = ["--model", "tiny", "--base-url", server.url, "--widths", "0", "--tasks", "1"]
     assert run(tmp_path, "r", *model, "--retries", "0") == 0
-    assert "2 episodes are invalid" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 episodes are invalid" in out
+    assert f"EngineError: {server.url}" in out  # the reason
     server.alive = True
     assert run(tmp_path, "r", *model, "--retries", "0") == 0
     assert "are invalid" not in capsys.readouterr().out
@@ -127,6 +129,9 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
         (["--model", "m", "--replay", "f"], "give --model or --replay, one of them"),
         (["--model", "m", "--format", "xml"], "--format: expected one of hermes, "),
         (["--model", "m", "--engine", "vllm", "--base-url", "u"], "--base-url goes with"),
+        (["--model", "m", "--base-url", "localhost:1/v1"], "--base-url: expected an address"),
+        (["--model", "m", "--engine", "vllm", "--format", "openai"], "--format openai goes with"),
+        (["--model", "m", "--temperature", "nan"], "`temperature` must be 0 (greedy) or more"),
         (["--model", "m", "--concurrent", "0"], "--concurrent: expected at least 1"),
         (["--model", "m", "--max-tokens", "0"], "`max_tokens` must be at least 1"),
         (["--model", "m", "--task-file", "f"], "--task-file: its questions need pages"),

@@ -51,7 +51,7 @@ class OpenAIEngine:
         extra: further fields of every request, for example `{"top_k": 20}`.
 
     Raises:
-        ValueError: a bound is out of range.
+        ValueError: a bound is out of range, or `base_url` is none.
     """
 
     def __init__(
@@ -73,6 +73,11 @@ class OpenAIEngine:
             raise ValueError(
                 "`max_in_flight` must be at least 1 and `max_retries` at least 0, got "
                 f"{max_in_flight!r} and {max_retries!r}"
+            )
+        if not base_url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"`base_url` must begin with http:// or https://, got {base_url!r}; for example "
+                "http://127.0.0.1:8000/v1"
             )
         self.name = f"openai {model}"
         self.tokenizer = tokenizer

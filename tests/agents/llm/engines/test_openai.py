@@ -220,6 +220,11 @@ def test_engine_can_be_used_in_one_run_after_another() -> None:
     assert [asyncio.run(ask()) for _ in range(2)] == ["yesyesyes", "yesyesyes"]
 
 
+def test_url_without_a_scheme_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="must begin with http://"):
+        OpenAIEngine("m", base_url="localhost:8000/v1")
+
+
 @pytest.mark.parametrize("bad", [{"max_in_flight": 0}, {"max_retries": -1}])
 def test_bounds_are_checked(bad: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
