@@ -100,7 +100,10 @@ class EpisodeFile:
         try:
             written = file.write(line + b"\n")
             if written != len(line) + 1:
-                raise OSError(f"only {written} of {len(line) + 1} bytes were written to {file}")
+                raise OSError(
+                    f"only {written} of {len(line) + 1} bytes were written into "
+                    f"{self.path.parent}; make room on its disk"
+                )
         except OSError:
             file.truncate(size_bytes)
             file.seek(size_bytes)  # or a second failure would take back less than it wrote

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.llm.engines import ENGINES
@@ -24,12 +25,14 @@ from benchmarks.run_folder import RUN, RunInfo
 from benchmarks.runner import play
 from benchmarks.settings import Settings
 from benchmarks.table import print_table
-from wideseek_env.errors import WideSeekError
+from wideseek_env.errors import DataError, WideSeekError
 from wideseek_env.formats import FORMATS
 from wideseek_env.records import Episode
 from wideseek_env.worlds import PRESETS
 
 QUICK = Settings()
+MAX_REASONS = 5
+"""Most reasons of invalid episodes in the terminal; the report has them whole."""
 FULL = Settings(presets=tuple(PRESETS), num_tasks=100, num_trials=4)
 
 
@@ -76,6 +79,10 @@ def _run(given: Sequence[str], console: Console) -> int:
         if not (folder / RUN).exists():
             console.print("Interrupted before the first episode.")
             return 130
+    except (OSError, WideSeekError) as error:
+        if not isinstance(error, DataError) and (folder / RUN).exists():
+            console.print(f"What has ended is kept: {_going_on(folder)}.", soft_wrap=True)
+        raise
     _finish(folder, console, None)
     console.print(f"{time.perf_counter() - started_s:.1f} s in all")
     return 130 if interrupted else 0
@@ -144,14 +151,23 @@ def _finish(folder: Path, console: Console, task: str | None) -> None:
     num_invalid = sum(row.num_invalid for row in rows)
     if num_finished < info.num_expected:
         console.print(
-            f"[bold red]Partial[/]: {num_finished} of {info.num_expected} episodes; the same "
-            f"command with [bold]--name {folder.name}[/] goes on."
+            f"[bold red]Partial[/]: {num_finished} of {info.num_expected} episodes; "
+            f"{_going_on(folder)}."
         )
     if num_invalid:
-        console.print(f"[bold red]{num_invalid} episodes are invalid[/] and in no mean.")
+        console.print(
+            f"[bold red]{num_invalid} episodes are invalid[/] and in no mean; "
+            f"{_going_on(folder)} and plays them again:"
+        )
+        for reason in list(dict.fromkeys(row.error for row in rows if row.error))[:MAX_REASONS]:
+            console.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
     for path in write_responses(folder):
         console.print(f"Responses in WideSearch's format: [bold]{path}[/]", soft_wrap=True)
     console.print(f"Report: [bold]{folder / 'report.html'}[/]", soft_wrap=True)
+
+
+def _going_on(folder: Path) -> str:
+    return f"the same command with [bold]--name {folder.name}[/] goes on"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -122,8 +122,9 @@ def _notices(info: RunInfo, rows: Sequence[Row]) -> str:
         )
     if invalid:
         notices.append(
-            f"{invalid:,} of {finished:,} episodes are invalid (something broke that is no "
-            "policy's fault). They are in no mean; the last column of the table counts them."
+            f"{invalid:,} of {finished:,} episodes are invalid (a policy, a backend or an engine "
+            "broke). They are in no mean; the last column of the table counts them, and the last "
+            "entries of the episode viewer say why."
         )
     paragraphs = "".join(f"<p>{escape(notice)}</p>" for notice in notices)
     return f'<div class="notice" role="status">{paragraphs}</div>' if notices else ""

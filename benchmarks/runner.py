@@ -215,8 +215,7 @@ def _play_there(
             raise
         except BrokenProcessPool as error:
             raise WideSeekError(
-                "a worker process died, perhaps for want of memory; what has ended is kept: run "
-                "the same command again to go on, with fewer --workers"
+                "a worker process died, perhaps for want of memory; go on with fewer --workers"
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -76,6 +76,8 @@ class Row:
     """Mean over tasks of the best item F1 of the trials; None with one trial."""
     pass_at_k: Interval | None
     """Share of tasks that any trial solved whole; None with one trial."""
+    error: str | None
+    """First line of why the first invalid episode is invalid; None when all are valid."""
 
 
 def cell_of(episode: Episode) -> Cell:
@@ -151,6 +153,7 @@ def _row(cell: Cell, results: Sequence[Result], seed: int) -> Row:
     trials = list(by_task.values())
     figures = _at_k([[r.item_f1 for r in task] for task in trials], seed)
     solved = _at_k([[r.success for r in task] for task in trials], seed)
+    errors = [result.error or "no reason given" for result in results if not result.valid]
     num_trials = max((len(task) for task in trials), default=0)
     return Row(
         cell=cell,
@@ -170,6 +173,7 @@ def _row(cell: Cell, results: Sequence[Result], seed: int) -> Row:
         cost_usd=_mean(result.cost_usd for result in valid),
         max_at_k=figures.max if figures and num_trials > 1 else None,
         pass_at_k=solved.passed if solved and num_trials > 1 else None,
+        error=errors[0].splitlines()[0] if errors else None,
     )
 
 

@@ -100,7 +100,9 @@ def test_main_full_disk_is_exit_1_and_keeps_what_is_whole(tmp_path, capsys, monk
 
     monkeypatch.setattr(EpisodeFile, "append", full)
     assert run(tmp_path) == 1
-    assert "No space left on device" in capsys.readouterr().err
+    out, error = capsys.readouterr()
+    assert "No space left on device" in error
+    assert "What has ended is kept: the same command with --name r goes on." in out
     assert len(list(read_episodes(tmp_path / "r" / "episodes.jsonl"))) == 3
 
 

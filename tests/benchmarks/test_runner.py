@@ -209,6 +209,22 @@ def test_kill_leaves_no_worker_behind_and_the_run_can_go_on(tmp_path):
         assert file.keys
 
 
+@pytest.mark.slow
+def test_worker_that_is_killed_is_an_error_and_the_run_can_go_on(tmp_path):
+    process, path = start(tmp_path), tmp_path / "r" / "episodes.jsonl"
+    wait_until(lambda: path.exists() and path.stat().st_size > 0)
+    group = subprocess.run(
+        ["pgrep", "-g", str(process.pid), "-f", "spawn_main"], capture_output=True, check=True
+    )
+    os.kill(int(group.stdout.split()[0]), signal.SIGKILL)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"a worker process died" in error
+    assert b"with --name r goes on" in out
+    with EpisodeFile(path) as file:
+        assert file.keys
+
+
 def wait_until(condition):
     for _ in range(600):
         if condition():

@@ -42,6 +42,8 @@ def test_summarise_invalid_episode_is_counted_and_in_no_mean():
     (row,) = summarise(map(result_of, episodes))
     assert (row.num_tasks, row.num_episodes, row.num_invalid) == (1, 2, 1)
     assert row.item_f1.mean == 1.0
+    assert row.error == "BackendError: the index is gone"
+    assert summarise([result_of(episodes[0])])[0].error is None
 
 
 def test_summarise_cell_without_valid_episode_has_no_figures():
