@@ -120,16 +120,17 @@ class _Drawing:
         if rng.random() < self._preset.hop_conditions:
             path = (rng.choice(_relations(self._attributes())).key,)
         listed = listed_attributes(domain_at(self._domain, path), self._preset)
-        attribute = rng.choice(
-            [
-                attribute
-                for attribute in self._attributes(path)
-                if attribute.kind != "text"
-                and (path, attribute.key) not in taken
-                and attribute not in listed
-                and not (path and attribute.kind == "relation")
-            ]
-        )
+        fitting = [
+            attribute
+            for attribute in self._attributes(path)
+            if attribute.kind != "text"
+            and (path, attribute.key) not in taken
+            and attribute not in listed
+            and not (path and attribute.kind == "relation")
+        ]
+        if not fitting:
+            return None
+        attribute = rng.choice(fitting)
         values = [self._region.value(entity, path, attribute.key) for entity in self._entities]
         value = self._region.value(anchor, path, attribute.key)
         condition = self._bounded(path, attribute, value, values)

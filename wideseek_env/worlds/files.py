@@ -47,12 +47,20 @@ class _FirstLine(msgspec.Struct):
 def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     """Writes lines to a file that appears, or replaces an older one, only when it is whole.
 
+    Args:
+        path: the file, or a link to it; no folder or device, for nothing may be put in its place.
+        lines: without their line feeds.
+
     Returns:
         How many lines were written.
 
     Raises:
-        OSError: the folder is missing or the disk is full; nothing is left behind.
+        OSError: the path is no file, its folder is missing or the disk is full; nothing is left
+            behind.
     """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"expected a file to write, got {path}, which is none; give another")
+    path = path.resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"expected a folder for {path}, got none; make {path.parent} first")
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -64,8 +72,10 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
                 num += 1
         os.chmod(partial, 0o644)  # mkstemp lets nobody else read
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(partial)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk does not say where
         raise
     return num
 

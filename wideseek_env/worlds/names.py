@@ -16,6 +16,9 @@ Split: TypeAlias = Literal["train", "test"]
 _TEST_SHARE = 0.25
 """Share of all words that are kept for test worlds."""
 
+_MAX_DRAWS = 100_000
+"""Draws without a new word after which there is hardly any left."""
+
 _ONSETS = (
     "b", "br", "c", "cr", "d", "dr", "f", "g", "gr", "h", "j", "k", "kr", "l", "m", "n", "p",
     "pr", "r", "s", "sk", "st", "t", "tr", "v", "w", "z", "th", "sh",
@@ -52,12 +55,20 @@ class NameMaker:
         self._used: set[str] = set()
 
     def word(self) -> str:
-        """Returns a new capitalised word."""
-        while True:
+        """Returns a new capitalised word.
+
+        Raises:
+            ValueError: there is none left.
+        """
+        for _ in range(_MAX_DRAWS):
             word = self._rng.choice(self._syllables[0]) + self._rng.choice(self._syllables[1])
             if word not in self._used and split_of(word) == self._split:
                 self._used.add(word)
                 return word.capitalize()
+        raise ValueError(
+            f"expected a world with fewer names: the {len(self._used):,} words for {self._split!r} "
+            "worlds are used up; ask for fewer pages or `sizes`, or a preset without `short_names`"
+        )
 
     def words(self, num: int) -> list[str]:
         """Returns `num` new words."""

@@ -31,7 +31,7 @@ class Preset:
     """Facts beside the name on a list page: 0; 1, the province; 2, the first category too. They
     are never conditions, so that a list alone never answers a question."""
     attributes: int = 9
-    """Attributes of each entity: the first ones of its domain."""
+    """Attributes of each entity: the first ones of its domain, at least 2."""
     compact: bool = False
     """Pages of one short line for each fact, and short questions, for models of a few million
     parameters."""
@@ -84,6 +84,14 @@ class Preset:
             raise ValueError(f"`list_columns` must be 0, 1 or 2, got {self.list_columns}")
         if not 0 <= self.filler <= len(SENTENCES):
             raise ValueError(f"`filler` must be 0 to {len(SENTENCES)}, got {self.filler}")
+        for name, least in (("regions", 1), ("list_size", 1), ("attributes", 2)):
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` must be at least {least}, got {getattr(self, name)!r}")
+        if self.compact and self.companions:
+            raise ValueError(
+                f"`companions` must be 0 with `compact`, whose pages state every fact, got "
+                f"{self.companions!r}"
+            )
         for name in _SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"`{name}` must be from 0 to 1, got {getattr(self, name)!r}")

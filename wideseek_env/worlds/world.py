@@ -48,7 +48,8 @@ class World:
         num_pages: makes the world at least so large, in whole regions; None: `preset.regions`.
 
     Raises:
-        ValueError: there is no such preset or split, or `num_pages` is less than 1.
+        ValueError: there is no such preset or split, or `num_pages` is less than 1, or so many
+            that names run out.
     """
 
     def __init__(
@@ -58,13 +59,13 @@ class World:
         split: Split = "train",
         num_pages: int | None = None,
     ) -> None:
-        if isinstance(preset, str) and preset not in PRESETS:
+        if not isinstance(preset, Preset) and preset not in PRESETS:
             raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}")
         if split not in get_args(Split):
             raise ValueError(f"`split` must be one of {', '.join(get_args(Split))}, got {split!r}")
         if num_pages is not None and num_pages < 1:
             raise ValueError(f"`num_pages` must be at least 1, got {num_pages}")
-        self.preset = PRESETS[preset] if isinstance(preset, str) else preset
+        self.preset = preset if isinstance(preset, Preset) else PRESETS[preset]
         self.seed = seed
         self.split = split
         self._num_regions = self.preset.regions

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -61,11 +63,27 @@ def test_write_lines_that_fail_leave_the_older_file_and_nothing_else(tmp_path):
 
     def lines():
         yield b"new"
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*out\.jsonl'"):
         write_lines(path, lines())
     assert path.read_text() == "old\n"
     assert [p.name for p in tmp_path.iterdir()] == ["out.jsonl"]
     with pytest.raises(FileNotFoundError, match=r"make .* first"):
         write_lines(tmp_path / "no" / "out.jsonl", [b"x"])
+
+
+def test_write_lines_puts_nothing_in_the_place_of_a_folder_or_device(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # as root, /dev/null and /dev/stdout could be replaced as well
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(FileExistsError, match="expected a file to write"):
+            write_lines(path, [b"x"])
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_write_lines_to_a_link_writes_the_file_behind_it(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_lines(tmp_path / "link", [b"x"])
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "x\n"

@@ -116,8 +116,16 @@ def test_starter_page_is_one_line_for_each_fact():
         ("twins", 1.5, "from 0 to 1"),
         ("rows", (9, 3), "fewest, most"),
         ("filler", 999, "`filler`"),
+        ("regions", 0, "at least 1, got 0"),
+        ("list_size", 0, "at least 1, got 0"),
+        ("attributes", 1, "at least 2, got 1"),
     ],
 )
 def test_preset_wrong_knob_raises(knob, value, message):
     with pytest.raises(ValueError, match=message):
         Preset("own", PRESETS["easy"].limits, **{knob: value})
+
+
+def test_preset_compact_with_second_pages_raises():
+    with pytest.raises(ValueError, match="`companions` must be 0"):
+        replace(PRESETS["starter"], companions=0.5)

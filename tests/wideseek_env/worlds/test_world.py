@@ -140,6 +140,7 @@ def test_hybrid_tasks_are_wide_and_deep_in_turn():
     ("arguments", "message"),
     [
         ({"preset": "gentle"}, "starter, easy, default"),
+        ({"preset": None}, "starter, easy, default"),
         ({"split": "dev"}, "train, test"),
         ({"num_pages": 0}, "at least 1, got 0"),
     ],
@@ -160,6 +161,14 @@ def test_tasks_impossible_preset_raises_and_names_the_knob():
     knobs = Preset("own", PRESETS["easy"].limits, sizes=(3,) * 10, rows=(30, 40))
     with pytest.raises(ValueError, match="`rows` in \\(30, 40\\)"):
         list(World(knobs).tasks(1))
+    knobs = Preset("own", PRESETS["easy"].limits, attributes=2, conditions=(9, 9))
+    with pytest.raises(ValueError, match="or change `sizes` or `conditions`"):
+        list(World(knobs).tasks(1))
+
+
+def test_world_larger_than_its_names_raises():
+    with pytest.raises(ValueError, match="words for 'test' worlds are used up; ask for fewer"):
+        World("starter", split="test", num_pages=1_000_000)
 
 
 async def test_backend_finds_every_list_page_by_its_title():
