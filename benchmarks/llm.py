@@ -13,6 +13,7 @@ from agents.llm.engines import ENGINES, Engine, make_engine
 from agents.llm.policy import LLMConfig, LLMPolicy, Prices
 from agents.llm.replay import ReplayPolicy
 from agents.policy import Policy
+from wideseek_env.errors import DataError
 from wideseek_env.formats import FORMATS
 from wideseek_env.records import Episode
 
@@ -75,11 +76,17 @@ class LLMSettings:
 
         Raises:
             ImportError: the engine's library is missing; names the extra to install.
-            DataError: the record holds something else than episodes.
+            DataError: the record holds something else than episodes, or none of this policy.
         """
         if self.replay is not None:
-            recorded = read_episodes(Path(self.replay), tokens=True)
-            yield ReplayPolicy(e for e in recorded if e.metadata.get("policy") == LLM)
+            played = read_episodes(Path(self.replay), tokens=True)
+            recorded = [episode for episode in played if episode.metadata.get("policy") == LLM]
+            if not recorded:
+                raise DataError(
+                    f"--replay: expected episodes that the policy {LLM} played in {self.replay}, "
+                    "found none"
+                )
+            yield ReplayPolicy(recorded)
             return
         subagents = self._engine(self.subagent_model) if self.subagent_model else None
         policy = LLMPolicy(self._engine(self.model or ""), self.config, subagent_engine=subagents)

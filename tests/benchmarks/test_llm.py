@@ -78,6 +78,14 @@ def test_model_plays_and_its_record_plays_again_without_an_engine(tmp_path, serv
         assert again.score == episode.score
 
 
+def test_record_of_another_policy_is_refused(tmp_path, capsys):
+    solo = ["--policies", "solo", "--presets", "starter", "--widths", "0", "--depths", ""]
+    solo += ["--tasks", "1", "--workers", "1", "--out", str(tmp_path), "--name", "solo"]
+    assert cli.main(solo) == 0
+    assert run(tmp_path, "r", "--replay", str(tmp_path / "solo" / "episodes.jsonl")) == 1
+    assert "expected episodes that the policy llm played in" in capsys.readouterr().err
+
+
 def test_responses_file_is_what_the_scorer_reads(tmp_path, server):
     run(tmp_path, "first", "--model", "tiny", "--base-url", server.url)
     lines = (tmp_path / "first" / "responses" / "starter_width2.jsonl").read_text().splitlines()
