@@ -68,6 +68,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
 
     Raises:
         ValueError: an argument is out of range; the message lists what is allowed.
+        TypeError: an argument is of another type.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -95,6 +96,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         max_cycles: int | None = None,
     ) -> None:
         _check_arguments(n_subagents, interface, render_mode, max_cycles)
+        _check_types(limits, scorer, reward, shaping)
         self._source = make_source(
             tasks, backend, limits, preset=preset, split=split, world_seed=world_seed
         )
@@ -280,7 +282,7 @@ def _check_arguments(
     n_subagents: int, interface: str, render_mode: str | None, max_cycles: int | None
 ) -> None:
     if isinstance(n_subagents, bool) or not isinstance(n_subagents, int) or n_subagents < 0:
-        raise ValueError(f"`n_subagents` must be a whole number from 0, got {n_subagents!r}")
+        raise ValueError(f"`n_subagents` must be an int from 0, got {n_subagents!r}")
     if interface not in INTERFACES:
         raise ValueError(f"`interface` must be one of {', '.join(INTERFACES)}, got {interface!r}")
     if render_mode not in (None, "ansi"):
@@ -289,9 +291,26 @@ def _check_arguments(
         raise ValueError(f"`max_cycles` must be at least 1 or None, got {max_cycles!r}")
 
 
+def _check_types(
+    limits: Limits | None,
+    scorer: Scorer | None,
+    reward: RewardConfig | None,
+    shaping: Shaping | None,
+) -> None:
+    given = {"limits": limits, "reward": reward, "shaping": shaping}
+    for kind, (name, value) in zip((Limits, RewardConfig, Shaping), given.items(), strict=True):
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"`{name}` must be a `{kind.__name__}` or None, got {value!r}")
+    if scorer is not None and not callable(scorer):
+        raise TypeError(
+            f"`scorer` must be None or a scorer such as wideseek_env.scoring.StrictScorer(), got "
+            f"{scorer!r}"
+        )
+
+
 def _checked_slots(wanted: Any, most: int) -> int:
     if wanted is None:
         return most
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= most:
-        raise ValueError(f"option `n_subagents` must be from 0 to {most}, got {wanted!r}")
+        raise ValueError(f"option `n_subagents` must be an int from 0 to {most}, got {wanted!r}")
     return wanted

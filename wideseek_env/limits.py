@@ -43,14 +43,19 @@ _AT_LEAST_ZERO = {"max_snippet_chars", "max_tool_calls", "wait_for"}
 
 
 def _check(name: str, value: object) -> None:
-    if name == "lead_tools" or (name == "wait_for" and value == "all"):
+    if name == "lead_tools":
+        if not isinstance(value, bool):
+            raise TypeError(f"`lead_tools` must be True or False, got {value!r}")
+        return
+    if name == "wait_for" and value == "all":
         return
     if value is None and name in ("max_tool_calls", "episode_timeout_s"):
         return
     number = (int, float) if name.endswith("_s") else (int,)
     lowest = 0 if name in _AT_LEAST_ZERO else 1
     if isinstance(value, bool) or not isinstance(value, number):
-        raise TypeError(f"`{name}` must be a number, got {value!r}")
+        other = " or 'all'" if name == "wait_for" else ""
+        raise TypeError(f"`{name}` must be a number{other}, got {value!r}")
     if name.endswith("_s") and value <= 0:
         raise ValueError(f"`{name}` must be more than 0 seconds, got {value!r}")
     if not name.endswith("_s") and value < lowest:

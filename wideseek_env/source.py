@@ -62,9 +62,15 @@ def make_source(
     Raises:
         ValueError: tasks without a backend or the reverse, no tasks, an id twice, or an unknown
             preset or split.
+        TypeError: the tasks are no `Task` records, or the backend is none.
     """
     if (tasks is None) != (backend is None):
         raise ValueError("`tasks` and `backend` belong together: give both, or neither")
+    if backend is not None and not isinstance(backend, Backend):
+        raise TypeError(
+            f"`backend` must have `search` and `open`, got {backend!r}; for files of pages, give "
+            "wideseek_env.backends.folder.FolderBackend(path)"
+        )
     if tasks is not None and backend is not None:
         return TaskSource(_by_id(tasks), backend, limits or Limits())
     from wideseek_env.worlds import World  # noqa: PLC0415 - not needed for own tasks
@@ -77,6 +83,11 @@ def make_source(
 def _by_id(tasks: Iterable[Task]) -> dict[str, Task]:
     by_id: dict[str, Task] = {}
     for task in tasks:
+        if not isinstance(task, Task):
+            raise TypeError(
+                f"`tasks` must hold `Task` records, got {task!r}; for a file of tasks, give "
+                "wideseek_env.tasks.files.load_tasks(path)"
+            )
         if task.id in by_id:
             raise ValueError(f"`tasks` must have different ids, got {task.id!r} twice")
         by_id[task.id] = task

@@ -222,8 +222,8 @@ def test_reset_plays_the_asked_task_with_fewer_slots() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_subagents": -1}, "`n_subagents` must be a whole number from 0, got -1"),
-        ({"n_subagents": 2.5}, "`n_subagents` must be a whole number from 0, got 2.5"),
+        ({"n_subagents": -1}, "`n_subagents` must be an int from 0, got -1"),
+        ({"n_subagents": 2.5}, "`n_subagents` must be an int from 0, got 2.5"),
         ({"interface": "voice"}, "`interface` must be one of tools, text"),
         ({"render_mode": "human"}, "`render_mode` must be None or 'ansi'"),
         ({"max_cycles": 0}, "`max_cycles` must be at least 1"),
@@ -232,16 +232,24 @@ def test_reset_plays_the_asked_task_with_fewer_slots() -> None:
         ({"tasks": [TASK, TASK], "backend": TinyBackend()}, "different ids, got 'rivers' twice"),
         ({"preset": "soft"}, "starter"),
         ({"split": "dev"}, "test"),
+        ({"tasks": "tasks.jsonl", "backend": TinyBackend()}, "`tasks` must hold `Task` records"),
+        ({"tasks": [TASK], "backend": "pages"}, "`backend` must have `search` and `open`, got 'p"),
+        ({"limits": {"top_k": 3}}, "`limits` must be a `Limits` or None"),
+        ({"reward": 1.0}, "`reward` must be a `RewardConfig` or None, got 1.0"),
+        ({"scorer": "official"}, "`scorer` must be None or a scorer such as"),
     ],
 )
 def test_wrong_arguments_say_what_was_expected(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         wideseek_env.parallel_env(**settings)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"task_id": "x"}, "expected the id of one of 1 tasks"), ({"n_subagents": 9}, "from 0 to 2")],
+    [
+        ({"task_id": "x"}, "expected the id of one of 1 tasks"),
+        ({"n_subagents": 9}, "an int from 0 to 2"),
+    ],
 )
 def test_wrong_reset_options_say_what_was_expected(options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -20,7 +20,8 @@ def test_defaults_are_those_of_the_paper() -> None:
         ("top_k", True, "`top_k` must be a number, got True"),
         ("tool_timeout_s", 0, "`tool_timeout_s` must be more than 0 seconds, got 0"),
         ("max_tool_calls", -1, "`max_tool_calls` must be at least 0, got -1"),
-        ("wait_for", "some", "`wait_for` must be a number, got 'some'"),
+        ("wait_for", "some", "`wait_for` must be a number or 'all', got 'some'"),
+        ("lead_tools", "no", "`lead_tools` must be True or False, got 'no'"),
         ("max_context_chars", None, "`max_context_chars` must be a number, got None"),
     ],
 )
