@@ -5,7 +5,8 @@ Two ways to use a server:
 - with `tokenizer`: prompts are sent as ids to `/completions`, and the server answers ids. This is
   token-exact and needs `return_token_ids`, which vLLM has since 0.10.2.
 - without: messages are sent to `/chat/completions`. With `token_ids=True` the server is asked for
-  ids there as well; where it has none, episodes can be scored but not trained on.
+  ids there as well, and refused when it gives none; without, episodes can be scored but not trained
+  on.
 
 A request that fails for a passing reason is sent again, a bounded number of times; when the server
 stays away, the episodes in flight become invalid, and are played again when the run is resumed.
@@ -177,6 +178,13 @@ class OpenAIEngine:
 
     def _read_chat(self, answer: Mapping[str, Any]) -> Completion:
         choice, usage = answer["choices"][0], answer.get("usage") or {}
+        ids, prompt_ids = choice.get("token_ids"), answer.get("prompt_token_ids")
+        if self._token_ids and (ids is None or prompt_ids is None):
+            raise PolicyError(
+                f"{self.name}: expected `token_ids` and `prompt_token_ids` in the answer, which "
+                "the server does not give; use vLLM 0.10.2 or later, or leave `token_ids` out: "
+                "episodes then have no tokens and can be scored but not trained on"
+            )
         message = choice["message"]
         content = message.get("content") or ""
         thinking = message.get("reasoning_content") or message.get("reasoning")
@@ -186,10 +194,9 @@ class OpenAIEngine:
         else:
             text = f"<think>{thinking}</think>{content}" if thinking else content
         logprobs = (choice.get("logprobs") or {}).get("content") or ()
-        prompt_ids = answer.get("prompt_token_ids")
         return Completion(
             text=text,
-            ids=tuple(choice.get("token_ids") or ()),
+            ids=tuple(ids or ()),
             logprobs=tuple(item["logprob"] for item in logprobs),
             finish="length" if choice.get("finish_reason") == "length" else "stop",
             prompt_ids=None if prompt_ids is None else tuple(prompt_ids),

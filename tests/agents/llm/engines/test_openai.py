@@ -87,6 +87,12 @@ async def test_messages_give_text_and_what_else_the_server_tells() -> None:
     assert completion.prompt_ids is not None
 
 
+async def test_messages_of_a_server_without_ids_are_refused_where_ids_are_asked_for() -> None:
+    async with served(ids=False, token_ids=True) as (_, engine):
+        with pytest.raises(PolicyError, match="leave `token_ids` out"):
+            await engine.generate([MESSAGES])
+
+
 async def test_messages_of_a_hosted_server_have_no_ids() -> None:
     async with served(lambda prompt: "yes", ids=False) as (server, engine):
         (completion,) = await engine.generate([MESSAGES])
