@@ -12,8 +12,8 @@ from wideseek_env.limits import Limits
 from wideseek_env.reading.question import ParsedQuestion
 from wideseek_env.records import Observation, ToolCall
 
-PAGE_CHARS = 2_500
-"""Usual length of an opened page."""
+_PAGE_CHARS, _PAGE_SHARE = 2_500, 0.2
+"""Usual length of an opened page; of a context that is small, as its pages are, this share."""
 
 
 class Desk:
@@ -121,7 +121,8 @@ class SubagentDesk(Desk):
     @property
     def most_pages(self) -> int:
         """Pages about things that its context still holds, at their usual length."""
-        return int(self.context_left * self.limits.max_context_chars / PAGE_CHARS)
+        whole = self.limits.max_context_chars
+        return int(self.context_left * whole / min(_PAGE_CHARS, _PAGE_SHARE * whole))
 
     @property
     def rows(self) -> list[Row]:

@@ -137,7 +137,9 @@ class Notes:
                 self.lists_read.add(int(match["number"]))
                 self._take_entries(notes, int(match["number"]))
             return notes
-        if notes.noun == self.question.noun and self.question.region in notes.title:
+        # Titles of compact pages are plain names; that a list has it shows that it is meant.
+        about = self.question.region in notes.title or notes.url in self.rows
+        if notes.noun == self.question.noun and about:
             self._take_thing(notes)
         elif notes.noun:
             self._take_related(notes)

@@ -163,6 +163,13 @@ def test_question_of_another_kind_is_refused() -> None:
         env.reset(seed=0)
 
 
+def test_small_contexts_still_hold_pages_so_that_rows_can_be_opened() -> None:
+    """`starter` has contexts of 1,200 characters, and pages of a hundred."""
+    open_row = next(i for i, move in enumerate(SUBAGENT_MOVES) if move.name == "open_row")
+    steps = play(make("starter"), 0, num_episodes=20)
+    assert any(seen[0]["subagent_0"]["action_mask"][open_row] for seen in steps)
+
+
 @pytest.mark.slow
 def test_every_move_is_reached_by_random_play() -> None:
     legal = {"lead": np.zeros(len(LEAD_MOVES)), "subagent": np.zeros(len(SUBAGENT_MOVES))}

@@ -72,6 +72,17 @@ def test_pages_give_facts_verdicts_and_unread_pages(notes: Notes) -> None:
     assert row.others == ["/varnia/mount-iro/gazetteer"]  # archived copies are never newer
 
 
+def test_compact_page_whose_title_has_no_region_is_known_by_the_list(notes: Notes) -> None:
+    page = (
+        "Mount Iro | /varnia/mount-iro | part 1 of 1\nMount Iro: mountain in Varnia\nRock: granite"
+    )
+    notes.take_page(page)
+    assert not notes.rows  # maybe a namesake elsewhere
+    notes.take_page(LIST)
+    notes.take_page(page)
+    assert values(notes, "/varnia/mount-iro")[ROCK] == "granite"
+
+
 def test_newer_page_outweighs_older_one_in_any_order(notes: Notes) -> None:
     for texts in ((MAIN, OTHER), (OTHER, MAIN)):
         for text in texts:
