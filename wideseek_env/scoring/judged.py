@@ -72,7 +72,11 @@ async def _judge_keys(task: Task, table: Table, alignment: Alignment, judge: Jud
     accepted: dict[tuple[int, str], tuple[str, ...]] = {}
     for index, column in enumerate(task.columns):
         place = alignment.columns[index]
-        if column.name not in task.key_columns or place is None or kind_of(column) != "text":
+        if (
+            column.name not in task.key_columns
+            or place is None
+            or kind_of(column) not in ("text", "words")
+        ):
             continue
         golds = [task.gold[row][index] for row in alignment.gold_rows if row not in paired_gold]
         mine = [

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from wideseek_env.records import Column
 
-Kind: TypeAlias = Literal["text", "number", "date", "url"]
+Kind: TypeAlias = Literal["text", "words", "number", "date", "url"]
+"""How a column's cells are read; words: as text, with a blank between words."""
 
 MAX_DAYS_APART = 31
 """`date_near`: two full dates this far apart still match, as in WideSearch."""
@@ -48,10 +49,11 @@ _MISSING_WORDS = frozenset(
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－~～"), "-")
 _QUOTES = dict.fromkeys(map(ord, "‘’‚‛′`´"), "'") | dict.fromkeys(map(ord, "“”„‟″"), '"')
 _EMPHASIS = {ord("*"): None, ord("\\"): None}
-_CONTROL = dict.fromkeys((*range(9), *range(14, 28), 127))
+_CONTROL = dict.fromkeys((*range(9), *range(14, 28), 127, *range(0xFE00, 0xFE10)))
 _SAME_CHARACTER = _DASHES | _QUOTES | _EMPHASIS
 _BARE = _SAME_CHARACTER | _CONTROL
-_PLAIN = re.compile(r"[^*\\`\x00-\x1f\x7f]*")
+_PLAIN = re.compile(r"[^*\\`~\x00-\x1f\x7f]*")
+_POWER = re.compile(r"(?<=\d)[⁺⁻]?[⁰¹²³⁴-⁹]+")
 
 
 def kind_of(column: Column) -> Kind:
@@ -62,7 +64,7 @@ def kind_of(column: Column) -> Kind:
         return "date"
     if column.metric == "number_near" or "extract_number" in column.preprocess:
         return "number"
-    return "text"
+    return "words" if column.metric == "in_match" else "text"
 
 
 def read_value(cell: str, column: Column) -> Value:
@@ -96,7 +98,7 @@ def bare_text(text: str) -> str:
         bare = "".join(text.lower().split())
         # Most cells hold nothing that is dropped or unified; translate is the slow part.
         return bare if _PLAIN.fullmatch(bare) else bare.translate(_BARE)
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = _folded(text)
     bare = "".join(folded.translate(_BARE).split())
     if bare.isascii():
         return bare
@@ -104,6 +106,14 @@ def bare_text(text: str) -> str:
         bare = "".join(c for c in bare if unicodedata.category(c) not in ("Cf", "Cc"))
     # Again, because folding case and dropping characters can bring new ones together.
     return unicodedata.normalize("NFKC", bare)
+
+
+def _folded(text: str) -> str:
+    """Returns a text without case and width; 10⁶ is 10^6, of which NFKC would make 106."""
+    folded = unicodedata.normalize("NFKC", text)
+    if folded != text and _POWER.search(text):
+        folded = unicodedata.normalize("NFKC", _POWER.sub(r"^\g<0>", text))
+    return folded.casefold()
 
 
 @lru_cache(maxsize=1 << 16)
@@ -123,6 +133,8 @@ def _read(kind: Kind, header_scale: Decimal | None, cell: str) -> Value:
         address = _read_url(cell)
         if address is not None:
             return Value("url", address)
+    elif kind == "words":
+        return Value("text", " ".join(filter(None, map(bare_text, cell.split()))))
     return Value("text", _plain_integer(text) if text[-1].isdigit() else text)
 
 
@@ -137,11 +149,15 @@ def _plain_integer(text: str) -> str:
     return found.group(1).replace(",", "") if found else text
 
 
+_LETTER = "[0-9a-z\u00df-\u052f]"
+"""Of a script that parts its words: Latin, Greek, Cyrillic."""
+
+
 def _is_large_part(answer: str, gold: str) -> bool:
-    """Whether the answer is a part of the gold text, at word ends, and at least half of it."""
-    if not answer or 2 * len(answer) < len(gold):
+    """Whether the answer is some words of the gold text, and at least half of it."""
+    if 2 * len(answer) < len(gold):
         return False
-    return answer in gold
+    return bool(re.search(f"(?<!{_LETTER}){re.escape(answer)}(?!{_LETTER})", gold))
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -152,13 +168,20 @@ _NUMBER = re.compile(
     r"(?P<exponent>e[-+]?\d{1,3}(?!\d))?",
     re.ASCII,
 )
-_JOINED = re.compile(r"\s*[-/:_]\s*\d|[.,]\d", re.ASCII)
-"""After a number: the cell is a range, a date, a time, a ratio or a version; no single number."""
+_JOINED = re.compile(
+    r"[.,]\d| ?(?:[-~/⁄:_^×x,;、&]|\b(?:to|or|and)\b|[至到或和])? ?[-+]?\d", re.ASCII
+)
+"""After a number: the cell is a range, a list, a date, a time, a ratio, a product or a version; no
+single number."""
+_POWER_OF_TEN = re.compile(r"(?<=\d)\s?[×x*·]\s?10\s?\^\s?([-−+]?\d)", re.ASCII)
+_IN_NUMBERS = _SAME_CHARACTER | {ord("~"): "~", ord("*"): " "}
+"""`~10` is about 10, not -10; `5*10` is not 510."""
 _MAX_DIGITS = 60
 _SCALES = {
     "%": Decimal("0.01"),
     "‰": Decimal("0.001"),
     "percent": Decimal("0.01"),
+    "per cent": Decimal("0.01"),
     "thousand": Decimal(10**3),
     "million": Decimal(10**6),
     "billion": Decimal(10**9),
@@ -172,7 +195,9 @@ _SCALES = {
     "万亿": Decimal(10**12),
 }
 _SCALE_WORD = (
-    "(" + "|".join(map(re.escape, sorted(_SCALES, key=len, reverse=True))) + r")s?(?![a-z])"
+    "("
+    + "|".join(map(re.escape, sorted(_SCALES, key=len, reverse=True)))
+    + r")s?(?![a-z]|(?<=千)[米克瓦])"
 )
 _SCALE_AFTER = re.compile(r"\s*" + _SCALE_WORD)
 _SCALE_IN_HEADER = re.compile(r"(?:\(|\bin )[^)]*?" + _SCALE_WORD + r"|(%)")
@@ -192,17 +217,26 @@ _UNITS = {
 
 
 def _read_number(cell: str, scale: Decimal | None) -> Number | None:
-    text = unicodedata.normalize("NFKC", cell).casefold().translate(_SAME_CHARACTER)
+    text = cell.lower() if cell.isascii() else _folded(cell)
+    if "^" in text:
+        text = _POWER_OF_TEN.sub(r"e\1", text)
+    if not (text.isascii() and _PLAIN.fullmatch(text)):
+        text = text.translate(_IN_NUMBERS)
+    text = " ".join(text.split())  # in a run of blanks _NUMBER would try every way to part it
     found = _NUMBER.search(text)
-    if found is None or _JOINED.match(text, found.end()) or len(found.group()) > _MAX_DIGITS:
+    if found is None or len(found.group()) > _MAX_DIGITS:
         return None
+    unit, after = found["currency"], text[found.end() :]
+    if after:
+        if _JOINED.match(after):
+            return None
+        own_scale = _SCALE_AFTER.match(after)
+        if own_scale:
+            scale = _SCALES[own_scale.group(1)]
+        following = _UNIT_AFTER.match(after, own_scale.end() if own_scale else 0)
+        unit = unit or (following.group().strip() if following else "")
     digits = re.sub("[,' ]", "", found["digits"])
     size = Decimal(found["sign"] + digits + (found["exponent"] or ""))
-    own_scale = _SCALE_AFTER.match(text, found.end())
-    if own_scale:
-        scale = _SCALES[own_scale.group(1)]
-    following = _UNIT_AFTER.match(text, own_scale.end() if own_scale else found.end())
-    unit = found["currency"] or (following.group().strip() if following else "")
     return Number((size if scale is None else size * scale).normalize(), _UNITS.get(unit, ""))
 
 
