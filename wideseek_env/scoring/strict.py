@@ -8,7 +8,7 @@ marks the right cells, `figures` counts them, `StrictScorer` does both and asks 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -134,11 +134,15 @@ def align(task: Task, table: Table, accepted: Spellings | None = None) -> Alignm
 
 
 def match_headers(required: Sequence[Column], header: Sequence[str]) -> tuple[int | None, ...]:
-    """Returns for each required column the first column of the answer that bears its name."""
-    where: dict[str, int] = {}
+    """Returns for each required column the first column of the answer that bears its name.
+
+    Of several required columns with one name, the second takes the answer's second, and so on.
+    """
+    where: dict[str, deque[int]] = defaultdict(deque)
     for index, name in enumerate(header):
-        where.setdefault(bare_text(name), index)
-    return tuple(where.pop(bare_text(column.name), None) for column in required)
+        where[bare_text(name)].append(index)
+    bearers = [where[bare_text(column.name)] for column in required]
+    return tuple(indices.popleft() if indices else None for indices in bearers)
 
 
 def _answer_values(

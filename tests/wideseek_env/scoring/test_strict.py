@@ -138,6 +138,20 @@ def test_score_strict_many_guesses_for_one_key_do_not_take_long() -> None:
     assert score.row_f1 == 0.5
 
 
+def test_score_strict_long_run_of_blanks_in_a_number_does_not_take_long() -> None:
+    columns = (Column("k"), Column("v", "number_near", ("extract_number",)))
+    task = Task("t", "", columns, ("k",), (("a", "5"),))
+    started = time.process_time()
+    assert _score(task, [("a", f"about{' ' * 20_000}five")]).row_f1 == 0.0
+    assert time.process_time() - started < 1.0
+
+
+def test_score_strict_required_columns_of_one_name_are_taken_in_order() -> None:
+    task = Task("t", "", (Column("k"), Column("v"), Column("V*")), ("k",), (("a", "1", "2"),))
+    assert _score(task, [("a", "1", "2")]).success == 1.0
+    assert _score(task, [("a", "2", "1")]).item_f1 == pytest.approx(1 / 3)
+
+
 _CELL = st.sampled_from(["a", "A", "b", "1", "1.0", "50%", "2020", "-", "", "1,000", "x|y", "é"])
 _GOLD = st.lists(st.tuples(_CELL, _CELL, _CELL), min_size=1, max_size=5)
 
