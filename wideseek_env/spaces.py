@@ -84,7 +84,7 @@ class ToolCallSpace(spaces.Space[Any]):
         for item in x:
             if not (isinstance(item, Mapping) and set(item) == {"name", "arguments"}):
                 return False
-            if not isinstance(item["arguments"], Mapping):
+            if not (isinstance(item["name"], str) and isinstance(item["arguments"], Mapping)):
                 return False
             calls.extend(expand(ToolCall(item["name"], item["arguments"])))
         return len(calls) <= self.max_calls and all(check(c, self.tools) is None for c in calls)

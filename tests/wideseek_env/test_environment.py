@@ -12,6 +12,7 @@ from typing import Any
 
 import cloudpickle
 import gymnasium
+import numpy as np
 import pettingzoo
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -22,6 +23,7 @@ import wideseek_env
 from wideseek_env.errors import BackendError
 from wideseek_env.interfaces.text import ToolsInterface
 from wideseek_env.limits import Limits
+from wideseek_env.records import decode_episode, encode
 
 ANSWER = [{"name": "answer", "arguments": {"text": GOLD_ANSWER}}]
 
@@ -161,6 +163,16 @@ def test_any_action_at_all_is_legal_and_answered(action: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["\ud800", object()], ids=["surrogate", "object"])
+def test_arguments_that_no_record_can_hold_are_answered(text: Any) -> None:
+    env = tiny_env(max_cycles=1)
+    env.reset(seed=0)
+    env.step({"lead": [{"name": "answer", "arguments": {"text": text}}]})
+    [turn] = env.episode.trajectories[0].turns
+    assert "arguments of 'answer' must be JSON" in turn.results[0].text
+    assert decode_episode(encode(env.episode)) == env.episode
+
+
 def test_text_interface_reads_calls_and_the_names_of_the_paper() -> None:
     env = tiny_env(interface="text")
     env.reset(seed=0)
@@ -192,6 +204,7 @@ def test_sampled_actions_are_in_the_space_and_wrong_ones_are_not() -> None:
         [{"name": "open", "arguments": {"url": "/a"}}],
         [{"name": "answer", "arguments": {}}],
         [{**good, "id": 1}],
+        [{**good, "name": np.array(["answer", "open"])}],
         [good] * 6,
     ):
         assert not space.contains(wrong)

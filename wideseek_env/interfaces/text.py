@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from gymnasium import spaces
 
 from wideseek_env.episode import LEAD, Game, agent_names
@@ -17,6 +18,15 @@ from wideseek_env.tools import tool_names
 
 def _role(agent: str) -> Role:
     return "lead" if agent == LEAD else "subagent"
+
+
+def _is_json(call: ToolCall) -> bool:
+    """Returns whether the call can be written into the episode's record."""
+    try:
+        msgspec.json.encode(call)
+    except (TypeError, ValueError):  # a Python object, or a lone surrogate
+        return False
+    return True
 
 
 _METRICS = (
@@ -105,7 +115,11 @@ class ToolsInterface(_TextObservations):
             if not (isinstance(item, Mapping) and isinstance(item.get("arguments"), Mapping)):
                 text = 'Expected a list of {"name": ..., "arguments": {...}}, got '
                 return Decision(error=f"{text}{str(item)[:80]!r}.")
-            calls.append(ToolCall(str(item.get("name")), item["arguments"]))
+            call = ToolCall(str(item.get("name")), item["arguments"])
+            if not _is_json(call):
+                text = f"The arguments of {call.name[:40]!r} must be JSON:"
+                return Decision(error=f"{text} texts, whole numbers or lists of them.")
+            calls.append(call)
         return Decision(tuple(calls))
 
 
