@@ -1,6 +1,7 @@
 """The answers of a run as WideSearch's own pipeline reads them, for who wants its word on them.
 
 A line has `instance_id`, `response` and `trial_idx`; `python -m wideseek_env score` reads it too.
+WideSearch's own script looks for one file for each answer, so its tasks get these as well.
 """
 
 from __future__ import annotations
@@ -11,34 +12,49 @@ import msgspec
 
 from agents.episode_file import read_episodes
 from benchmarks.llm import LLM
-from benchmarks.run_folder import EPISODES, write_whole
+from benchmarks.run_folder import EPISODES, RunInfo, write_whole
 from benchmarks.settings import Cell
 from benchmarks.summary import cell_of
 
 
 def write_responses(folder: Path) -> list[Path]:
-    """Writes a file for each grid cell that a language model played; returns them.
+    """Writes a file for each grid cell that a language model played; returns what it wrote.
 
-    Invalid episodes have no line: nothing was answered there, neither right nor wrong.
+    For tasks in WideSearch's format a folder beside it holds each answer alone, under the name that
+    WideSearch's `run_infer_and_eval_batching.py` gives to it. Invalid episodes have no line:
+    nothing was answered there, neither right nor wrong.
 
     Raises:
         DataError: the run's episodes cannot be read.
     """
-    lines: dict[Cell, list[bytes]] = {}
+    rows: dict[Cell, list[_Row]] = {}
     for episode in read_episodes(folder / EPISODES):
         cell = cell_of(episode)
         if cell.policy == LLM and episode.valid:
-            row = {
-                "instance_id": episode.task.id,
-                "response": episode.answer or "",
-                "trial_idx": episode.metadata["trial"],
-            }
-            lines.setdefault(cell, []).append(msgspec.json.encode(row))
+            row = _Row(episode.task.id, episode.answer or "", episode.metadata["trial"])
+            rows.setdefault(cell, []).append(row)
+    is_widesearch = bool(rows) and RunInfo.read(folder).settings.tables is not None
     paths = []
-    for cell, rows in lines.items():
+    for cell, answers in rows.items():
         depth = "" if cell.depth is None else f"_depth{cell.depth}"
-        path = folder / "responses" / f"{cell.preset}_width{cell.width}{depth}.jsonl"
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, b"\n".join([*rows, b""]).decode())
-        paths.append(path)
+        alone = folder / "responses" / f"{cell.preset}_width{cell.width}{depth}"
+        paths.append(alone.with_name(f"{alone.name}.jsonl"))
+        paths[-1].parent.mkdir(exist_ok=True)
+        _write(paths[-1], answers)
+        if is_widesearch:
+            alone.mkdir(exist_ok=True)
+            for row in answers:
+                name = f"{LLM}_{row.instance_id}_{row.trial_idx}_response.jsonl"
+                _write(alone / name, [row])
+            paths.append(alone)
     return paths
+
+
+class _Row(msgspec.Struct):
+    instance_id: str
+    response: str
+    trial_idx: int
+
+
+def _write(path: Path, rows: list[_Row]) -> None:
+    write_whole(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows).decode())

@@ -95,6 +95,28 @@ def test_responses_file_is_what_the_scorer_reads(tmp_path, server):
     assert all(row["instance_id"] for row in rows)
 
 
+def test_answers_to_widesearch_lie_where_its_own_script_looks_for_them(tmp_path, server):
+    corpus, tables = tmp_path / "corpus", tmp_path / "tables"
+    corpus.mkdir()
+    (corpus / "pages.jsonl").write_text('{"url": "/a", "title": "A", "html": "<p>Alden</p>"}\n')
+    tables.mkdir()
+    (tables / "ws_zh_001.csv").write_text("Name\nAlden\n")
+    rules = {"name": {"preprocess": ["norm_str"], "metric": ["exact_match"]}}
+    evaluation = {"required": ["name"], "unique_columns": ["name"], "eval_pipeline": rules}
+    task = {"instance_id": "ws_zh_001", "query": "谁？", "language": "zh", "evaluation": evaluation}
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(task) + "\n")
+    arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--trials", "2"]
+    arguments += ["--corpus", str(corpus), "--task-file", str(tmp_path / "tasks.jsonl")]
+    arguments += ["--tables", str(tables), "--model", "tiny", "--base-url", server.url]
+    assert cli.main([*arguments, "--out", str(tmp_path), "--name", "r"]) == 0
+    root = tmp_path / "r" / "responses" / "corpus_width2"
+    for trial in range(2):
+        (line,) = (root / f"llm_ws_zh_001_{trial}_response.jsonl").read_text().splitlines()
+        row = json.loads(line)
+        assert row.pop("response").startswith("| Name |")
+        assert row == {"instance_id": "ws_zh_001", "trial_idx": trial}
+
+
 def test_dead_server_makes_invalid_episodes_and_the_run_goes_on_later(tmp_path, server, capsys):
     server.alive = False
     model = ["--model", "tiny", "--base-url", server.url, "--widths", "0", "--tasks", "1"]
