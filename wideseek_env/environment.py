@@ -198,7 +198,12 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
                 decided = Decision() if action is None else self._interface.decide(agent, action)
                 decisions[agent] = decided
         self._num_steps += 1
-        self._loop.run(self._act(game, decisions))
+        try:
+            self._loop.run(self._act(game, decisions))
+        except BaseException:  # a bug in a backend, or Ctrl-C: this episode cannot go on
+            game.cancel()
+            self.agents = []
+            raise
         observations, infos = self._look()
         rewards = dict.fromkeys(self.possible_agents, 0.0)
         if self.episode is not None:

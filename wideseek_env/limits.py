@@ -28,7 +28,8 @@ class Limits:
     tool_timeout_s: float = 30.0
     """Deadline of one `search` or `open`."""
     episode_timeout_s: float | None = None
-    """Wall time of the episode; None is no bound, as it makes results depend on the machine."""
+    """Wall time of the episode; None is no bound, as it makes results depend on the machine. In
+    `env.step` the time is looked at when a turn ends; the rollout driver stops in mid-turn."""
     wait_for: int | Literal["all"] = "all"
     """Reports the lead waits for after it delegated: "all", or a number (0: it goes on at once)."""
     lead_tools: bool = False

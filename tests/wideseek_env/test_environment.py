@@ -151,6 +151,22 @@ def test_invalid_episode_has_reward_nan_and_its_reason() -> None:
     assert infos["lead"]["error"] == "BackendError: no route"
 
 
+def test_error_in_mid_step_ends_the_episode_and_reset_begins_another() -> None:
+    class Buggy(TinyBackend):
+        async def search(self, query: str, top_k: int) -> Any:
+            raise KeyError(query)
+
+    env = wideseek_env.parallel_env(n_subagents=0, tasks=[TASK], backend=Buggy())
+    env.reset(seed=0)
+    with pytest.raises(KeyError, match="alden"):
+        env.step({"lead": [{"name": "search", "arguments": {"query": "alden"}}]})
+    assert env.agents == [], "or `while env.agents` would never end"
+    with pytest.raises(RuntimeError, match="call `reset` first"):
+        env.step({})
+    env.reset(seed=0)
+    assert env.step({"lead": ANSWER})[1]["lead"] == 1.0
+
+
 @pytest.mark.parametrize(
     "action", ["text", 7, [7], {"name": "answer"}, [{"name": "answer"}], [{"arguments": {}}], [[]]]
 )
