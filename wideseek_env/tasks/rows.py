@@ -31,20 +31,25 @@ def load_rows(
         make: from a line and its number, counted from 1, to its task; raises ValueError or
             DataError when there is none.
         strict: whether a bad line stops the reading.
-        skipped: takes the errors of the lines left out; each is logged as well.
+        skipped: takes the errors of the lines left out; None: they are logged.
 
     Raises:
         DataError: the file cannot be read; or, when `strict`, a line holds no task.
     """
+    line_of: dict[str, int] = {}
     for number, row in read_numbered_lines(path, kind):
         try:
             if isinstance(row, DataError):
                 raise row
-            yield make(row, number)
+            task = make(row, number)
+            if line_of.setdefault(task.id, number) != number:
+                raise ValueError(f"the id {task.id!r} is that of line {line_of[task.id]}")
+            yield task
         except (ValueError, DataError) as error:
             named = error if row is error else DataError(f"{path}, line {number}: {error}")
             if strict:
                 raise named from error
-            _LOG.warning("left out: %s", named)
-            if skipped is not None:
+            if skipped is None:
+                _LOG.warning("left out: %s", named)
+            else:
                 skipped.append(DataError(str(named)))

@@ -183,3 +183,14 @@ def test_load_tasks_tells_the_formats_apart(tmp_path: Path) -> None:
     for rows in ([{"prompt": "?"}], []):
         with pytest.raises(DataError, match="expected"):
             load_tasks(_write(tmp_path / "x.jsonl", rows))
+
+
+def test_load_tasks_an_id_for_the_second_time_is_a_bad_row(tmp_path: Path) -> None:
+    rows = [{"question": "?", "answer": answer, "id": "same"} for answer in ("1", "2")]
+    path = _write(tmp_path / "qa.jsonl", rows)
+    skipped: list[DataError] = []
+    (task,) = load_tasks(path, skipped=skipped)
+    assert task.gold == (("1",),)
+    assert "qa.jsonl, line 2: the id 'same' is that of line 1" in str(skipped[0])
+    with pytest.raises(DataError, match="line 2"):
+        list(load_tasks(path, strict=True))
