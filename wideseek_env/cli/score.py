@@ -70,6 +70,8 @@ async def _run(args: argparse.Namespace) -> int:
         raise ValueError("expected `--out FILE` for the scores, or `--explain ID`; got neither")
     if bool(args.judge) != bool(args.judge_model):
         raise ValueError("`--judge` and `--judge-model` go together: give both or neither")
+    if args.out and args.out.resolve() in (args.responses.resolve(), args.tasks.resolve()):
+        raise ValueError(f"`--out` would overwrite {args.out}, which is read; name another file")
     console = Console(width=None if sys.stdout.isatty() else 110)  # a pipe has no width
     if str(args.tasks) == "hub":
         args.tasks, args.tables = await _fetch(args.tables)
@@ -79,6 +81,11 @@ async def _run(args: argparse.Namespace) -> int:
         tasks[task.id] = task
     responses = read_responses(args.responses, tasks, strict=args.strict, skipped=skipped)
     _print_skipped(skipped, console)
+    if not responses:
+        raise DataError(
+            f"{args.responses}: expected a response to one of the {len(tasks):,} tasks in "
+            f"{args.tasks}, got none; compare the instance ids, and look at `--tables`"
+        )
     judge = _make_judge(args)
     try:
         if args.explain:
@@ -167,7 +174,7 @@ def _print_summary(
     from wideseek_env.scoring.statistics import avg_max_pass_at_k  # noqa: PLC0415
 
     num_answered = len({line.instance_id for line in scored})
-    for mode in scored[0].scores if scored else ():
+    for mode in scored[0].scores:
         trials = by_task(scored, mode, "success")
         if not trials:
             console.print(f"{mode}: nothing could be scored")

@@ -166,3 +166,29 @@ def test_score_without_out_or_explain_says_what_to_give(
     _responses(folder)
     assert _score(folder) == 1
     assert "--out" in capsys.readouterr().err
+
+
+def test_score_without_a_response_to_a_task_fails_and_leaves_the_old_scores(
+    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    _responses(folder)
+    out = folder / "scores.jsonl"
+    out.write_text("old")
+    (folder / "tables" / "t1.csv").unlink()
+    (folder / "tables" / "t2.csv").unlink()
+    assert _score(folder, "--out", str(out)) == 1
+    shown = capsys.readouterr()
+    assert shown.out.count("cannot read the gold table") == 2
+    assert not caplog.records  # each is named once
+    assert "one of the 0 tasks" in shown.err
+    assert out.read_text() == "old"
+
+
+def test_score_out_that_is_an_input_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _responses(folder)
+    before = (folder / "responses.jsonl").read_text()
+    assert _score(folder, "--out", str(folder / "tables" / ".." / "responses.jsonl")) == 1
+    assert "would overwrite" in capsys.readouterr().err
+    assert (folder / "responses.jsonl").read_text() == before
