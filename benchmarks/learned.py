@@ -4,7 +4,8 @@
 
 Every policy gets the same number of `search` and `open` calls, on worlds that no training saw. The
 table has item F1 with 95 % intervals over tasks, for each preset, budget and width. It tells where
-learning wins, and by how much: `won` counts only where the intervals do not touch.
+learning wins, and by how much: `won` counts only where the intervals do not touch. `--orders` adds
+fixed orders of the learned policy's moves, to tell what it learned from what the moves give.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 from statistics import fmean
 
 from agents.learned import LearnedPolicy
-from agents.learned.policy import WEIGHTS
+from agents.learned.orders import ORDERS, OrderPolicy
+from agents.learned.policy import TEMPERATURE, WEIGHTS
 from agents.policy import Policy
 from agents.rollout import Job, rollout
 from agents.scripted import FanoutPolicy, SoloPolicy
@@ -92,7 +94,7 @@ def play(policy: Policy, exams: Sequence[Exam], *, width: int, budget: int) -> R
 
 
 def experiment(
-    learned: Sequence[Policy],
+    teams: Sequence[Policy],
     presets: Sequence[str],
     budgets: Sequence[int],
     widths: Sequence[int],
@@ -100,13 +102,13 @@ def experiment(
     num_tasks: int,
     seeds: Sequence[int] = (0,),
 ) -> Iterator[Row]:
-    """Plays `solo`, `fanout` and the learned policies on test worlds; yields row by row."""
+    """Plays `solo`, `fanout` and other teams on test worlds; yields row by row."""
     for preset in presets:
         exams = exams_of(preset, seeds, num_tasks)
         for budget in budgets:
             yield play(SoloPolicy(), exams, width=0, budget=budget)
             for width in widths:
-                for policy in (FanoutPolicy(), *learned):
+                for policy in (FanoutPolicy(), *teams):
                     yield play(policy, exams, width=width, budget=budget)
 
 
@@ -134,6 +136,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for learned.csv")
     parser.add_argument("--weights", type=Path, nargs="*", default=[WEIGHTS])
+    parser.add_argument("--temperature", type=float, default=TEMPERATURE, help="of the weights")
+    parser.add_argument("--orders", nargs="*", default=[], choices=ORDERS, help="fixed orders")
     parser.add_argument("--presets", nargs="*", default=["default", "conflict", "missing"])
     parser.add_argument("--budgets", type=int, nargs="*", default=[25, 40, 60, 90])
     parser.add_argument("--widths", type=int, nargs="*", default=[1, 2, 3, 4, 6, 8, 12, 16])
@@ -142,12 +146,13 @@ def main() -> None:
     arguments = parser.parse_args()
     names = [f"mappo-{index}" for index in range(len(arguments.weights))]
     learned = [
-        LearnedPolicy(weights, name if len(names) > 1 else "mappo")
+        LearnedPolicy(weights, name if len(names) > 1 else "mappo", arguments.temperature)
         for weights, name in zip(arguments.weights, names, strict=True)
     ]
+    orders = [OrderPolicy(order) for order in arguments.orders]
     rows = []
     for row in experiment(
-        learned,
+        [*orders, *learned],
         arguments.presets,
         arguments.budgets,
         arguments.widths,
@@ -165,12 +170,11 @@ def main() -> None:
         writer = csv.writer(file)
         writer.writerow(field.name for field in fields(Row))
         writer.writerows(map(astuple, rows))
+    rivals = ["solo", "fanout", *arguments.orders]
     for policy in learned:
-        ahead = won(rows, policy.name)
+        ahead = won(rows, policy.name, rivals)
         num = sum(row.policy == policy.name for row in rows)
-        print(
-            f"{policy.name}: above solo and fanout with disjoint intervals in {len(ahead)} of {num}"
-        )
+        print(f"{policy.name}: in {len(ahead)} of {num} above {', '.join(rivals)}, intervals apart")
 
 
 if __name__ == "__main__":
