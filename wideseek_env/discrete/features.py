@@ -1,7 +1,8 @@
 """What agents of the discrete interface see: one number in [0, 1] a feature, counted on a desk.
 
-No feature depends on the number of slots, so a policy can play at widths that it was not trained
-at. Counts are squashed: `x / (x + half)` is 0.5 at `half`.
+How many features there are and what they mean does not depend on the number of slots, so a policy
+can play at widths that it was not trained at. Counts are squashed: `x / (x + half)` is 0.5 at
+`half`.
 """
 
 from __future__ import annotations

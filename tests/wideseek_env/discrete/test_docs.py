@@ -21,3 +21,12 @@ def test_names_are_unique() -> None:
     for table in (LEAD_MOVES, SUBAGENT_MOVES, LEAD_FEATURES, SUBAGENT_FEATURES):
         names = [entry.name for entry in table]
         assert len(set(names)) == len(names)
+
+
+def test_python_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
+        exec(compile(block, "discrete.md", "exec"), {})
+    reward, figures = capsys.readouterr().out.splitlines()
+    assert 0.0 <= float(reward) <= 1.0
+    learned, scripted = map(float, figures.split())
+    assert learned < scripted  # it draws moves at random
