@@ -9,6 +9,7 @@ import pytest
 from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
 from agents.scripted import PartialPolicy
+from agents.scripted.partial import NOTHING
 from wideseek_env.worlds import World
 
 WORLD = World("starter", 3)
@@ -40,6 +41,26 @@ async def test_width_is_drawn_from_the_seed_up_to_the_slots():
     drawn = {len((await episode(TASKS[0], 8, seed)).trajectories) - 1 for seed in range(12)}
     assert drawn == {1, 2, 3, 4}
     assert len((await episode(TASKS[0], 1, 5)).trajectories) == 2
+
+
+async def test_deep_questions_are_followed_by_two_subagents_one_after_the_other():
+    for number, task in enumerate(WORLD.tasks(6, kind="deep")):
+        played = await episode(task, 1, seed=number)
+        assert played.score.item_f1 == 1.0
+        assert [t.end for t in played.trajectories] == ["answered", "reported", "reported"]
+        # A question has three relations and facts; its name is known, that of the next is not.
+        first, second = (t.prompt.split(" | ") for t in played.trajectories[1:])
+        assert (len(first), len(second)) == (3, 2)
+        assert first[0].split()[0] in task.question
+        assert second[0].split()[0] not in task.question
+
+
+async def test_deep_question_about_a_page_that_is_not_there_is_answered_all_the_same():
+    task = next(WORLD.tasks(1, kind="deep"))
+    name = task.question.split(" in ")[0].split()[-1]
+    lost = replace(task, question=task.question.replace(f"{name} in", "Nowhere in"))
+    played = await episode(lost, 1)
+    assert (played.answer, played.score.item_f1) == (NOTHING, 0.0)
 
 
 def test_it_refuses_what_it_cannot_play():
