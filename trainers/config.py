@@ -45,6 +45,8 @@ class RunConfig:
     """Subagent slots of an episode; 0 trains a single agent."""
     random_width: bool = False
     """Draws the slots of each task from 1 to `n_subagents`, so that a model knows all widths."""
+    max_lead_turns: int = 0
+    """Turns of the lead; 0 is the world's limit, which is for a lead that delegates."""
     tasks_per_step: int = 4
     """Tasks of a step."""
     group_size: int = 8
@@ -122,7 +124,7 @@ TINY: dict[str, Any] = {
 }
 """What a model of a million parameters from scratch plays; part of the trainers' presets."""
 
-MAY_BE_ZERO = ("seed", "n_subagents", "warmup_steps", "lora_rank")
+MAY_BE_ZERO = ("seed", "n_subagents", "max_lead_turns", "warmup_steps", "lora_rank")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from wideseek_env.backends import Backend
 from wideseek_env.errors import DataError
 from wideseek_env.records import Episode, Task
 from wideseek_env.reward import RewardConfig
-from wideseek_env.worlds import World
+from wideseek_env.worlds import PRESETS, World
 
 
 def load(name: str) -> tuple[Any, HFTokenizer]:
@@ -151,6 +152,9 @@ class Stage:
         self._policy = policy
         self._worlds = [World(config.world, seed) for seed in range(config.num_worlds)]
         self._backends: dict[int, Backend] = {}
+        self._limits = PRESETS[config.world].limits
+        if config.max_lead_turns:
+            self._limits = replace(self._limits, max_lead_turns=config.max_lead_turns)
         paper = config.reward == "paper"
         self._reward = RewardConfig.paper() if paper else RewardConfig()
 
@@ -180,7 +184,7 @@ class Stage:
         order = np.random.default_rng((config.seed, which_pass)).permutation(len(self.tasks))
         chosen = order[place * config.tasks_per_step :][: config.tasks_per_step]
         widths = np.random.default_rng((config.seed, step, 1)).integers(
-            1, max(config.n_subagents, 1) + 1, len(chosen)
+            min(config.n_subagents, 1), config.n_subagents + 1, len(chosen)
         )
         jobs: dict[int, list[Job]] = {}
         for index, width in zip(chosen, widths, strict=True):
@@ -189,7 +193,7 @@ class Stage:
                 Job(
                     task,
                     int(width) if config.random_width else config.n_subagents,
-                    self._worlds[world].preset.limits,
+                    self._limits,
                     seed=(config.seed * 1_000_003 + step) * config.group_size + member,
                 )
                 for member in range(config.group_size)

@@ -17,6 +17,7 @@ from trainers.config import RunConfig  # noqa: E402
 from trainers.model import Learner  # noqa: E402
 from trainers.play import Stage, load, make_tiny, sampling_policy  # noqa: E402
 from wideseek_env.errors import DataError  # noqa: E402
+from wideseek_env.worlds import PRESETS  # noqa: E402
 
 CONFIG = RunConfig(
     out="unused",
@@ -55,6 +56,16 @@ def test_stage_groups_share_task_and_width_and_differ_in_seed():
     assert {e.n_subagents for e in episodes} == {1, 2, 3}
     fixed = Stage(replace(CONFIG, random_width=False), POLICIES["random"]).play(0)
     assert {e.n_subagents for e in fixed} == {3}
+
+
+def test_stage_without_subagents_gives_the_lead_the_turns_it_is_told_to():
+    alone = replace(CONFIG, n_subagents=0)
+    for turns, found in ((0, PRESETS["starter"].limits.max_lead_turns), (8, 8)):
+        (episode, *_) = Stage(replace(alone, max_lead_turns=turns), POLICIES["solo"]).play(0)
+        assert (episode.n_subagents, episode.limits.max_lead_turns) == (0, found)
+    assert {turn.decision.calls[0].name for turn in episode.trajectories[0].turns} == {
+        "search", "open", "answer",
+    }  # fmt: skip
 
 
 def test_stage_gives_the_rewards_that_were_asked_for():
