@@ -11,11 +11,11 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from agents.learned.lm import PLAYS
 from agents.llm.policy import LLMPolicy
@@ -26,36 +26,55 @@ from trainers.log import episode_metrics
 from wideseek_env.backends import Backend
 from wideseek_env.records import Episode, Task
 from wideseek_env.scoring.statistics import bootstrap_interval
-from wideseek_env.worlds import World
+from wideseek_env.worlds import PRESETS, World
 
 _TOLD = ("episodes/width", "episodes/tool_calls", "episodes/parsed", "turns/wrong")
 
 
+ALONE_TURNS = 8
+"""Turns of an agent without subagents; `starter` gives a lead 3, which suffice to delegate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """One way in which the held-out tasks are played."""
+
+    width: int
+    """Subagents; with 0 the lead plays alone."""
+    kind: Literal["wide", "deep"] = "wide"
+    """Kind of tasks."""
+
+    def __str__(self) -> str:
+        return f"{self.width}" if self.kind == "wide" else f"{self.kind}, {self.width}"
+
+
 @cache
-def held_out(preset: str, num_tasks: int) -> tuple[tuple[World, Task], ...]:
+def held_out(preset: str, num_tasks: int, kind: str = "wide") -> tuple[tuple[World, Task], ...]:
     """Returns the first task of each of `num_tasks` test worlds, seeded 0, 1, ..."""
     worlds = [World(preset, seed, split="test") for seed in range(num_tasks)]
-    return tuple((world, next(world.tasks(1))) for world in worlds)
+    return tuple((world, next(world.tasks(1, kind=kind))) for world in worlds)
 
 
 async def play(
-    policy: Policy, width: int, *, preset: str = "starter", num_tasks: int = 100
+    policy: Policy, exam: Exam, *, preset: str = "starter", num_tasks: int = 100
 ) -> list[Episode]:
     """Returns an episode of each held-out task, in order.
 
     Args:
         policy: plays them.
-        width: subagents.
+        exam: kind of tasks, and width.
         preset: of the worlds.
         num_tasks: of as many worlds.
     """
+    limits = PRESETS[preset].limits
+    if exam.width == 0:
+        limits = replace(limits, max_lead_turns=ALONE_TURNS)
 
     async def one(number: int, world: World, task: Task) -> Episode:
-        return await run_episode(
-            Job(task, width, world.preset.limits, seed=number), policy, _backend(world)
-        )
+        job = Job(task, exam.width, limits, seed=number)
+        return await run_episode(job, policy, _backend(world))
 
-    tasks = enumerate(held_out(preset, num_tasks))
+    tasks = enumerate(held_out(preset, num_tasks, exam.kind))
     return list(await asyncio.gather(*(one(i, world, task) for i, (world, task) in tasks)))
 
 
@@ -84,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Evaluates from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", help="folders of models or of runs; `partial`")
-    parser.add_argument("--widths", default="1,2,4,8", help="numbers of subagents")
+    parser.add_argument("--widths", default="1,2,4,8", help="numbers of subagents; 0: alone")
+    parser.add_argument("--kind", default="wide", choices=("wide", "deep"), help="of tasks")
     parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     parser.add_argument("--out", type=Path, help="JSON lines file that results are added to")
@@ -92,8 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for model in given.models:
         policy = policy_of(model, given.temperature)
         for width in map(int, given.widths.split(",")):
-            played = asyncio.run(play(policy, width, num_tasks=given.tasks))
-            line = {"model": model, "temperature": given.temperature, "n_subagents": width}
+            played = asyncio.run(play(policy, Exam(width, given.kind), num_tasks=given.tasks))
+            line = {"model": model, "temperature": given.temperature, "kind": given.kind}
+            line["n_subagents"] = width
             text = json.dumps(line | summary(played))
             sys.stdout.write(text + "\n")
             sys.stdout.flush()

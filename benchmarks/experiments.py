@@ -19,16 +19,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import evaluate
+from benchmarks.evaluate import Exam
 from trainers import grpo, sft
 from wideseek_env.scoring.statistics import Interval, bootstrap_interval
 
-Scores = dict[int, list[float]]
-"""Item F1 of each held-out task, by width."""
+Scores = dict[str, list[float]]
+"""Item F1 of each held-out task, by exam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,121 +37,209 @@ class Variant:
     """One way to go on from the start."""
 
     label: str
-    train: Callable[[Sequence[str]], int]
+    train: Callable[[Sequence[str]], int] = grpo.main
     flags: tuple[str, ...] = ()
+    lesson: str | None = None
+    """Of `LESSONS`: what the start learns to imitate first."""
+    as_long_as: Literal["steps", "seconds", "tokens"] = "steps"
+    """In what it gets as much as `JOINT` with the same seed."""
+    exams: tuple[Exam, ...] = ()
+    """What it plays; empty: wide tasks at the widths of the command."""
 
 
-IMITATION = "imitation"
+JOINT, IMITATION = "joint", "imitation"
+ALONE = ("--n-subagents", "0", "--max-lead-turns", str(evaluate.ALONE_TURNS))
+EPISODES_OF_STEP = grpo.PRESETS["tiny"]["tasks_per_step"] * grpo.GRPOConfig.group_size
+BOTH_KINDS = (*(Exam(width) for width in (1, 4, 8)), Exam(4, "deep"))
+LESSONS: Mapping[str, tuple[str, ...]] = {
+    "hybrid": ("--kind", "hybrid", "--num-steps", "600"),
+    "alone": (*ALONE, "--teacher", "solo", "--num-steps", "400"),
+}
+"""Flags of `trainers.sft` for skills that the start has not: questions of several hops, and playing
+without subagents. What it learns is as perfect as its teachers are."""
 VARIANTS: Mapping[str, Variant] = {
-    "joint": Variant("GRPO", grpo.main),
-    IMITATION: Variant("imitation, same minutes", sft.main, ("--lr", "1e-3", "--lr-end", "0.1")),
-    "lead": Variant("GRPO, lead only", grpo.main, ("--roles", "lead")),
-    "subagents": Variant("GRPO, subagents only", grpo.main, ("--roles", "subagent")),
-    "provenance": Variant("GRPO, credit by provenance", grpo.main, ("--provenance", "0.5")),
-}
+    JOINT: Variant("GRPO"),
+    IMITATION: Variant(
+        "imitation, same minutes", sft.main, ("--lr", "1e-3"), as_long_as="seconds"
+    ),
+    "lead": Variant("GRPO, lead only", flags=("--roles", "lead")),
+    "subagents": Variant("GRPO, subagents only", flags=("--roles", "subagent")),
+    "provenance": Variant("GRPO, credit by provenance", flags=("--provenance", "0.5")),
+    **{
+        kind: Variant(f"GRPO on {kind}", flags=("--kind", kind), lesson="hybrid", exams=BOTH_KINDS)
+        for kind in ("wide", "deep", "hybrid")
+    },
+    "alone": Variant(
+        "GRPO alone, same tokens", flags=ALONE, lesson="alone", as_long_as="tokens",
+        exams=(Exam(0),),
+    ),
+}  # fmt: skip
 EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
-    "gain": ("joint", IMITATION),
-    "roles": ("joint", "lead", "subagents"),
-    "credit": ("joint", "provenance"),
+    "gain": (JOINT, IMITATION),
+    "roles": (JOINT, "lead", "subagents"),
+    "credit": (JOINT, "provenance"),
+    "data": ("wide", "deep", "hybrid"),
+    "team": (JOINT, "alone"),
 }
-"""Variants of each experiment; `joint` first, as it says how many minutes imitation gets."""
+"""Variants of each experiment; `JOINT` before those that get as much as it."""
 
 
-def seconds_of(run: Path) -> list[float]:
-    """Returns the seconds of each step that a run has logged.
+def logged(run: Path) -> list[dict[str, float]]:
+    """Returns the seconds and tokens of each step that a run has logged.
 
     Raises:
         FileNotFoundError: the folder is not that of a run.
     """
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [sum(v for k, v in line.items() if k.startswith("seconds/")) for line in lines]
+    return [
+        {
+            "seconds": sum(v for k, v in line.items() if k.startswith("seconds/")),
+            "tokens": line.get("tokens/rows", 0.0),
+        }
+        for line in lines
+    ]
 
 
-def train(name: str, seed: int, start: Path, num_steps: int, out: Path) -> Path:
-    """Trains a variant, or goes on with it, and returns its folder."""
-    variant, run = VARIANTS[name], out / f"{name}-{seed}"
-    if name == IMITATION:
-        budget_s = sum(seconds_of(out / f"joint-{seed}"))
-        num_steps = max(round(budget_s / fmean(seconds_of(start))), 1)
-    flags = {
-        "--preset": "tiny",
-        "--model": str(start),
-        "--seed": str(seed),
-        "--num-steps": str(num_steps),
-        "--out": str(run),
-    }
-    if not (run / "checkpoints" / f"step_{num_steps:06d}").exists():
-        variant.train([*(part for pair in flags.items() for part in pair), *variant.flags])
-    return run
+def train(name: str, seed: int, given: argparse.Namespace) -> tuple[Path, Path]:
+    """Trains a variant, or goes on with it; returns the run that it began from, and its own."""
+    variant, out, start = VARIANTS[name], given.out, given.start
+    if variant.lesson:
+        start = out / f"lesson-{variant.lesson}"
+        run_trainer(sft.main, given.start, start, 0, LESSONS[variant.lesson])
+    flags = ("--num-steps", str(steps_of(variant, seed, start, given)), *variant.flags)
+    run_trainer(variant.train, start, out / f"{name}-{seed}", seed, flags)
+    return start, out / f"{name}-{seed}"
+
+
+def run_trainer(
+    trainer: Callable[[Sequence[str]], int], start: Path, run: Path, seed: int, flags: Sequence[str]
+) -> None:
+    """Trains with the preset `tiny`, unless the run has its last checkpoint already."""
+    steps = int(flags[flags.index("--num-steps") + 1])
+    if not (run / "checkpoints" / f"step_{steps:06d}").exists():
+        where = ("--preset", "tiny", "--model", str(start), "--out", str(run))
+        trainer([*where, "--seed", str(seed), *flags])
+
+
+def steps_of(variant: Variant, seed: int, start: Path, given: argparse.Namespace) -> int:
+    """Returns how many steps make a variant as long as `JOINT`, by what its start took a step."""
+    if variant.as_long_as == "steps":
+        return int(given.steps)
+    joint, imitated = logged(given.out / f"{JOINT}-{seed}"), logged(start)
+    total = sum(line[variant.as_long_as] for line in joint)
+    per_step = fmean(line[variant.as_long_as] for line in imitated)
+    if variant.train is grpo.main:
+        per_step *= EPISODES_OF_STEP / sft.PRESETS["tiny"]["tasks_per_step"]
+    return max(round(total / per_step), 1)
 
 
 def scores_of(
-    run: Path, file: Path, widths: Sequence[int], num_tasks: int, temperature: float
+    run: Path, file: Path, exams: Sequence[Exam], num_tasks: int, temperature: float
 ) -> Scores:
     """Returns the scores of a run's last checkpoint; those in `file` are not played again."""
-    known: Scores = {}
-    if file.exists():
-        known = {
-            int(width): scores for width, scores in json.loads(file.read_text("utf-8")).items()
-        }
+    known: Scores = json.loads(file.read_text("utf-8")) if file.exists() else {}
     policy = None
-    for width in widths:
-        if len(known.get(width, ())) != num_tasks:
+    for exam in exams:
+        if len(known.get(str(exam), ())) != num_tasks:
             policy = policy or evaluate.policy_of(str(run), temperature)
-            played = asyncio.run(evaluate.play(policy, width, num_tasks=num_tasks))
-            known[width] = [e.score.item_f1 if e.score else 0.0 for e in played]
+            played = asyncio.run(evaluate.play(policy, exam, num_tasks=num_tasks))
+            known[str(exam)] = [e.score.item_f1 if e.score else 0.0 for e in played]
             file.write_text(json.dumps(known), "utf-8")
-    return {width: known[width] for width in widths}
+    return {str(exam): known[str(exam)] for exam in exams}
 
 
-def pooled(runs: Sequence[Scores], width: int) -> Interval:
-    """Returns the mean over seeds and tasks, with its interval over tasks."""
-    return bootstrap_interval([fmean(task) for task in zip(*(s[width] for s in runs), strict=True)])
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one variant scored, and what it began from."""
+
+    label: str
+    runs: Sequence[Scores]
+    """One for each seed."""
+    start: Scores | None = None
+    """None for a start."""
+
+    def pooled(self, exam: str) -> Interval:
+        """Returns the mean over seeds and tasks, with its interval over tasks."""
+        return bootstrap_interval(
+            [fmean(task) for task in zip(*(run[exam] for run in self.runs), strict=True)]
+        )
+
+    def gained(self, exam: str) -> Interval:
+        """Returns by how much the runs are above their start, with its interval over tasks."""
+        if self.start is None:
+            raise ValueError(f"expected what {self.label!r} began from, got a start itself")
+        tasks = zip(*(run[exam] for run in self.runs), self.start[exam], strict=True)
+        return bootstrap_interval([fmean(runs) - start for *runs, start in tasks])
 
 
-def gained(runs: Sequence[Scores], start: Sequence[Scores], width: int) -> Interval:
-    """Returns by how much runs are above the start, with its interval over the same tasks."""
-    after, before = (zip(*(s[width] for s in group), strict=True) for group in (runs, start))
-    return bootstrap_interval([fmean(a) - fmean(b) for a, b in zip(after, before, strict=True)])
-
-
-def table(results: Mapping[str, Sequence[Scores]], widths: Sequence[int]) -> str:
+def table(results: Sequence[Result], exams: Sequence[str]) -> str:
     """Returns a Markdown table: mean [95 % interval over tasks] (each seed's mean).
 
-    Below each variant stands its gain over the first, task by task.
+    Below each variant stands its gain over its start, task by task.
     """
-    lines = ["| | " + " | ".join(f"{width}" for width in widths) + " |"]
-    lines.append("|---" * (len(widths) + 1) + "|")
-    start = next(iter(results.values()))
-    for label, runs in results.items():
+    lines = [f"| | {' | '.join(exams)} |", "|---" * (len(exams) + 1) + "|"]
+    for result in results:
         cells, gains = [], []
-        for width in widths:
-            found, gain = pooled(runs, width), gained(runs, start, width)
-            seeds = ", ".join(f"{fmean(run[width]):.2f}" for run in runs)
-            below = f" ({seeds})" if len(runs) > 1 else ""
+        for exam in exams:
+            if exam not in result.runs[0]:
+                cells.append("")
+                gains.append("")
+                continue
+            found = result.pooled(exam)
+            seeds = ", ".join(f"{fmean(run[exam]):.2f}" for run in result.runs)
+            below = f" ({seeds})" if len(result.runs) > 1 else ""
             cells.append(f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]{below}")
-            gains.append(f"{gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]")
-        lines.append(f"| {label} | {' | '.join(cells)} |")
-        if runs is not start:
-            lines.append(f"| over the start | {' | '.join(gains)} |")
+            if result.start is not None:
+                gain = result.gained(exam)
+                gains.append(f"{gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]")
+        lines.append(f"| {result.label} | {' | '.join(cells)} |")
+        if result.start is not None:
+            lines.append(f"| over its start | {' | '.join(gains)} |")
     return "\n".join(lines)
 
 
-def draw(results: Mapping[str, Sequence[Scores]], widths: Sequence[int], file: Path) -> None:
-    """Draws item F1 against width, with intervals."""
+def draw(results: Sequence[Result], exams: Sequence[str], file: Path) -> None:
+    """Draws item F1 by exam, with intervals."""
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    at = np.arange(len(widths))
-    for label, runs in results.items():
-        found = [pooled(runs, width) for width in widths]
-        axes.plot(at, [f.mean for f in found], marker="o", markersize=4, label=label)
-        axes.fill_between(at, [f.low for f in found], [f.high for f in found], alpha=0.15)
+    for result in results:
+        at = [i for i, exam in enumerate(exams) if exam in result.runs[0]]
+        found = [result.pooled(exams[i]) for i in at]
+        line = axes.plot(at, [f.mean for f in found], marker="o", markersize=4, label=result.label)
+        below, above = [f.mean - f.low for f in found], [f.high - f.mean for f in found]
+        axes.errorbar(
+            at, [f.mean for f in found], (below, above), fmt="none", color=line[0].get_color(),
+            alpha=0.4,
+        )  # fmt: skip
     axes.set(xlabel="subagents", ylabel="item F1, held-out worlds", ylim=(0, 1))
-    axes.set_xticks(at, [str(width) for width in widths])
+    axes.set_xticks(range(len(exams)), exams)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(frameon=False, fontsize="small")
     figure.savefig(file, dpi=150)
+
+
+def exams_of(variant: Variant, given: argparse.Namespace) -> tuple[Exam, ...]:
+    """Returns what a variant plays."""
+    return variant.exams or tuple(Exam(width) for width in given.widths)
+
+
+def experiment(given: argparse.Namespace) -> list[Result]:
+    """Trains and plays the variants of an experiment; returns what each and each start scored."""
+    file, how = f"scores-t{given.temperature:g}.json", (given.tasks, given.temperature)
+    results: dict[str, Result] = {}
+    for name in EXPERIMENTS[given.experiment]:
+        variant = VARIANTS[name]
+        exams, runs, before = exams_of(variant, given), [], None
+        for seed in given.seeds:
+            start, run = train(name, seed, given)
+            if before is None:
+                label = "start" if variant.lesson is None else f"start, {variant.lesson}"
+                before = scores_of(start, given.out / f"{start.name}-{file}", exams, *how)
+                results.setdefault(label, Result(label, [before]))
+            runs.append(scores_of(run, run / file, exams, *how))
+        results[name] = Result(variant.label, runs, before)
+    return list(results.values())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -162,9 +251,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--start", type=Path, default=Path("runs/sft"), help="run of trainers.sft")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=80, help="GRPO steps of a run")
+    parser.add_argument(
+        "--steps", type=int, default=grpo.PRESETS["tiny"]["num_steps"], help="GRPO steps of a run"
+    )
     parser.add_argument("--widths", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
+    parser.add_argument("--tasks", type=int, default=200, help="held-out tasks")
     parser.add_argument("--temperature", type=float, default=0.0, help="of play; 0 is greedy")
     given = parser.parse_args(argv)
     if not (given.start / "metrics.jsonl").exists():
@@ -173,16 +264,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             "one with `python -m trainers.sft --preset tiny --out runs/sft`"
         )
     given.out.mkdir(parents=True, exist_ok=True)
-    file, how = f"scores-t{given.temperature:g}.json", (given.tasks, given.temperature)
-    start = scores_of(given.start, given.out / f"start-{file}", given.widths, *how)
-    results: dict[str, list[Scores]] = {"start": [start]}
-    for name in EXPERIMENTS[given.experiment]:
-        for seed in given.seeds:
-            run = train(name, seed, given.start, given.steps, given.out)
-            scores = scores_of(run, run / file, given.widths, *how)
-            results.setdefault(VARIANTS[name].label, []).append(scores)
-    sys.stdout.write(table(results, given.widths) + "\n")
-    draw(results, given.widths, given.out / f"{given.experiment}-t{given.temperature:g}.png")
+    results = experiment(given)
+    variants = [VARIANTS[name] for name in EXPERIMENTS[given.experiment]]
+    played = {exam for variant in variants for exam in exams_of(variant, given)}
+    exams = [
+        str(exam) for exam in sorted(played, key=lambda exam: (exam.kind != "wide", exam.width))
+    ]
+    sys.stdout.write(table(results, exams) + "\n")
+    draw(results, exams, given.out / f"{given.experiment}-t{given.temperature:g}.png")
     return 0
 
 

@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
-from benchmarks.evaluate import held_out, main
+from agents.scripted import POLICIES, PartialPolicy
+from benchmarks.evaluate import ALONE_TURNS, Exam, held_out, main, play
 from wideseek_env.worlds import World
 
 
@@ -18,6 +19,15 @@ def test_held_out_tasks_are_one_of_each_test_world():
     assert [task for _, task in chosen] == [
         next(World("starter", seed, split="test").tasks(1)) for seed in range(3)
     ]
+
+
+async def test_who_plays_alone_has_the_turns_for_it_and_deep_tasks_are_played_too():
+    world, task = held_out("starter", 1)[0]
+    (alone,) = await play(POLICIES["solo"]([task]), Exam(0), num_tasks=1)
+    assert alone.n_subagents == 0
+    assert alone.limits.max_lead_turns == ALONE_TURNS > world.preset.limits.max_lead_turns
+    (deep,) = await play(PartialPolicy(), Exam(2, "deep"), num_tasks=1)
+    assert (deep.task.kind, deep.score.item_f1) == ("deep", 1.0)
 
 
 def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
