@@ -85,7 +85,9 @@ def describe(info: RunInfo) -> str:
         + ", ".join(settings.presets)
     )
     trials = "1 trial" if settings.num_trials == 1 else f"{settings.num_trials} trials"
-    tasks = "1 task" if settings.num_tasks == 1 else f"{settings.num_tasks} tasks"
+    # A corpus may hold fewer tasks than were asked for.
+    num_tasks = info.num_expected // (len(settings.cells()) * settings.num_trials)
+    tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
     return f"{tasks} each on {where}, {trials}, seed {settings.seed}. {_budget(info)}"
 
 

@@ -13,6 +13,7 @@ import pytest
 from made_episodes import made_episode, made_task
 
 from benchmarks.report import MAX_EPISODES, choose, make_report
+from benchmarks.report_page import describe
 from benchmarks.run_folder import RunInfo
 from benchmarks.settings import Settings
 from benchmarks.summary import result_of
@@ -123,6 +124,12 @@ def test_make_report_has_no_external_resource(tmp_path):
         "http://www.w3.org/1999/xlink",
     }
     assert "default-src 'none'" in text
+
+
+def test_describe_says_how_many_tasks_there_are_when_a_corpus_has_fewer(tmp_path):
+    asked = Settings(policies=("solo",), depths=(), corpus=str(tmp_path), num_tasks=99)
+    info = RunInfo.new(asked, num_expected=7, command="")
+    assert describe(info).startswith("7 tasks each on real pages of ")
 
 
 def test_make_report_partial_and_invalid_are_said_on_top(tmp_path):
