@@ -146,6 +146,12 @@ def test_score_strict_long_run_of_blanks_in_a_number_does_not_take_long() -> Non
     assert time.process_time() - started < 1.0
 
 
+def test_score_strict_b27_headers_are_compared_without_case() -> None:
+    task = Task("t", "", (Column("K"), Column("v")), ("K",), (("a", "1"),))
+    for header in ("| k | V |", "| **K** | Ｖ |"):
+        assert score_strict(task, f"{header}\n|---|---|\n| a | 1 |").success == 1.0
+
+
 def test_score_strict_required_columns_of_one_name_are_taken_in_order() -> None:
     task = Task("t", "", (Column("k"), Column("v"), Column("V*")), ("k",), (("a", "1", "2"),))
     assert _score(task, [("a", "1", "2")]).success == 1.0

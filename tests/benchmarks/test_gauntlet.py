@@ -1,0 +1,31 @@
+"""The gauntlet: one command that fails when strict mode pays a cheater or a case changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import gauntlet
+
+SMALL = ["--preset", "starter", "--num-tasks", "1"]
+
+
+def test_gauntlet_prints_every_case_and_cheater_and_passes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert gauntlet.main(SMALL) == 0
+    shown = capsys.readouterr().out
+    assert "0 not as stated" in shown
+    assert all(case.name in shown for case in gauntlet.TABLE_CASES)
+    assert all(name in shown for name in gauntlet.CHEATERS)
+
+
+def test_gauntlet_fails_when_a_case_does_not_get_what_is_stated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = gauntlet.TABLE_CASES[0]
+    monkeypatch.setattr(gauntlet, "TABLE_CASES", (replace(first, strict=first.official),))
+    monkeypatch.setattr(gauntlet, "CELL_CASES", ())
+    assert gauntlet.main(SMALL) == 1
+    assert "1 not as stated" in capsys.readouterr().out
