@@ -273,15 +273,15 @@ class Game:
         if self._inbox.wanted:
             text = "One `delegate` a turn: put all subtasks into one list."
             return ToolResult(text, "wrong", call)
-        subtasks = list(call.arguments["subtasks"])
         free = [s for s in self._seats.values() if s.role == "subagent" and s.trajectory is None]
-        if len(subtasks) > len(free):
-            text = f"{len(subtasks)} subtasks, but {len(free)} subagents are free: hand out fewer."
-            return ToolResult(text, "wrong", call)
+        if not free:
+            return ToolResult("No subagent is free: wait for a report.", "wrong", call)
+        # What is too much is dropped and counted; if it cost the turn, learners would delegate less.
+        subtasks = list(call.arguments["subtasks"])[: len(free)]
+        num_dropped = len(call.arguments["subtasks"]) - len(subtasks)
         wait_for = self.limits.wait_for
-        share = None
+        share = None  # equal shares, so that the episode does not depend on who is faster
         if pool.calls_left is not None:
-            # Equal shares, so that the episode does not depend on who is faster.
             share = pool.calls_left // len(subtasks if wait_for == "all" else free)
             pool.calls_left -= share * len(subtasks)
         for seat, subtask in zip(free, subtasks, strict=False):
@@ -292,7 +292,8 @@ class Game:
         )
         self._inbox.wanted = out if wait_for == "all" else min(wait_for, out)
         names = ", ".join(seat.agent for seat in free[: len(subtasks)])
-        return ToolResult(f"Delegated to {names}.", "ok", call)
+        dropped = f" No subagent is free for the other {num_dropped}." if num_dropped else ""
+        return ToolResult(f"Delegated to {names}.{dropped}", "ok", call)
 
     def _end_subtask(self, seat: Seat, end: TrajectoryEnd, report: str | None) -> None:
         """Frees the slot and keeps the report, or word of its absence, for the lead."""

@@ -85,7 +85,6 @@ async def test_lead_without_subagents_searches_and_answers_alone() -> None:
         (call("answer"), "`answer` needs `text`"),
         (call("answer", text="   "), "`text` of `answer` must be a text"),
         (call("delegate", subtasks="all"), "must be a list of one or more texts"),
-        (call("delegate", subtasks=["a"] * 4), "4 subtasks, but 3 subagents are free"),
         (call("answer", text="x", extra=1), "`answer` has no argument 'extra'"),
         (Decision(), "No tool was called. Allowed: delegate, answer."),
         (Decision(error="Broken JSON."), "Broken JSON."),
@@ -100,6 +99,16 @@ async def test_a_wrong_call_costs_a_turn_and_says_what_is_allowed(
     assert len(policy.seen["lead"][1].text) < 300
     assert episode.trajectories[0].turns[0].results[0].status == "wrong"
     assert len(episode.trajectories[0].turns) == 2
+
+
+async def test_subtasks_beyond_the_free_subagents_are_dropped_and_the_others_handed_out() -> None:
+    lead = [call("delegate", subtasks=["a", "b", "c", "d", "e"]), answer()]
+    policy = ByScript(lead=lead, subagents=[call("report", text="done")])
+    episode = await run(policy)
+    assert [t.prompt for t in episode.trajectories[1:]] == ["a", "b", "c"]
+    told = policy.seen["lead"][1]
+    assert "subagent_2. No subagent is free for the other 2." in told.text
+    assert {result.status for result in told.results} == {"ok"}
 
 
 async def test_calls_over_the_limit_of_a_turn_are_refused_and_not_run() -> None:
