@@ -276,7 +276,7 @@ class Game:
         free = [s for s in self._seats.values() if s.role == "subagent" and s.trajectory is None]
         if not free:
             return ToolResult("No subagent is free: wait for a report.", "wrong", call)
-        # What is too much is dropped and counted; if it cost the turn, learners would delegate less.
+        # What is too much is dropped and counted; a lost turn would unteach learners to delegate.
         subtasks = list(call.arguments["subtasks"])[: len(free)]
         num_dropped = len(call.arguments["subtasks"]) - len(subtasks)
         wait_for = self.limits.wait_for
