@@ -21,8 +21,9 @@ from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import EpisodeInfo, Player, Policy
 from wideseek_env.backends import Backend
 from wideseek_env.episode import LEAD, Game
+from wideseek_env.errors import ScoringError
 from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Episode, Task
+from wideseek_env.records import Decision, Episode, Score, Task
 from wideseek_env.reward import RewardConfig
 from wideseek_env.scoring import Scorer
 
@@ -81,7 +82,7 @@ async def run_episode(
         backend,
         job.n_subagents,
         limits=job.limits,
-        scorer=scorer,
+        scorer=_guarded(scorer) if scorer else None,
         reward=reward,
         seed=job.seed,
     )
@@ -96,6 +97,20 @@ async def run_episode(
         else:
             game.fail(_describe(error))
     return await game.record(policy.name, {**job.metadata, "key": job.key})
+
+
+def _guarded(scorer: Scorer) -> Scorer:
+    """Returns the scorer, whose failures of any kind make the one episode invalid."""
+
+    async def score(task: Task, answer: str | None) -> Score:
+        try:
+            return await scorer(task, answer)
+        except ScoringError:
+            raise
+        except Exception as error:
+            raise ScoringError(_describe(error)) from error
+
+    return score
 
 
 async def rollout(

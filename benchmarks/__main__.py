@@ -123,7 +123,7 @@ def _play(
         def on_episode(episode: Episode) -> None:
             nonlocal num_invalid, num_tokens, cost_usd
             num_invalid += not episode.valid
-            tokens, dollars = figures_of(episode)
+            tokens, dollars, _ = figures_of(episode)
             num_tokens, cost_usd = num_tokens + tokens, cost_usd + dollars
             notes = [f"[red]{num_invalid} invalid[/]"] if num_invalid else []
             if num_tokens:

@@ -19,6 +19,8 @@ from wideseek_env.records import Episode
 
 LLM = "llm"
 """Name of the policy on the command line and in the table."""
+REACHED_BY = ("base_url", "max_retries", "max_concurrent")
+"""Settings of the model that alter no episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ class LLMSettings:
         return cls(**{**data, "config": LLMConfig(**config)})
 
 
-def figures_of(episode: Episode) -> tuple[float, float]:
-    """Returns (tokens that models wrote in an episode, dollars that it cost)."""
+def figures_of(episode: Episode) -> tuple[float, float, float]:
+    """Returns (tokens that models wrote in an episode, dollars it cost, turns with drift)."""
     usages = [t.decision.usage for trajectory in episode.trajectories for t in trajectory.turns]
     tokens = sum(usage.get("new_tokens", 0.0) for usage in usages)
-    return tokens, sum(usage.get("cost_usd", 0.0) for usage in usages)
+    cost_usd = sum(usage.get("cost_usd", 0.0) for usage in usages)
+    return tokens, cost_usd, sum(usage.get("drift", 0.0) for usage in usages)

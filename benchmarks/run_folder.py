@@ -73,14 +73,13 @@ def check_same(folder: Path, settings: Settings) -> bool:
     Raises:
         DataError: it holds a run of other settings or versions, or files that are no run.
     """
+    if not (folder / EPISODES).exists() or not (folder / EPISODES).stat().st_size:
+        return False  # none, or a run that failed before it had played anything
     if not (folder / RUN).exists():
-        # An empty one is of a run that failed before its record could be written.
-        if (folder / EPISODES).exists() and (folder / EPISODES).stat().st_size:
-            raise DataError(
-                f"{folder} holds {EPISODES} but no {RUN}, so it is not known which settings it was "
-                "played under; give this run another --name, or move the folder away"
-            )
-        return False
+        raise DataError(
+            f"{folder} holds {EPISODES} but no {RUN}, so it is not known which settings it was "
+            "played under; give this run another --name, or move the folder away"
+        )
     info = RunInfo.read(folder)
     difference = settings.difference(info.settings.to_json())
     for name, now in versions().items():

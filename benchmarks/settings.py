@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.llm import LLM, LLMSettings
+from benchmarks.llm import LLM, REACHED_BY, LLMSettings
 from benchmarks.policies import POLICIES
 from wideseek_env.worlds import PRESETS
 
@@ -132,9 +132,16 @@ class Settings:
         return cls(**fields_)
 
     def difference(self, other: dict[str, Any]) -> str | None:
-        """Returns the first setting in which `other`, read from JSON, differs, for people."""
+        """Returns the first setting in which `other`, read from JSON, differs, for people.
+
+        How a model is reached is no difference: a server may come back at another address.
+        """
         for field in fields(self):
-            mine, theirs = self.to_json()[field.name], other.get(field.name)
+            mine, theirs = (
+                {k: v for k, v in value.items() if k not in REACHED_BY} if isinstance(value, dict)
+                else value
+                for value in (self.to_json()[field.name], other.get(field.name))
+            )  # fmt: skip
             if mine != theirs:
                 return f"`{field.name}` was {theirs!r} and is now {mine!r}"
         return None

@@ -43,6 +43,8 @@ class Result:
     tokens: float
     """That models wrote."""
     cost_usd: float
+    drift: float
+    """Turns in which the engine read another prompt than it was sent."""
     error: str | None
     offset: int
     """Byte at which its line begins."""
@@ -72,6 +74,7 @@ class Row:
     seconds: float | None
     tokens: float | None
     cost_usd: float | None
+    drift: float | None
     max_at_k: Interval | None
     """Mean over tasks of the best item F1 of the trials; None with one trial."""
     pass_at_k: Interval | None
@@ -110,7 +113,7 @@ def read_results(path: Path) -> Iterator[Result]:
 def result_of(episode: Episode, offset: int = 0) -> Result:
     """Returns the figures of one episode; those of the score are 0 when it is not valid."""
     score = episode.score
-    tokens, cost_usd = figures_of(episode)
+    tokens, cost_usd, drift = figures_of(episode)
     return Result(
         cell=cell_of(episode),
         task_id=episode.task.id,
@@ -127,6 +130,7 @@ def result_of(episode: Episode, offset: int = 0) -> Result:
         seconds=episode.seconds,
         tokens=tokens,
         cost_usd=cost_usd,
+        drift=drift,
         error=episode.error,
         offset=offset,
     )
@@ -171,6 +175,7 @@ def _row(cell: Cell, results: Sequence[Result], seed: int) -> Row:
         seconds=_mean(result.seconds for result in valid),
         tokens=_mean(result.tokens for result in valid),
         cost_usd=_mean(result.cost_usd for result in valid),
+        drift=_mean(result.drift for result in valid),
         max_at_k=figures.max if figures and num_trials > 1 else None,
         pass_at_k=solved.passed if solved and num_trials > 1 else None,
         error=errors[0].splitlines()[0] if errors else None,

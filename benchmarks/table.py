@@ -38,7 +38,7 @@ class TableColumn:
 
 
 def columns(rows: Sequence[Row]) -> list[TableColumn]:
-    """Returns the columns of a table; Max@k, Pass@k, tokens and cost only where there are any."""
+    """Returns the columns of a table; those that hold nothing for any row are left out."""
     num_trials = max((row.num_trials for row in rows), default=1)
     several = [
         TableColumn(f"Max@{num_trials}", "item F1 of a task's best trial", lambda r: r.max_at_k),
@@ -47,6 +47,7 @@ def columns(rows: Sequence[Row]) -> list[TableColumn]:
     spent = [
         TableColumn("Tokens", "that models wrote", lambda r: r.tokens, 0),
         TableColumn("Dollars", "an episode, by --price", lambda r: r.cost_usd, 4),
+        TableColumn("Drift", "turns of an episode with tokens that differ", lambda r: r.drift, 2),
     ]
     spent = [column for column in spent if any(column.value(row) for row in rows)]
     item_f1 = f"Item F1 Avg@{num_trials}" if num_trials > 1 else "Item F1"

@@ -55,6 +55,16 @@ async def test_episode_info_has_no_gold() -> None:
     assert "Brook" not in shown
 
 
+async def test_scorer_that_raises_makes_its_episode_invalid_and_the_others_go_on() -> None:
+    async def scorer(task: Any, answer: str | None) -> Any:
+        return {}["no such judge"]
+
+    played = await gather(rollout(jobs(2), FanOut(), TinyBackend(), scorer=scorer))
+    assert [episode.end for episode in played] == ["invalid", "invalid"]
+    assert all("KeyError: 'no such judge'" in (episode.error or "") for episode in played)
+    assert all(episode.answer and episode.score is None for episode in played)
+
+
 @pytest.mark.parametrize("who", ["lead", "subagents"])
 async def test_policy_that_raises_makes_its_episode_invalid_with_the_reason(who: str) -> None:
     scripts: dict[str, list[Any]] = {"lead": [call("delegate", subtasks=["a"])]}

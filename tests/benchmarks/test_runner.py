@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from agents.episode_file import EpisodeFile, read_episodes
 from benchmarks import policies, run_folder
+from benchmarks.llm import LLMSettings
 from benchmarks.policies import Entry
 from benchmarks.runner import ALONE_TURNS, jobs_of, limits_of, play, tasks_of
 from benchmarks.settings import Cell, Settings
@@ -108,6 +110,14 @@ def test_play_folder_of_something_else_is_refused(tmp_path):
 def test_play_goes_on_under_the_name_of_a_run_that_failed_before_its_record(tmp_path):
     (tmp_path / "episodes.jsonl").touch()
     assert len(run(tmp_path)) == 16
+
+
+def test_play_with_other_settings_takes_the_name_of_a_run_that_played_nothing(tmp_path):
+    settings = replace(SMALL, policies=("llm",), llm=LLMSettings("transformers", "/no/model"))
+    with pytest.raises((OSError, ImportError)):
+        run(tmp_path, settings)
+    assert len(run(tmp_path)) == 16
+    assert json.loads((tmp_path / "run.json").read_text())["settings"]["llm"] is None
 
 
 def test_play_that_has_nothing_to_ask_makes_no_folder(tmp_path):

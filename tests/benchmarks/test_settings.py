@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.llm import LLMSettings
 from benchmarks.policies import POLICIES
 from benchmarks.settings import Cell, Settings
 from wideseek_env.worlds import PRESETS
@@ -64,6 +65,16 @@ def test_difference_names_the_first_setting_that_differs():
     assert QUICK.difference(QUICK.to_json()) is None
     other = replace(QUICK, budget=7).to_json()
     assert QUICK.difference(other) == f"`budget` was 7 and is now {QUICK.budget}"
+
+
+def test_a_server_at_another_address_is_no_other_run_but_another_model_is():
+    def asking(**how):
+        return Settings(policies=("llm",), llm=LLMSettings(**{"model": "m", **how}))
+
+    before = asking(base_url="http://127.0.0.1:1/v1").to_json()
+    moved = asking(base_url="http://127.0.0.1:2/v1", max_retries=1, max_concurrent=2)
+    assert moved.difference(before) is None
+    assert "'model': 'm'" in asking(model="other").difference(before)
 
 
 def test_policies_have_one_for_each_kind_of_team():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made_episodes import made_episode, made_task
 
 from benchmarks.settings import Cell
 from benchmarks.summary import read_results, result_of, summarise
+from benchmarks.table import columns
 from wideseek_env.errors import DataError
 from wideseek_env.records import encode
 
@@ -32,6 +35,17 @@ def test_summarise_counts_of_work_are_the_episodes_own():
     assert (row.turns, row.tool_calls, row.critical_path_turns) == (2 + 2 * 5, 8, 2 + 5)
     assert row.max_at_k is None
     assert row.pass_at_k is None
+
+
+def test_turns_with_drift_are_a_column_where_there_are_any():
+    episode = made_episode(made_task())
+    first, *others = episode.trajectories
+    turns = [replace(t, decision=replace(t.decision, usage={"drift": 1.0})) for t in first.turns]
+    drifted = replace(episode, trajectories=(replace(first, turns=tuple(turns)), *others))
+    for played, shown in ((episode, False), (drifted, True)):
+        (row,) = summarise([result_of(played)])
+        assert ("Drift" in [column.header for column in columns([row])]) is shown
+        assert row.drift == (len(turns) if shown else 0)
 
 
 def test_summarise_invalid_episode_is_counted_and_in_no_mean():
