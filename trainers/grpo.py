@@ -57,12 +57,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "random_width": True,
         "max_new_tokens": 320,
         "budget_tokens": 1300,
+        "tasks_per_step": 8,
         # A higher rate, or less KL, widens the team sooner and breaks the copying of names.
-        "lr": 2e-4,
+        "lr": 3e-4,
         "lr_end": 0.1,
         "kl_weight": 0.05,
-        "warmup_steps": 5,
-        "num_steps": 80,
+        "warmup_steps": 3,
+        "num_steps": 40,
         "checkpoint_every": 5,
     },
     "paper": {
