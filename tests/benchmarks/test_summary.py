@@ -38,7 +38,7 @@ def test_summarise_counts_of_work_are_the_episodes_own():
 
 
 def test_turns_with_drift_are_a_column_where_there_are_any():
-    episode = made_episode(made_task())
+    episode = made_episode(made_task(0))
     first, *others = episode.trajectories
     turns = [replace(t, decision=replace(t.decision, usage={"drift": 1.0})) for t in first.turns]
     drifted = replace(episode, trajectories=(replace(first, turns=tuple(turns)), *others))
