@@ -29,7 +29,8 @@ from trainers import grpo, sft
 from wideseek_env.scoring.statistics import Interval, bootstrap_interval
 
 Scores = dict[str, list[float]]
-"""Item F1 of each held-out task, by exam."""
+"""Item F1 of each held-out task, by exam, and under `MEAN` its mean over the widths."""
+MEAN = "mean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,11 @@ def scores_of(
             played = asyncio.run(evaluate.play(policy, exam, num_tasks=num_tasks))
             known[str(exam)] = [e.score.item_f1 if e.score else 0.0 for e in played]
             file.write_text(json.dumps(known), "utf-8")
-    return {str(exam): known[str(exam)] for exam in exams}
+    scores = {str(exam): known[str(exam)] for exam in exams}
+    wide = [known[str(exam)] for exam in exams if exam.kind == "wide"]
+    if len(wide) > 1:
+        scores[MEAN] = [fmean(task) for task in zip(*wide, strict=True)]
+    return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     exams = [
         str(exam) for exam in sorted(played, key=lambda exam: (exam.kind != "wide", exam.width))
     ]
-    sys.stdout.write(table(results, exams) + "\n")
+    sys.stdout.write(table(results, [*exams, MEAN]) + "\n")
     draw(results, exams, given.out / f"{given.experiment}-t{given.temperature:g}.png")
     return 0
 

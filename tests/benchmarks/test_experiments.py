@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
 from benchmarks import evaluate, experiments
+from benchmarks.evaluate import Exam
 from benchmarks.experiments import VARIANTS, Result
 from trainers import grpo, sft
 
@@ -39,6 +40,14 @@ def test_table_has_a_row_for_each_variant_and_the_mean_of_each_seed():
     assert lines[4] == "| over its start |  | +0.50 [+0.25, +0.75] |"
     assert lines[6] == "| alone | 0.50 [0.50, 0.50] |  |"
     assert lines[7] == "| over its start | +0.25 [+0.25, +0.25] |  |"
+
+
+def test_mean_is_over_the_widths_of_each_wide_task(tmp_path):
+    file, exams = tmp_path / "scores.json", (Exam(1), Exam(4), Exam(4, "deep"))
+    file.write_text(json.dumps({"1": [0.2, 0.4], "4": [0.4, 0.8], "deep, 4": [0.0, 0.0]}))
+    scores = experiments.scores_of(tmp_path, file, exams, 2, 0.0)
+    assert scores["mean"] == pytest.approx([0.3, 0.6])
+    assert "mean" not in experiments.scores_of(tmp_path, file, exams[1:], 2, 0.0)
 
 
 def logs(run, lines):
@@ -108,7 +117,7 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, small):
     scores.write_text(json.dumps({"1": [1.0] * 3, "2": [1.0] * 3}))
     assert experiments.main(["gain", *flags]) == 0
     again = capsys.readouterr().out.splitlines()
-    assert again[-4] == "| GRPO | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |"
+    assert again[-4] == "| GRPO | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |"
     assert again[-2:] == printed.splitlines()[-2:]
 
 
@@ -121,13 +130,13 @@ def test_team_and_data_begin_with_a_lesson_in_what_the_start_cannot_do(tmp_path,
     assert [c for c in first_cells(printed) if "start," in c or "alone" in c] == [
         "| start, alone", "| GRPO alone, same tokens",
     ]  # fmt: skip
-    assert "| | 0 | 1 | 2 |" in printed
+    assert "| | 0 | 1 | 2 | mean |" in printed
     alone = json.loads((tmp_path / "out" / "alone-0" / "metrics.jsonl").read_text().split("\n")[0])
     assert alone["episodes/width"] == 0
 
     assert experiments.main(["data", *flags]) == 0
     printed = capsys.readouterr().out
-    assert "| | 1 | 4 | 8 | deep, 4 |" in printed
+    assert "| | 1 | 4 | 8 | deep, 4 | mean |" in printed
     assert first_cells(printed)[1::2] == [
         "| start, hybrid", "| over its start", "| over its start", "| over its start",
     ]  # fmt: skip
