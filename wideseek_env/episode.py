@@ -90,9 +90,7 @@ class Game:
         self._seconds = 0.0
         self._trajectories: list[OpenTrajectory] = []
         self._inbox = Inbox()
-        self._seats = {
-            agent: Seat(agent, "lead" if agent == LEAD else "subagent") for agent in self.agents
-        }
+        self._seats = {a: Seat(a, "lead" if a == LEAD else "subagent") for a in self.agents}
         self._tools: dict[Role, tuple[str, ...]] = {
             "lead": tool_names("lead", self.limits, n_subagents),
             "subagent": tool_names("subagent", self.limits, n_subagents),
@@ -269,7 +267,7 @@ class Game:
     # Subtasks and reports.
 
     def _delegate(self, pool: OpenTrajectory, call: ToolCall) -> ToolResult:
-        """Gives subtasks to the free slots of the lowest numbers, and lets the lead wait."""
+        """Gives subtasks to the free slots, lowest numbers first, and lets the lead wait."""
         if self._inbox.wanted:
             text = "One `delegate` a turn: put all subtasks into one list."
             return ToolResult(text, "wrong", call)
