@@ -67,4 +67,4 @@ def _excess(trajectories: Sequence[Trajectory], low: int, high: int) -> float:
 def _num_tokens(decision: Decision) -> int:
     if decision.tokens is not None:
         return len(decision.tokens.ids)
-    return int(decision.usage.get("completion_tokens", 0))
+    return int(decision.usage.get("new_tokens", 0))  # as `LLMPolicy` counts them
