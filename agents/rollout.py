@@ -1,8 +1,8 @@
 """The rollout driver: plays episodes, each agent on its own, many episodes at once.
 
 There is no barrier inside an episode: every agent goes on as soon as its own tools have answered.
-`play` is the whole loop. What goes wrong in a policy or a backend ends that one episode as invalid,
-with its reason, and never the run.
+`play` is the whole loop. What goes wrong in a policy, a backend or a scorer makes that one episode
+invalid, with its reason, and never ends the run.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 | agents | `lead`, `subagent_0` ... `subagent_{n-1}`; all of them from reset to the end |
 |---|---|
 | action, `tools` | list of up to 5 tool calls `{"name", "arguments"}`; empty means wait |
-| action, `text` | what a model wrote; tool calls are read out of it |
+| action, `text` | what a model wrote; tool calls are read out of it (`formats/hermes.py`) |
 | `discrete` | `Discrete(K)` and `Dict(observation, action_mask)`; infos are numbers: docs/discrete.md |
 | observation | `Dict(text)`: what this agent sees now; empty while it has nothing to decide |
 | info | `active`, `turns_left`, `observation` (the record); at the end also `valid`, `end`, `error`, `score`, `reward_terms` |
@@ -12,8 +12,13 @@
 | truncated | a budget has ended, or the episode is invalid |
 
 A step runs the calls of all agents at the same time and waits for all. The lead that has delegated
-is not active until the reports are there; actions of agents that are not active are ignored. An
-active agent without an action waits, which costs a turn, so every episode ends.
+is not active until the reports are there (`Limits.wait_for`: all, or how many); actions of agents
+that are not active are ignored. An active agent without an action waits, which costs a turn, so
+every episode ends.
+
+`delegate` takes any number of subtasks: the first go to the free subagents, the rest is dropped and
+counted in the answer ("No subagent is free for the other 2."). Only when none is free is the call
+wrong.
 
 Version history: v0, first version.
 """  # noqa: E501 - a table row is one line

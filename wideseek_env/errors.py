@@ -6,7 +6,7 @@
     │   └── ToolTimeout      the call's deadline was reached
     ├── BackendError     the backend is broken for every call; the episode is invalid
     ├── ScoringError     the answer could not be scored (a judge failed); the episode is invalid
-    ├── PolicyError      a policy raised or returned no decision; the episode is invalid
+    ├── PolicyError      a policy or its engine cannot decide; the episode is invalid
     └── DataError        a file or record is not what it should be; nothing runs
 
 A wrong call by an agent is none of these: it is answered by an observation.
@@ -40,7 +40,7 @@ class ScoringError(WideSeekError):
 
 
 class PolicyError(WideSeekError):
-    """A policy raised, or returned something that is no decision."""
+    """A policy cannot decide: its engine does not answer, or a record to replay does not fit."""
 
 
 class DataError(WideSeekError):

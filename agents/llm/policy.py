@@ -1,7 +1,7 @@
-"""The LLM policy: one conversation for each agent, all turns written by an engine.
+"""The LLM policy: one conversation for each (sub)task, all turns written by an engine.
 
-Lead and subagents share the weights and nothing else: each (sub)task starts a conversation of its
-own. The policy builds prompts, keeps token budgets and reads tool calls; the engine writes.
+Lead and subagents share the weights and nothing else (with `subagent_engine` not even these). The
+policy builds prompts, keeps token budgets and reads tool calls; the engine writes.
 """
 
 from __future__ import annotations
