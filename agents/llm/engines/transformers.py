@@ -90,13 +90,15 @@ class TransformersEngine:
         self._prefix_bytes = 0
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._ending = False
+        """Whether the thread was told to end, once it has answered what it has in hand."""
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Returns one completion for each request, in their order.
 
         Raises:
             ContextOverflow: a prompt leaves no room in the model's context.
-            PolicyError: sampling failed (out of memory).
+            PolicyError: sampling failed (out of memory, an id that the model does not have).
             ValueError: a prompt has fewer than 2 ids; a row begins with all but the last of them.
         """
         loop = asyncio.get_running_loop()
@@ -132,23 +134,26 @@ class TransformersEngine:
     # In the thread.
 
     def _work(self) -> None:
+        """Samples until told to end; a failure is that of the requests in hand, and of no other."""
+        self._ending = False
         jobs: list[_Job] = []
-        try:
-            with torch.inference_mode():
-                self._sample(jobs)
-        except RuntimeError as error:  # torch's own, out of memory among them
-            self._thread = None
-            failure = PolicyError(f"{self.name}: {error}")
-            for job in jobs:
-                _tell(job, failure)
+        while not self._ending:
+            try:
+                with torch.inference_mode():
+                    self._sample(jobs)
+            except Exception as error:  # noqa: BLE001 - nobody calls a thread: tell those who wait
+                failure = PolicyError(f"{self.name}: {type(error).__name__}: {error}")
+                for job in jobs:
+                    _tell(job, failure)
+                jobs.clear()
 
     def _sample(self, jobs: list[_Job]) -> None:
         """Samples until told to end; `jobs` are the requests in hand."""
         batch = Batch(self.model, self.tokenizer.stop_ids)
-        closing = False
-        while not closing or jobs:
-            joining, told = self._take(self._max_batch - len(jobs), wait=not jobs and not closing)
-            closing = closing or told
+        while not self._ending or jobs:
+            wait = not jobs and not self._ending
+            joining, told = self._take(self._max_batch - len(jobs), wait=wait)
+            self._ending = self._ending or told
             jobs += joining
             batch.join([self._with_prefix(job.row) for job in joining])
             for _ in range(_STEPS):

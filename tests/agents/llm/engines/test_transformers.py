@@ -208,15 +208,35 @@ def test_generate_needs_two_ids(engine: TransformersEngine) -> None:
         asyncio.run(engine.generate([Request("a", (5,))]))
 
 
-def test_generate_failure_in_the_thread_reaches_every_caller(engine: TransformersEngine) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, IndexError])
+def test_generate_failure_in_the_thread_reaches_every_caller(
+    engine: TransformersEngine, kind: type[Exception]
+) -> None:
     def explode(*_: object, **__: object) -> None:
-        raise RuntimeError("out of memory")
+        raise kind("out of memory")
 
     engine.model.forward = explode
     with pytest.raises(PolicyError, match="out of memory"):
         asyncio.run(engine.generate([made(1), made(2)]))
     del engine.model.forward
-    assert asyncio.run(engine.generate([made(1)]))  # the engine starts again
+    assert asyncio.run(engine.generate([made(1)]))  # the engine goes on
+
+
+def test_generate_failure_leaves_those_who_wait_their_turn(engine: TransformersEngine) -> None:
+    def explode_once(*_: object, **__: object) -> None:
+        del engine.model.forward
+        raise IndexError("index out of range in self")
+
+    async def run() -> list[object]:
+        calls = (engine.generate([made(number)]) for number in (1, 2))
+        return list(await asyncio.gather(*calls, return_exceptions=True))
+
+    engine._max_batch = 1
+    engine.model.forward = explode_once
+    failed, written = asyncio.run(asyncio.wait_for(run(), 20))
+    assert isinstance(failed, PolicyError)
+    assert isinstance(written, list)
+    asyncio.run(engine.close())
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
