@@ -25,7 +25,7 @@ from wideseek_env.errors import ScoringError
 from wideseek_env.limits import Limits
 from wideseek_env.records import Decision, Episode, Score, Task
 from wideseek_env.reward import RewardConfig
-from wideseek_env.scoring import Scorer
+from wideseek_env.scoring import Scorer, StrictScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ async def run_episode(
         backend,
         job.n_subagents,
         limits=job.limits,
-        scorer=_guarded(scorer) if scorer else None,
+        scorer=_guarded(scorer or StrictScorer()),
         reward=reward,
         seed=job.seed,
     )

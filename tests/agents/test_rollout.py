@@ -20,6 +20,7 @@ from agents.stepping import step_through
 from wideseek_env.errors import DataError
 from wideseek_env.limits import Limits
 from wideseek_env.records import Decision, Episode, encode
+from wideseek_env.scoring import strict
 
 
 def jobs(number: int, **metadata: Any) -> list[Job]:
@@ -53,6 +54,19 @@ async def test_episode_info_has_no_gold() -> None:
     shown = repr(info)
     assert TASK.question in shown
     assert "Brook" not in shown
+
+
+async def test_strict_scorer_with_a_defect_makes_the_episode_invalid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def defect(task: Any, answer: str | None) -> Any:
+        raise RecursionError("a defect")
+
+    monkeypatch.setattr(strict, "score_strict", defect)
+    episode = await run_episode(Job(TASK, 3), FanOut(), TinyBackend())
+    assert episode.end == "invalid"
+    assert episode.score is None
+    assert "a defect" in (episode.error or "")
 
 
 async def test_scorer_that_raises_makes_its_episode_invalid_and_the_others_go_on() -> None:
