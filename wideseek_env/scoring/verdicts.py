@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wideseek_env.errors import DataError
+from wideseek_env.errors import DataError, ScoringError
 
 _MAX_IN_QUERY = 500
 
@@ -24,8 +25,12 @@ class VerdictStore:
     """
 
     def __init__(self, path: Path | str | None) -> None:
+        self._path = path or "in memory"
         try:
-            self._connection = sqlite3.connect(path or ":memory:", timeout=30.0)
+            # Of any thread: an environment in a notebook scores in a thread of its own.
+            self._connection = sqlite3.connect(
+                path or ":memory:", timeout=30.0, check_same_thread=False
+            )
             with self._connection:
                 self._connection.execute(
                     "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, verdict TEXT)"
@@ -36,23 +41,41 @@ class VerdictStore:
             ) from error
 
     def read(self, keys: Sequence[str]) -> dict[str, Any]:
-        """Returns the verdicts that are known."""
+        """Returns the verdicts that are known.
+
+        Raises:
+            ScoringError: the file cannot be read.
+        """
         known: dict[str, Any] = {}
         for start in range(0, len(keys), _MAX_IN_QUERY):
             some = keys[start : start + _MAX_IN_QUERY]
             marks = ",".join("?" * len(some))
             query = f"SELECT key, verdict FROM verdicts WHERE key IN ({marks})"
-            known.update(
-                (key, json.loads(text)) for key, text in self._connection.execute(query, some)
-            )
+            with self._working():
+                found = self._connection.execute(query, some).fetchall()
+            known.update((key, json.loads(text)) for key, text in found)
         return known
 
     def write(self, verdicts: Mapping[str, Any]) -> None:
-        """Stores verdicts."""
+        """Stores verdicts.
+
+        Raises:
+            ScoringError: the file cannot be written.
+        """
         rows = [(key, json.dumps(verdict)) for key, verdict in verdicts.items()]
-        with self._connection:
+        with self._working(), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
 
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise ScoringError(
+                f"cannot use the cache of verdicts {self._path}: {error}; look whether its disk is "
+                "full, or another process holds it"
+            ) from error

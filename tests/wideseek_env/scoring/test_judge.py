@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,25 @@ async def test_judge_cache_is_by_model_and_content(server: JudgeServer, tmp_path
     async with other:
         await other.same("v", None, [("x", "y")])
         assert other.usage.num_requests == 1
+
+
+async def test_judge_works_in_another_thread_than_it_was_made_in(server: JudgeServer) -> None:
+    judge = judge_at(server)
+
+    async def ask() -> list[bool]:
+        async with judge:
+            return await judge.same("c", None, [("a", "a'")])
+
+    assert await asyncio.to_thread(asyncio.run, ask()) == [True]
+
+
+async def test_judge_cache_that_fails_is_no_score(server: JudgeServer, tmp_path: Path) -> None:
+    async with judge_at(server, cache=tmp_path / "verdicts.sqlite") as judge:
+        with sqlite3.connect(tmp_path / "verdicts.sqlite") as other:
+            other.execute("DROP TABLE verdicts")
+        other.close()
+        with pytest.raises(ScoringError, match=r"verdicts\.sqlite"):
+            await judge.same("c", None, [("a", "a'")])
 
 
 def test_judge_cache_that_is_no_database_is_named(tmp_path: Path) -> None:
