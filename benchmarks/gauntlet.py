@@ -86,7 +86,11 @@ def play_cases() -> list[CaseResult]:
 
 
 async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResult]:
-    """Returns `solo` first, then every cheater, on the same tasks."""
+    """Returns `solo` first, then every cheater, on the same tasks.
+
+    Raises:
+        RuntimeError: an episode is invalid, which is not a score of 0.
+    """
     world = World(preset, seed=seed, split="test")
     backend = world.backend()
     tasks = list(world.tasks(num_tasks, seed=seed))
@@ -99,7 +103,13 @@ async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResul
     for name in ("solo", *CHEATERS):
         policy = POLICIES[name](tasks)
         episodes = [episode async for episode in rollout(jobs, policy, backend)]
-        strict = {episode.task.id: _item_f1(episode.score) for episode in episodes}
+        for episode in episodes:
+            if episode.error:
+                raise RuntimeError(
+                    f"{name} on task {episode.task.id!r}: an episode that was to be compared is "
+                    f"invalid: {episode.error}"
+                )
+        strict = {e.task.id: e.score.item_f1 for e in episodes if e.score}
         honest = honest or strict
         results.append(
             AgentResult(
@@ -114,10 +124,6 @@ async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResul
 
 def _official_item_f1(episode: Episode) -> float:
     return score_official(episode.task, episode.answer, NOW).score.item_f1
-
-
-def _item_f1(score: Score | None) -> float:
-    return score.item_f1 if score is not None else 0.0
 
 
 def _mean(values: Sequence[float]) -> float:

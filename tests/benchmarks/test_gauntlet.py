@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import gauntlet
+from wideseek_env.backends.pages import PagesBackend
+from wideseek_env.errors import BackendError
 
 SMALL = ["--preset", "starter", "--num-tasks", "1"]
 
@@ -29,3 +31,14 @@ def test_gauntlet_fails_when_a_case_does_not_get_what_is_stated(
     monkeypatch.setattr(gauntlet, "CELL_CASES", ())
     assert gauntlet.main(SMALL) == 1
     assert "1 not as stated" in capsys.readouterr().out
+
+
+def test_gauntlet_takes_no_invalid_episode_for_a_score_of_0(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise BackendError("the index is gone")
+
+    monkeypatch.setattr(PagesBackend, "search", broken)
+    with pytest.raises(RuntimeError, match=r"solo on task .* the index is gone"):
+        gauntlet.main(SMALL)
