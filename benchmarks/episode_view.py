@@ -110,7 +110,8 @@ def _places(trajectories: tuple[Trajectory, ...]) -> list[tuple[int | None, int 
         for index, turn in enumerate(lead)
         for result in turn.results
         if result.call is not None and result.call.name == "delegate" and result.status == "ok"
-        for _ in result.call.arguments["subtasks"]
+        # The rules drop subtasks that nobody is free for, and name those who got one.
+        for _ in range(result.text.partition(".")[0].count("subagent_"))
     ]
     places: list[tuple[int | None, int | None]] = [(None, None) for _ in trajectories[:1]]
     for index, trajectory in enumerate(trajectories[1:]):

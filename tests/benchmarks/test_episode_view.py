@@ -9,6 +9,7 @@ import pytest
 from made_episodes import made_episode, made_task
 
 from agents.rollout import Job, rollout
+from agents.scripted.script import ScriptPlayer, answer, delegate, report
 from agents.scripted.simple import RandomPolicy
 from benchmarks.episode_view import MAX_TEXT_CHARS, clip, view
 from wideseek_env import World
@@ -62,6 +63,32 @@ def test_view_links_delegation_and_report_to_the_turns_of_the_lead():
     assert [(t["delegated_in"], t["read_in"]) for t in trajectories[1:]] == [(0, 1), (0, 1)]
     assert [turn["level"] for turn in trajectories[0]["turns"]] == [0, 6]
     assert [turn["level"] for turn in trajectories[1]["turns"]] == [1, 2, 3, 4, 5]
+
+
+async def test_view_subtasks_that_were_dropped_shift_no_later_one():
+    class Twice:
+        name = "twice"
+
+        def begin(self, info):
+            return ScriptPlayer(info, self._lead, lambda info, seen: iter_report())
+
+        @staticmethod
+        def _lead(info, seen):
+            yield delegate(["a", "b", "c"])  # two are free
+            yield delegate(["d"])
+            yield answer("| River |\n|---|\n| x |")
+
+    def iter_report():
+        yield report("done")
+
+    world = World("starter")
+    [task] = world.tasks(1)
+    limits = replace(world.preset.limits, max_lead_turns=5)
+    metadata = {"policy": "twice", "preset": "starter", "depth": None, "trial": 0}
+    job = Job(task, 2, limits, metadata=metadata)
+    [episode] = [e async for e in rollout([job], Twice(), world.backend())]
+    assert [t.prompt for t in episode.trajectories[1:]] == ["a", "b", "d"]
+    assert [t["delegated_in"] for t in view(episode)["trajectories"][1:]] == [0, 0, 1]
 
 
 def test_view_report_is_read_in_the_first_turn_that_begins_after_it():
