@@ -56,7 +56,7 @@ class Learner:
         self._frozen: Any = None
         self._lora: Any = None
         if config.lora_rank:
-            self._lora = _with_lora(self.lm, config.lora_rank)
+            self._lora = _with_lora(self.lm, config.lora_rank, config.seed)
         elif reference:
             self._frozen = copy.deepcopy(self.lm).eval().requires_grad_(False)
         if config.activation_checkpointing:
@@ -199,13 +199,18 @@ def schedule(update: int, config: RunConfig) -> float:
     return 1 - (1 - config.lr_end) * min((update - config.warmup_steps) / rest, 1.0)
 
 
-def _with_lora(lm: Any, rank: int) -> Any:
-    """Puts adapters into all linear layers of `lm`; returns peft's face of the same model."""
+def _with_lora(lm: Any, rank: int, seed: int) -> Any:
+    """Puts adapters into all linear layers of `lm`; returns peft's face of the same model.
+
+    Half of their matrices begin at random; torch's own generator is left as it was.
+    """
     peft = require("peft", "train")
     settings = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    return peft.get_peft_model(lm, settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return peft.get_peft_model(lm, settings)
 
 
 def _optimizers(

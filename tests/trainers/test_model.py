@@ -114,3 +114,14 @@ def test_schedule_warms_up_and_decays():
     shares = [schedule(update, config) for update in (0, 1, 3, 4, 9, 14, 20)]
     assert shares == pytest.approx([0.25, 0.5, 1.0, 1.0, 0.55, 0.1, 0.1])
     assert schedule(0, config_of(num_steps=1)) == 1.0
+
+
+def test_learner_lora_starts_from_the_seed():
+    pytest.importorskip("peft")
+    lm, equal_lm = tiny_lm(), tiny_lm()
+    torch.manual_seed(1)
+    one = Learner(lm, config_of(lora_rank=2))
+    torch.manual_seed(2)
+    other = Learner(equal_lm, config_of(lora_rank=2))
+    for mine, its in zip(one.parameters, other.parameters, strict=True):
+        torch.testing.assert_close(mine, its, atol=0, rtol=0)
