@@ -82,13 +82,13 @@ def choose(results: Sequence[Result]) -> list[tuple[str, Result]]:
     for result in results:
         if result.cell.depth is None and not figures.is_reference(result.cell.policy):
             by_policy.setdefault((result.cell.preset, result.cell.policy), []).append(result)
-    # Policies with more agents first: they are what the viewer is for.
-    for (_, _), members in by_policy.items():
+    for members in by_policy.values():
         width = min({r.cell.width for r in members}, key=lambda w: abs(w - SHOW_WIDTH))
         ranked = [r for r in members if r.cell.width == width and r.valid]
         ranked.sort(key=lambda r: (r.item_f1, r.task_id, r.trial))
         if ranked:
             places = {"middle": len(ranked) // 2, "worst": 0, "best": len(ranked) - 1}
+            # Policies with more agents first: they are what the viewer is for.
             shown += [(i, -width, why, ranked[at]) for i, (why, at) in enumerate(places.items())]
     shown.sort(key=lambda entry: entry[:2])
     invalid = [(3, 0, "invalid", result) for result in results if not result.valid][:3]

@@ -102,10 +102,6 @@ class Game:
         """Whether the game has ended; then `record` gives the episode."""
         return self.end is not None
 
-    def tools_of(self, agent: str) -> tuple[str, ...]:
-        """Returns the names of the tools that an agent may call."""
-        return self._tools[self._seat(agent).role]
-
     def trajectories(self) -> tuple[Trajectory, ...]:
         """Returns all trajectories as far as they have come."""
         return tuple(trajectory.snapshot() for trajectory in self._trajectories)

@@ -72,8 +72,6 @@ class SubagentDesk(Desk):
         """URLs of the rows that it was given."""
         self.num_calls = 0
         self.num_failed = 0
-        self.num_useless = 0
-        """Calls, of those that a tool answered, that told nothing new."""
         self.rest: tuple[str, int] | None = None
         """URL and number of the part that follows the one that was opened last."""
         self.asked: set[str] = set()
@@ -182,8 +180,6 @@ class LeadDesk(Desk):
         self.free = n_subagents
         self.failed: list[str] = []
         """Subtasks of the latest wave that brought no report, or one without a finding."""
-        self.tried: set[str] = set()
-        """Moves made so far, by name."""
         self.open_rows: list[Row] = []
         """Rows that may be in the answer and lack facts."""
         self.sure: list[Row] = []

@@ -7,7 +7,7 @@ moves (`moves.py`) are filled in from it.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -30,7 +30,6 @@ DISCRETE_VERSION = 1
 """Raised whenever equal actions may mean other calls, or equal texts other features, than before;
 weights trained at one version do not play at another."""
 
-D = TypeVar("D", bound=Desk)
 _FINAL = ("success", "row_f1", "item_f1")
 """Metrics in the infos: 0 until the last step, -1 there when the episode is invalid."""
 
