@@ -9,6 +9,7 @@ from typing import Any
 
 from wideseek_env.formats.reading import (
     EXAMPLES,
+    call_json,
     calls_of,
     clean,
     read_json,
@@ -60,7 +61,7 @@ class Hermes:
 
     def render(self, calls: Sequence[ToolCall]) -> str:
         """Returns the text of a turn that makes these calls; `parse` reads the same calls back."""
-        return "\n".join(f"{_OPEN}\n{_call_json(call)}\n{_CLOSE}" for call in calls)
+        return "\n".join(f"{_OPEN}\n{call_json(call)}\n{_CLOSE}" for call in calls)
 
     def instructions(self, tools: Sequence[Mapping[str, Any]]) -> str:
         """Returns the part of a system prompt that tells how to call, worded as in training.
@@ -91,12 +92,6 @@ class Hermes:
             {"role": "assistant", "content": text},
             {"role": "user", "content": "\n".join(parts)},
         ]
-
-
-def _call_json(call: ToolCall) -> str:
-    text = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
-    # Inside an argument these are text; written plainly, `visible` would take them for thinking.
-    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
 
 
 def _blocks(shown: str) -> list[tuple[str, bool]]:

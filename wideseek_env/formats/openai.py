@@ -8,6 +8,7 @@ from typing import Any
 
 from wideseek_env.formats.reading import (
     EXAMPLES,
+    arguments_json,
     calls_of,
     clean,
     read_json,
@@ -58,7 +59,7 @@ class OpenAI:
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": _arguments_json(call),
+                    "arguments": arguments_json(dict(call.arguments)),
                 },
             }
             for index, call in enumerate(calls)
@@ -96,12 +97,6 @@ def _message(text: str) -> dict[str, Any]:
     if isinstance(value, dict) and ("tool_calls" in value or "content" in value):
         return value
     return {"content": text}
-
-
-def _arguments_json(call: ToolCall) -> str:
-    text = json.dumps(dict(call.arguments), ensure_ascii=False)
-    # Inside an argument these are text; written plainly, `visible` would take them for thinking.
-    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
 
 
 def _function(item: object) -> object:

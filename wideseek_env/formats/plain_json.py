@@ -9,6 +9,7 @@ from typing import Any
 
 from wideseek_env.formats.reading import (
     EXAMPLES,
+    call_json,
     calls_of,
     clean,
     read_json,
@@ -56,7 +57,7 @@ class PlainJson:
 
     def render(self, calls: Sequence[ToolCall]) -> str:
         """Returns the text of a turn that makes these calls; `parse` reads the same calls back."""
-        return "\n".join(_call_json(call) for call in calls)
+        return "\n".join(call_json(call) for call in calls)
 
     def instructions(self, tools: Sequence[Mapping[str, Any]]) -> str:
         """Returns the part of a system prompt that tells how to call, in few tokens."""
@@ -76,11 +77,6 @@ class PlainJson:
             {"role": "assistant", "content": text},
             {"role": "user", "content": "\n\n".join(result.text for result in results)},
         ]
-
-
-def _call_json(call: ToolCall) -> str:
-    text = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
-    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
 
 
 def _object_end(text: str, begin: int) -> int:

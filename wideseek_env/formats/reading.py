@@ -1,4 +1,4 @@
-"""What every tool-call format shares: visible text, JSON repair, and turns without a call.
+"""What tool-call formats share: visible text, JSON and its repair, and turns without a call.
 
 Nothing here raises on what a model wrote. A repair is made only when there is one thing that the
 text can have meant; otherwise the caller tells the model what is wrong.
@@ -99,6 +99,20 @@ def calls_of(value: object) -> tuple[ToolCall, ...] | None:
     if not isinstance(arguments, dict):
         return None
     return (ToolCall(value["name"], arguments),)
+
+
+def call_json(call: ToolCall) -> str:
+    """Returns a call as an object with `name` and `arguments`; `calls_of` reads it back."""
+    return arguments_json({"name": call.name, "arguments": dict(call.arguments)})
+
+
+def arguments_json(value: Mapping[str, Any]) -> str:
+    """Returns a value with arguments in it as JSON.
+
+    Tags of thinking are text inside an argument; written plainly, `visible` would take them for it.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
 
 
 def read_json(text: str, *, ended: bool = True) -> Any | None:
