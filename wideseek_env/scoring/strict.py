@@ -171,7 +171,7 @@ def _further_values(task: Task, accepted: Spellings) -> dict[tuple[int, Value], 
     if not task.aliases and not accepted:
         return further
     for index, column in enumerate(task.columns):
-        for cell in {row[index] for row in task.gold}:
+        for cell in dict.fromkeys(row[index] for row in task.gold):
             spellings = (*task.aliases.get(cell, ()), *accepted.get((index, cell), ()))
             if spellings:
                 value = read_value(cell, column)
