@@ -205,6 +205,18 @@ class Score:
     """(row, column) in the gold table of each cell that the response got right."""
 
 
+METRICS = (
+    "success",
+    "row_precision",
+    "row_recall",
+    "row_f1",
+    "item_precision",
+    "item_recall",
+    "item_f1",
+)
+"""Names of the metrics of a `Score`, in its order."""
+
+
 @dataclass(frozen=True, slots=True)
 class CellCredit:
     """A correct cell of the final table and the trajectories that had read a source of it."""

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from wideseek_env.episode import LEAD, Game, agent_names
 from wideseek_env.formats import Hermes
 from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Episode, Observation, Role, ToolCall
+from wideseek_env.records import METRICS, Decision, Episode, Observation, Role, ToolCall
 from wideseek_env.spaces import TextSpace, ToolCallSpace
 from wideseek_env.tools import tool_names
 
@@ -27,17 +27,6 @@ def _is_json(call: ToolCall) -> bool:
     except (TypeError, ValueError):  # a Python object, or a lone surrogate
         return False
     return True
-
-
-_METRICS = (
-    "success",
-    "row_precision",
-    "row_recall",
-    "row_f1",
-    "item_precision",
-    "item_recall",
-    "item_f1",
-)
 
 
 class _TextObservations:
@@ -77,7 +66,7 @@ class _TextObservations:
                 "valid": episode.valid,
                 "end": episode.end,
                 "error": episode.error,
-                "score": {name: getattr(score, name) for name in _METRICS} if score else None,
+                "score": {name: getattr(score, name) for name in METRICS} if score else None,
                 "reward_terms": dict(episode.reward_terms),
             }
         return info

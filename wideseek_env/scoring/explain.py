@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from wideseek_env.records import Score, Task
-from wideseek_env.scoring.strict import Alignment, align, figures
+from wideseek_env.scoring.strict import NOTHING, Alignment, align, figures
 from wideseek_env.scoring.tables import Table, read_table
 
 Mark: TypeAlias = Literal["right", "wrong", "missing", "extra"]
@@ -74,11 +74,10 @@ def explain(task: Task, answer: str, alignment: Alignment | None = None) -> Expl
     """
     table = read_table(answer)
     if table is None:
-        zero = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, parsed=False)
         rows = tuple(
             RowPair(tuple(Cell(cell, "missing") for cell in row), None) for row in task.gold
         )
-        return Explanation(task, zero, answer, (), rows, 0)
+        return Explanation(task, NOTHING, answer, (), rows, 0)
     alignment = alignment or align(task, table)
     extra = [i for i in range(len(table.header)) if i not in alignment.columns]
     return Explanation(

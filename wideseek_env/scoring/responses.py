@@ -14,22 +14,13 @@ import msgspec
 
 from wideseek_env.errors import DataError, ScoringError
 from wideseek_env.jsonlines import read_numbered_lines
-from wideseek_env.records import Score, Task
+from wideseek_env.records import METRICS, Score, Task
 from wideseek_env.scoring.judge import Judge
 from wideseek_env.scoring.judged import JudgedScorer
 from wideseek_env.scoring.official import OfficialResult, score_official
 from wideseek_env.scoring.official_judged import score_official_judged
 from wideseek_env.scoring.strict import StrictScorer
 
-FIGURES = (
-    "success",
-    "row_precision",
-    "row_recall",
-    "row_f1",
-    "item_precision",
-    "item_recall",
-    "item_f1",
-)
 MODES = ("official", "strict")
 _AT_ONCE = 64
 """Responses scored at the same time; what a judge is asked in parallel."""
@@ -158,4 +149,4 @@ async def _score_official(
 
 
 def _figures(score: Score | None) -> dict[str, float] | None:
-    return None if score is None else {name: getattr(score, name) for name in FIGURES}
+    return None if score is None else {name: getattr(score, name) for name in METRICS}
