@@ -118,7 +118,7 @@ class ParsedQuestion:
     @property
     def list_title(self) -> str:
         """Title, without the page number, of the list that names all things of this kind."""
-        return f"List of {self.plural} in {self.region}"
+        return phrases.LIST_TITLE.format(plural=self.plural, region=self.region)
 
     @property
     def facts(self) -> tuple[Fact, ...]:

@@ -15,7 +15,7 @@ from wideseek_env.worlds.copies import Copies, Copy
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.filler import filler_sentences
 from wideseek_env.worlds.presets import Preset
-from wideseek_env.worlds.questions import column_label
+from wideseek_env.worlds.questions import LIST_TITLE, column_label
 from wideseek_env.worlds.region import Entity, Region, attributes_of, slug
 from wideseek_env.worlds.schema import Attribute, Domain, Value, inflect, with_article
 from wideseek_env.worlds.values import UNKNOWN, day_text, gold_text, page_text
@@ -31,11 +31,6 @@ def listed_attributes(domain: Domain, preset: Preset) -> tuple[Attribute, ...]:
 def list_url(region: Region, domain: Domain, number: int) -> str:
     """Returns the URL of one page of a list, numbered from 1."""
     return f"{region.url}/{slug(domain.plural)}/{number}"
-
-
-def list_title(region_name: str, plural: str) -> str:
-    """Returns what the pages of a list are called, without the number of the page."""
-    return f"List of {plural} in {region_name}"
 
 
 def num_list_pages(size: int, preset: Preset) -> int:
@@ -83,9 +78,10 @@ class Renderer:
         size = self._preset.list_size
         num = num_list_pages(len(entities), self._preset)
         write = self._compact_list if self._preset.compact else self._full_list
+        named = LIST_TITLE.format(plural=domain.plural, region=self._region.name)
         for number in range(1, num + 1):
             some = entities[(number - 1) * size : number * size]
-            title = f"{list_title(self._region.name, domain.plural)}, page {number} of {num}"
+            title = f"{named}, page {number} of {num}"
             following = list_url(self._region, domain, number + 1) if number < num else ""
             yield write(domain, list_url(self._region, domain, number), title, some, following)
 

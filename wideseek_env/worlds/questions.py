@@ -63,6 +63,9 @@ DEEP_TOP_START = "the {best} in {region}{with_}"
 DEEP_CLOSING = "Answer with one value; as a table, its only column is: {columns}."
 DEEP_COLUMN = "Answer"
 
+LIST_TITLE = "List of {plural} in {region}"
+"""What the pages of a list are called, without the number of the page."""
+
 
 def wide_question(query: Query, region_name: str, preset: Preset, rng: Random) -> str:
     """Returns a question for a query with any number of rows."""
