@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -23,15 +24,14 @@ def step_through(
     _, infos = env.reset(seed=seed, options=options)
     game = env.game
     player = policy.begin(EpisodeInfo.of(game.task, game.n_subagents, game.limits, seed))
-    thinking = LoopRunner()
-    while env.agents:
-        actions = {}
-        for agent, info in infos.items():
-            if info["active"]:
-                decision = thinking.run(player.decide(agent, info["observation"]))
-                actions[agent] = msgspec.to_builtins(decision.calls)
-        *_, infos = env.step(actions)
-    thinking.close()
+    with closing(LoopRunner()) as thinking:
+        while env.agents:
+            actions = {}
+            for agent, info in infos.items():
+                if info["active"]:
+                    decision = thinking.run(player.decide(agent, info["observation"]))
+                    actions[agent] = msgspec.to_builtins(decision.calls)
+            *_, infos = env.step(actions)
     if env.episode is None:
         raise RuntimeError("the environment ended without an episode")
     return env.episode
