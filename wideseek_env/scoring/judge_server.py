@@ -78,14 +78,17 @@ class ChatServer:
         self._max_retries = max_retries
         self._backoff_s = backoff_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._max_in_flight = max_in_flight
         self._slots = asyncio.Semaphore(max_in_flight)
         self._session: aiohttp.ClientSession | None = None
+        self._num_users = 0
+        """Calls of `ask` that are running."""
 
     async def close(self) -> None:
-        """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Closes the connections; the next question opens others."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def ask(self, system: str, user: str, read: Callable[[str], _Reply]) -> _Reply:
         """Returns what `read` makes of the reply.
@@ -99,6 +102,17 @@ class ChatServer:
         Raises:
             ScoringError: there was no usable reply in all attempts, or the server refuses.
         """
+        if self._num_users == 0:  # connections and slots belong to one event loop, a run's
+            self._slots = asyncio.Semaphore(self._max_in_flight)
+        self._num_users += 1
+        try:
+            return await self._ask(system, user, read)
+        finally:
+            self._num_users -= 1
+            if self._num_users == 0:
+                await self.close()
+
+    async def _ask(self, system: str, user: str, read: Callable[[str], _Reply]) -> _Reply:
         question = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         messages, problem = question, ""
         for attempt in range(self._max_retries + 1):

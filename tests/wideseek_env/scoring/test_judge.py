@@ -184,6 +184,14 @@ async def test_judge_works_in_another_thread_than_it_was_made_in(server: JudgeSe
     assert await asyncio.to_thread(asyncio.run, ask()) == [True]
 
 
+async def test_judge_works_in_one_event_loop_after_another(server: JudgeServer) -> None:
+    judge = judge_at(server, max_in_flight=1, batch_size=1)
+    for pairs in ([("a", "a'"), ("b", "c")], [("d", "d'"), ("e", "f")]):
+        verdicts = judge.same("c", None, pairs)
+        assert await asyncio.to_thread(asyncio.run, verdicts) == [True, False]
+    await judge.close()
+
+
 async def test_judge_cache_that_fails_is_no_score(server: JudgeServer, tmp_path: Path) -> None:
     async with judge_at(server, cache=tmp_path / "verdicts.sqlite") as judge:
         with sqlite3.connect(tmp_path / "verdicts.sqlite") as other:
