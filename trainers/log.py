@@ -6,6 +6,7 @@ Numbers about episodes are computed here, from the records alone; trainers add t
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +93,9 @@ class RunLog:
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         whole = [line for line in lines if line.endswith("}")]
         kept = [line for line in whole if json.loads(line)["step"] < first_step]
-        path.write_text("".join(line + "\n" for line in kept), "utf-8")
+        part = path.with_name(path.name + ".part")
+        part.write_text("".join(line + "\n" for line in kept), "utf-8")
+        os.replace(part, path)  # whole or not at all: a kill here must not lose the run's numbers
         self._file = path.open("a", encoding="utf-8")
         self._board = tensorboard.SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
         self._history: dict[str, list[float]] = defaultdict(list)
