@@ -24,13 +24,11 @@ from agents.learned.policy import TEMPERATURE, WEIGHTS
 from agents.policy import Policy
 from agents.rollout import Job, rollout
 from agents.scripted import FanoutPolicy, SoloPolicy
+from benchmarks.runner import ALONE_TURNS
 from wideseek_env.backends import Backend
 from wideseek_env.records import Task
 from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.worlds import World
-
-SOLO_TURNS = 80
-"""Turn limit of the single agent; its calls and context bind first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def play(policy: Policy, exams: Sequence[Exam], *, width: int, budget: int) -> R
     preset = exams[0].world.preset
     limits = replace(preset.limits, max_tool_calls=budget)
     if width == 0:
-        limits = replace(limits, max_lead_turns=SOLO_TURNS)
+        limits = replace(limits, max_lead_turns=ALONE_TURNS)
 
     async def scores() -> list[tuple[float, int]]:
         return [
