@@ -20,7 +20,7 @@ try:
     from benchmarl.models.mlp import MlpConfig
     from torchrl.envs import EnvBase, PettingZooWrapper
 except ImportError as error:
-    raise ImportError('BenchMARL is needed: pip install "wideseek[benchmarl]"') from error
+    raise ImportError("BenchMARL is needed: pip install -e '.[benchmarl]'") from error
 
 import wideseek_env
 

@@ -23,7 +23,7 @@ try:
     from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
     from ray.tune.registry import register_env
 except ImportError as error:
-    raise ImportError('RLlib is needed: pip install "wideseek[rllib]"') from error
+    raise ImportError("RLlib is needed: pip install -e '.[rllib]'") from error
 
 import wideseek_env
 

@@ -20,7 +20,7 @@ try:
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
 except ImportError as error:
-    raise ImportError('SB3-contrib is needed: pip install "wideseek[sb3]"') from error
+    raise ImportError("SB3-contrib is needed: pip install -e '.[sb3]'") from error
 
 import wideseek_env
 from wideseek_env.wrappers import Homogenize

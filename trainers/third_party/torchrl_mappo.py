@@ -29,7 +29,7 @@ try:
     from torchrl.objectives import ClipPPOLoss
     from torchrl.objectives.value import GAE
 except ImportError as error:
-    raise ImportError('TorchRL is needed: pip install "wideseek[torchrl]"') from error
+    raise ImportError("TorchRL is needed: pip install -e '.[torchrl]'") from error
 
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch
 from wideseek_env.discrete.interface import DISCRETE_VERSION

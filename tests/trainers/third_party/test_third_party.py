@@ -16,7 +16,7 @@ pytestmark = [
 
 def need(module: str, extra: str) -> None:
     if importlib.util.find_spec(module) is None:
-        pytest.skip(f'{module} is not installed: pip install "wideseek[{extra}]"')
+        pytest.skip(f"{module} is not installed: pip install -e '.[{extra}]'")
 
 
 def check_rise(returns: list[float], least: float) -> None:
