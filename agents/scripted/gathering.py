@@ -12,11 +12,10 @@ from collections.abc import Generator, Iterator
 from agents.scripted.needs import Known, Needs
 from agents.scripted.notebook import Notebook, Thing
 from agents.scripted.script import Calls, open_page, search
-from wideseek_env.reading.pages import Link, PageNotes, read_search
+from wideseek_env.reading.pages import LIST_PAGE, Link, PageNotes, read_search
 from wideseek_env.reading.question import ParsedQuestion
 from wideseek_env.records import Observation, ToolCall, ToolResult
 
-_LIST_PAGE = re.compile(r"(?P<list>.+), page (?P<number>\d+) of (?P<num>\d+)")
 _USUAL_PAGE_CHARS = 2_000
 """Taken for the length of a page until the first one was read."""
 
@@ -78,7 +77,7 @@ class Gathering:
         found: list[Known] = []
         for target, thing in self._things():
             known: Known = self._needs.known(thing) if thing else {(): target.text}
-            if self.question.matches(known) and not _LIST_PAGE.fullmatch(target.text):
+            if self.question.matches(known) and not LIST_PAGE.fullmatch(target.text):
                 found.append(known)
         return found
 
@@ -131,7 +130,7 @@ class Gathering:
             for lead in self._needs.leads(thing):
                 yield self._way_to(lead.link, lead.noun)
         unread = [target for target, thing in things if thing is None]
-        lists = [target for target in unread if _LIST_PAGE.fullmatch(target.text)]
+        lists = [target for target in unread if LIST_PAGE.fullmatch(target.text)]
         new = [target for target in unread if target not in lists]
         for target in (*new[: self._num_to_begin()], *lists):
             yield self._way_to(target, self.question.noun)
@@ -164,7 +163,7 @@ class Gathering:
         notes = self._notebook.read(result.text)
         if notes is None:
             return False
-        if _LIST_PAGE.fullmatch(notes.title):
+        if LIST_PAGE.fullmatch(notes.title):
             self._take_list(notes)
         else:
             self._page_chars.append(len(result.text))
@@ -172,7 +171,7 @@ class Gathering:
 
     def _take_hits(self, query: str, text: str) -> None:
         """Takes from a search the pages of the list, or the page of what was searched for."""
-        hits = [(hit, _LIST_PAGE.fullmatch(hit.title)) for hit in read_search(text)]
+        hits = [(hit, LIST_PAGE.fullmatch(hit.title)) for hit in read_search(text)]
         if self._targets is None:
             title = self.question.list_title
             pages = [(hit.url, match) for hit, match in hits if match and match["list"] == title]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from wideseek_env.reading.pages import Cell, PageNotes, read_links, read_open
+from wideseek_env.reading.pages import LIST_PAGE, Cell, PageNotes, read_links, read_open
 from wideseek_env.reading.question import ParsedQuestion
 
 At: TypeAlias = tuple[str, ...]
@@ -25,7 +25,6 @@ ARCHIVED, UNDATED = "0", "1"
 before every date, so a dated page outweighs them."""
 
 _MAX_KEPT = 20_000
-_LIST_PAGE = re.compile(r"(?P<list>.+), page (?P<number>\d+) of (?P<num>\d+)")
 _HIT = re.compile(r"\d+\. (?P<title>.*) \| (?P<url>\S+)")
 _TITLE = re.compile(r"(?P<name>.+) \((?P<noun>[a-z ]+) in (?P<region>[^()]+)\)")
 _OTHER_TITLE = re.compile(r"[A-Z][a-z]+ of (?P<region>[^:]+): (?P<name>.+)")
@@ -131,7 +130,7 @@ class Notes:
             return None
         self.hits = tuple(hit for hit in self.hits if hit.url != notes.url)
         self.newest = max(self.newest, notes.date)
-        if match := _LIST_PAGE.fullmatch(notes.title):
+        if match := LIST_PAGE.fullmatch(notes.title):
             if match["list"] == self.question.list_title:
                 self.add_list(int(match["number"]), int(match["num"]), notes.url)
                 self.lists_read.add(int(match["number"]))
@@ -149,7 +148,7 @@ class Notes:
         """Adds what a `search` result says: rows, pages of the list, facts in snippets."""
         self.hits = read_hits(text, self.question.noun)
         for hit in self.hits:
-            if match := _LIST_PAGE.fullmatch(hit.title):
+            if match := LIST_PAGE.fullmatch(hit.title):
                 if match["list"] == self.question.list_title:
                     self.add_list(int(match["number"]), int(match["num"]), hit.url)
                     for name, url in hit.entries:

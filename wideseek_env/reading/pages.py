@@ -18,6 +18,8 @@ from wideseek_env.reading.writing import read_date
 _MAX_KEPT = 20_000
 CUT = "[cut: your context is full]"
 """Ends a text that the agent's context did not hold whole."""
+LIST_PAGE = re.compile(r"(?P<list>.+), page (?P<number>\d+) of (?P<num>\d+)")
+"""Title of a page of a list: `ParsedQuestion.list_title`, then which page it is."""
 
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
 _HEADER = re.compile(r"(?P<title>.*) \| (?P<url>\S+) \| part (?P<part>\d+) of (?P<num>\d+)")
