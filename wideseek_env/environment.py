@@ -243,7 +243,11 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         self.agents = []
 
     async def _act(self, game: Game, decisions: Mapping[str, Decision]) -> None:
-        await asyncio.gather(*(game.act(agent, d) for agent, d in decisions.items()))
+        acts = (game.act(agent, decision) for agent, decision in decisions.items())
+        # gather waits for all even when one has failed: no agent's tools outlive the step.
+        for outcome in await asyncio.gather(*acts, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
         if self._max_steps is not None and self._num_steps >= self._max_steps:
             game.expire()
         if game.over:

@@ -151,6 +151,32 @@ def test_invalid_episode_has_reward_nan_and_its_reason() -> None:
     assert infos["lead"]["error"] == "BackendError: no route"
 
 
+def test_error_in_mid_step_leaves_no_tool_running() -> None:
+    class Buggy(TinyBackend):
+        answered = 0
+
+        async def search(self, query: str, top_k: int) -> Any:
+            if query == "a bug":
+                raise KeyError(query)
+            await asyncio.sleep(0.01)
+            self.answered += 1
+            return []
+
+    backend = Buggy()
+    env = wideseek_env.parallel_env(2, tasks=[TASK], backend=backend)
+    env.reset(seed=0)
+    env.step({"lead": [{"name": "delegate", "arguments": {"subtasks": ["a", "b"]}}]})
+    queries = ("a bug", "slow")
+    with pytest.raises(KeyError, match="a bug"):
+        env.step(
+            {
+                f"subagent_{i}": [{"name": "search", "arguments": {"query": query}}]
+                for i, query in enumerate(queries)
+            }
+        )
+    assert backend.answered == 1
+
+
 def test_error_in_mid_step_ends_the_episode_and_reset_begins_another() -> None:
     class Buggy(TinyBackend):
         async def search(self, query: str, top_k: int) -> Any:
