@@ -24,6 +24,7 @@ from agents.rollout import Job, run_episode
 from agents.scripted import PartialPolicy
 from trainers.log import episode_metrics
 from wideseek_env.backends import Backend
+from wideseek_env.errors import WideSeekError
 from wideseek_env.records import Episode, Task
 from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.worlds import PRESETS, World
@@ -65,6 +66,10 @@ async def play(
         exam: kind of tasks, and width.
         preset: of the worlds.
         num_tasks: of as many worlds.
+
+    Raises:
+        WideSeekError: an episode could not be scored; that is no 0, and a mean without it would be
+            over other tasks.
     """
     limits = PRESETS[preset].limits
     if exam.width == 0:
@@ -75,7 +80,14 @@ async def play(
         return await run_episode(job, policy, _backend(world))
 
     tasks = enumerate(held_out(preset, num_tasks, exam.kind))
-    return list(await asyncio.gather(*(one(i, world, task) for i, (world, task) in tasks)))
+    played = await asyncio.gather(*(one(i, world, task) for i, (world, task) in tasks))
+    for episode in played:
+        if not episode.valid:
+            raise WideSeekError(
+                f"expected a score of every held-out task, got none of {episode.task.id!r} by "
+                f"{policy.name}: {episode.error}"
+            )
+    return played
 
 
 @cache

@@ -144,7 +144,7 @@ def scores_of(
         if len(known.get(str(exam), ())) != num_tasks:
             policy = policy or evaluate.policy_of(str(run), temperature)
             played = asyncio.run(evaluate.play(policy, exam, num_tasks=num_tasks))
-            known[str(exam)] = [e.score.item_f1 if e.score else 0.0 for e in played]
+            known[str(exam)] = [e.score.item_f1 for e in played if e.score]
             file.write_text(json.dumps(known), "utf-8")
     scores = {str(exam): known[str(exam)] for exam in exams}
     wide = [known[str(exam)] for exam in exams if exam.kind == "wide"]

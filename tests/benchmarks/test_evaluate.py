@@ -10,6 +10,7 @@ pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[
 
 from agents.scripted import POLICIES, PartialPolicy
 from benchmarks.evaluate import ALONE_TURNS, Exam, held_out, main, play
+from wideseek_env.errors import WideSeekError
 from wideseek_env.worlds import World
 
 
@@ -28,6 +29,15 @@ async def test_who_plays_alone_has_the_turns_for_it_and_deep_tasks_are_played_to
     assert alone.limits.max_lead_turns == ALONE_TURNS > world.preset.limits.max_lead_turns
     (deep,) = await play(PartialPolicy(), Exam(2, "deep"), num_tasks=1)
     assert (deep.task.kind, deep.score.item_f1) == ("deep", 1.0)
+
+
+async def test_episode_that_could_not_be_scored_is_an_error_and_no_0():
+    class Broken(PartialPolicy):
+        def begin(self, info):
+            raise KeyError("no such weights")
+
+    with pytest.raises(WideSeekError, match=r"got none of .* by partial: KeyError"):
+        await play(Broken(), Exam(2), num_tasks=2)
 
 
 def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
