@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agents.llm.engines import ENGINES
 from agents.llm.policy import LLMConfig, Prices
+from benchmarks.flags import numbers
 from benchmarks.llm import LLMSettings, figures_of
 from benchmarks.policies import POLICIES
 from benchmarks.report import make_report
@@ -180,8 +181,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     policies = f"of {','.join(POLICIES)} (default: {','.join(QUICK.policies)})"
     add("--policies", "--policy", type=_names, help=policies)
-    add("--widths", type=_numbers, help="numbers of subagents, 0 for one agent alone")
-    add("--depths", type=_numbers, help="turn limits of the depth sweep; an empty text: no sweep")
+    add("--widths", type=numbers, help="numbers of subagents, 0 for one agent alone")
+    add("--depths", type=numbers, help="turn limits of the depth sweep; an empty text: no sweep")
     add("--presets", type=_names, help=f"of {','.join(PRESETS)}")
     add("--tasks", type=int, help="tasks of each preset")
     add("--trials", type=int, help="episodes of each task")
@@ -269,15 +270,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in text.split(",") if number.strip())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected whole numbers with commas between them, such as 0,4,8, got {text!r}"
-        ) from error
 
 
 def _prices(text: str) -> Prices:

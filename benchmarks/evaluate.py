@@ -22,6 +22,7 @@ from agents.llm.policy import LLMPolicy
 from agents.policy import Policy
 from agents.rollout import Job, run_episode
 from agents.scripted import PartialPolicy
+from benchmarks.flags import numbers
 from trainers.log import episode_metrics
 from wideseek_env.backends import Backend
 from wideseek_env.errors import WideSeekError
@@ -115,15 +116,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Evaluates from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", help="folders of models or of runs; `partial`")
-    parser.add_argument("--widths", default="1,2,4,8", help="numbers of subagents; 0: alone")
+    parser.add_argument(
+        "--widths", type=numbers, default=(1, 2, 4, 8), help="numbers of subagents; 0: alone"
+    )
     parser.add_argument("--kind", default="wide", choices=("wide", "deep"), help="of tasks")
     parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     parser.add_argument("--out", type=Path, help="JSON lines file that results are added to")
     given = parser.parse_args(argv)
+    try:
+        _evaluate(given)
+    except (WideSeekError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _evaluate(given: argparse.Namespace) -> None:
     for model in given.models:
         policy = policy_of(model, given.temperature)
-        for width in map(int, given.widths.split(",")):
+        for width in given.widths:
             played = asyncio.run(play(policy, Exam(width, given.kind), num_tasks=given.tasks))
             line = {"model": model, "temperature": given.temperature, "kind": given.kind}
             line["n_subagents"] = width
@@ -133,7 +145,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             if given.out:
                 with given.out.open("a") as file:
                     file.write(text + "\n")
-    return 0
 
 
 def policy_of(model: str, temperature: float) -> Policy:

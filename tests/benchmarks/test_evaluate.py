@@ -40,6 +40,14 @@ async def test_episode_that_could_not_be_scored_is_an_error_and_no_0():
         await play(Broken(), Exam(2), num_tasks=2)
 
 
+def test_mistakes_are_named_without_a_traceback(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["partial", "--widths", "1,x"])
+    assert "such as 0,4,8, got '1,x'" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 1
+    assert "error: expected a model or a run with checkpoints" in capsys.readouterr().err
+
+
 def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
     out = tmp_path / "scores.jsonl"
     for _ in range(2):
