@@ -22,7 +22,8 @@ from agents.tokens_file import (
     tokens_path,
 )
 from wideseek_env.errors import DataError
-from wideseek_env.records import Episode, decode_episode, encode
+from wideseek_env.jsonlines import decode_episode, encode
+from wideseek_env.records import Episode
 
 
 def read_episodes(path: Path, *, tokens: bool = False) -> Iterator[Episode]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Observation, Task
+from wideseek_env.records import Decision, Limits, Observation, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,10 @@ from rich.progress import Progress, TextColumn
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import EpisodeInfo, Player, Policy
 from wideseek_env.backends import Backend
-from wideseek_env.episode import LEAD, Game
 from wideseek_env.errors import ScoringError
-from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Episode, Score, Task
-from wideseek_env.reward import RewardConfig
+from wideseek_env.game.episode import LEAD, Game
+from wideseek_env.game.reward import RewardConfig
+from wideseek_env.records import Decision, Episode, Limits, Score, Task
 from wideseek_env.scoring import Scorer, StrictScorer
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from agents.policy import EpisodeInfo, Policy
 from wideseek_env.environment import WideSeekEnv
-from wideseek_env.loop import LoopRunner
+from wideseek_env.interfaces.loop import LoopRunner
 from wideseek_env.records import Episode
 
 

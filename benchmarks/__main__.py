@@ -16,16 +16,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agents.llm.engines import ENGINES
 from agents.llm.policy import LLMConfig, Prices
-from benchmarks.flags import numbers
-from benchmarks.llm import LLMSettings, figures_of
-from benchmarks.policies import POLICIES
-from benchmarks.report import make_report
-from benchmarks.report_page import describe
-from benchmarks.responses import write_responses
-from benchmarks.run_folder import RUN, RunInfo
-from benchmarks.runner import play
-from benchmarks.settings import Settings
-from benchmarks.table import print_table
+from benchmarks.compare.flags import numbers
+from benchmarks.compare.llm import LLMSettings, figures_of
+from benchmarks.compare.policies import POLICIES
+from benchmarks.compare.responses import write_responses
+from benchmarks.compare.run_folder import RUN, RunInfo
+from benchmarks.compare.runner import play
+from benchmarks.compare.settings import Settings
+from benchmarks.compare.table import print_table
+from benchmarks.report.page import describe
+from benchmarks.report.report import make_report
 from wideseek_env.errors import DataError, WideSeekError
 from wideseek_env.formats import FORMATS
 from wideseek_env.records import Episode
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="Plays policies at several widths on held-out worlds or on real pages, at "
         "equal budget, and reports. `python -m benchmarks report FOLDER` makes a report again.",
-        epilog="Also: python -m benchmarks.concurrency, python -m benchmarks.throughput",
+        epilog="Also: `python -m benchmarks.speed.concurrency`, `…speed.throughput`",
     )
     add = parser.add_argument
     policies = f"of {','.join(POLICIES)} (default: {','.join(QUICK.policies)})"

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from wideseek_env.scoring.judge import Judge
+from wideseek_env.scoring.judge.judge import Judge
 
 Reply = web.StreamResponse
 Behaviour = Callable[[web.Request, dict[str, Any]], Awaitable[Reply]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from wideseek_env.limits import Limits
 from wideseek_env.records import (
     CellCredit,
     Column,
     Decision,
     Episode,
+    Limits,
     Score,
     Task,
     ToolCall,

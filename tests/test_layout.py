@@ -98,7 +98,7 @@ def test_public_names_can_be_loaded() -> None:
         wideseek_env.enviroment  # noqa: B018
 
 
-@pytest.mark.parametrize("first", ["wideseek_env.environment", "wideseek_env.episode"])
+@pytest.mark.parametrize("first", ["wideseek_env.environment", "wideseek_env.game.episode"])
 def test_functions_are_not_shadowed_by_modules(first: str) -> None:
     program = f"import {first}, wideseek_env; print(callable(wideseek_env.env))"
     result = subprocess.run(

@@ -13,8 +13,7 @@ import torch
 from made_episodes import made_task
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Episode, Score, TokenSpan, Trajectory, Turn
+from wideseek_env.records import Decision, Episode, Limits, Score, TokenSpan, Trajectory, Turn
 
 VOCAB, GOOD = 32, 8
 torch.set_num_threads(1)  # matrices this small are slower with more, and the same bits need one

@@ -33,8 +33,8 @@ from trainers.model import Learner
 from trainers.teacher import TeacherPolicy
 from wideseek_env.backends import Backend
 from wideseek_env.errors import DataError
+from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Episode, Task
-from wideseek_env.reward import RewardConfig
 from wideseek_env.worlds import PRESETS, World
 
 

@@ -16,21 +16,20 @@ import pettingzoo
 
 if TYPE_CHECKING:
     from wideseek_env.environment import WideSeekEnv, env, parallel_env
-    from wideseek_env.episode import Game
-    from wideseek_env.limits import Limits
-    from wideseek_env.records import Episode, Score, Task
-    from wideseek_env.reward import RewardConfig
+    from wideseek_env.game.episode import Game
+    from wideseek_env.game.reward import RewardConfig
+    from wideseek_env.records import Episode, Limits, Score, Task
     from wideseek_env.scoring import score_table
-    from wideseek_env.single import SingleSeekEnv
     from wideseek_env.worlds import World
+    from wideseek_env.wrappers.single import SingleSeekEnv
 
 _HOMES = {
     "Episode": "records",
-    "Game": "episode",
-    "Limits": "limits",
-    "RewardConfig": "reward",
+    "Game": "game.episode",
+    "Limits": "records",
+    "RewardConfig": "game.reward",
     "Score": "records",
-    "SingleSeekEnv": "single",
+    "SingleSeekEnv": "wrappers.single",
     "Task": "records",
     "WideSeekEnv": "environment",
     "World": "worlds",
@@ -67,7 +66,7 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
 
 
-gymnasium.register("wideseek_env/SingleSeek-v0", "wideseek_env.single:SingleSeekEnv")
+gymnasium.register("wideseek_env/SingleSeek-v0", "wideseek_env.wrappers.single:SingleSeekEnv")
 if hasattr(pettingzoo, "register"):  # since 1.27
     pettingzoo.register(
         "parallel", "wideseek_env/WideSeek-v0", "wideseek_env.environment:parallel_env"

@@ -36,17 +36,16 @@ from pettingzoo.utils.conversions import parallel_to_aec
 
 from wideseek_env.backends import Backend
 from wideseek_env.discrete.interface import DiscreteInterface
-from wideseek_env.episode import Game, agent_names
+from wideseek_env.game.episode import Game, agent_names
+from wideseek_env.game.reward import RewardConfig
+from wideseek_env.game.shaping import Shaper, Shaping
 from wideseek_env.interfaces import Interface
+from wideseek_env.interfaces.loop import LoopRunner
+from wideseek_env.interfaces.render import render_game
 from wideseek_env.interfaces.text import TextInterface, ToolsInterface
-from wideseek_env.limits import Limits
-from wideseek_env.loop import LoopRunner
-from wideseek_env.records import Decision, Episode, Observation, Task
-from wideseek_env.render import render_game
-from wideseek_env.reward import RewardConfig
+from wideseek_env.records import Decision, Episode, Limits, Observation, Task
 from wideseek_env.scoring import Scorer
-from wideseek_env.shaping import Shaper, Shaping
-from wideseek_env.source import TaskSource, make_source
+from wideseek_env.tasks.source import TaskSource, make_source
 
 INTERFACES = ("tools", "text", "discrete")
 _SEED_RANGE = 2**31

@@ -1,4 +1,7 @@
-"""Reads JSON lines files, plain or gzipped, and says which line is broken."""
+"""JSON lines: records in and out, checked, and files of them, plain or gzipped.
+
+A broken line is named; the caller decides whether it ends the work or is counted.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from typing import TypeVar
 import msgspec
 
 from wideseek_env.errors import DataError
+from wideseek_env.records import RECORD_VERSION, Episode, Score, Task
 
 _Line = TypeVar("_Line")
+_Record = TypeVar("_Record")
 
 
 def read_json_lines(path: Path, kind: type[_Line]) -> Iterator[_Line | DataError]:
@@ -51,3 +56,41 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
                     )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}; make or download it again") from error
+
+
+def encode(record: Task | Episode | Score) -> bytes:
+    """Returns the record as one line of JSON, without the line feed."""
+    return msgspec.json.encode(record)
+
+
+def decode_episode(line: bytes | str) -> Episode:
+    """Returns the episode that a JSON line holds.
+
+    Raises:
+        ValueError: the line is no episode, or one of another record version.
+    """
+    episode = _decode(line, Episode)
+    if episode.version != RECORD_VERSION:
+        raise ValueError(
+            f"expected an episode of record version {RECORD_VERSION}, got {episode.version}; "
+            "run it again, or read it with the release that wrote it"
+        )
+    return episode
+
+
+def decode_task(line: bytes | str) -> Task:
+    """Returns the task that a JSON line holds.
+
+    Raises:
+        ValueError: the line is no task, or its parts do not fit together.
+    """
+    return _decode(line, Task)
+
+
+def _decode(line: bytes | str, kind: type[_Record]) -> _Record:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(
+            f"expected one line of JSON that holds a {kind.__name__}, got {line[:80]!r}: {error}"
+        ) from error

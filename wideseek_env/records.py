@@ -2,22 +2,16 @@
 
 Every part of the project reads and writes these and nothing else: the rules fill an `Episode`, the
 scorer a `Score`; benchmark, viewer and trainer take both from one JSON line. The records are frozen
-dataclasses; `encode` and `decode_episode` / `decode_task` turn them into JSON and back, checked.
+dataclasses; `jsonlines.py` writes and reads them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
-
-import msgspec
-
-from wideseek_env.limits import Limits
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias
 
 RECORD_VERSION = 1
-
-_Record = TypeVar("_Record")
 
 Role: TypeAlias = Literal["lead", "subagent"]
 ResultStatus: TypeAlias = Literal["ok", "wrong", "failed", "notice"]
@@ -218,6 +212,45 @@ METRICS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What an episode may use. Every limit has a defined end: the agent is told, nothing raises.
+
+    The defaults are the paper's.
+
+    Source: WideSeek-R1 (arXiv 2602.04634).
+    """
+
+    max_lead_turns: int = 10
+    """Decisions of the lead; after the last without an answer the episode is truncated."""
+    max_subagent_turns: int = 20
+    """Decisions of a subagent on one subtask; after the last without a report it has failed."""
+    max_calls_per_turn: int = 5
+    """Tool calls that run in one turn; the rest are refused."""
+    max_tool_calls: int | None = None
+    """`search` and `open` calls of all agents together; None is no bound. For equal budgets."""
+    top_k: int = 3
+    """Search results for each query."""
+    max_snippet_chars: int = 300
+    """Length of a search result's snippet; 0 shows titles and URLs alone."""
+    max_context_chars: int = 120_000
+    """Characters that one agent may read and write on one (sub)task, about 32k tokens; what does
+    not fit is cut, and the agent is told to report or answer."""
+    tool_timeout_s: float = 30.0
+    """Deadline of one `search` or `open`."""
+    episode_timeout_s: float | None = None
+    """Wall time of the episode; None is no bound, as it makes results depend on the machine. In
+    `env.step` the time is looked at when a turn ends; the rollout driver stops in mid-turn."""
+    wait_for: int | Literal["all"] = "all"
+    """Reports the lead waits for after it delegated: "all", or a number (0: it goes on at once)."""
+    lead_tools: bool = False
+    """Whether the lead may search and open by itself; always so without subagents."""
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            _check(limit.name, getattr(self, limit.name))
+
+
+@dataclass(frozen=True, slots=True)
 class CellCredit:
     """A correct cell of the final table and the trajectories that had read a source of it."""
 
@@ -301,39 +334,24 @@ class Episode:
         ]
 
 
-def encode(record: Task | Episode | Score) -> bytes:
-    """Returns the record as one line of JSON, without the line feed."""
-    return msgspec.json.encode(record)
+_AT_LEAST_ZERO = {"max_snippet_chars", "max_tool_calls", "wait_for"}
 
 
-def decode_episode(line: bytes | str) -> Episode:
-    """Returns the episode that a JSON line holds.
-
-    Raises:
-        ValueError: the line is no episode, or one of another record version.
-    """
-    episode = _decode(line, Episode)
-    if episode.version != RECORD_VERSION:
-        raise ValueError(
-            f"expected an episode of record version {RECORD_VERSION}, got {episode.version}; "
-            "run it again, or read it with the release that wrote it"
-        )
-    return episode
-
-
-def decode_task(line: bytes | str) -> Task:
-    """Returns the task that a JSON line holds.
-
-    Raises:
-        ValueError: the line is no task, or its parts do not fit together.
-    """
-    return _decode(line, Task)
-
-
-def _decode(line: bytes | str, kind: type[_Record]) -> _Record:
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError as error:
-        raise ValueError(
-            f"expected one line of JSON that holds a {kind.__name__}, got {line[:80]!r}: {error}"
-        ) from error
+def _check(name: str, value: object) -> None:
+    if name == "lead_tools":
+        if not isinstance(value, bool):
+            raise TypeError(f"`lead_tools` must be True or False, got {value!r}")
+        return
+    if name == "wait_for" and value == "all":
+        return
+    if value is None and name in ("max_tool_calls", "episode_timeout_s"):
+        return
+    number = (int, float) if name.endswith("_s") else (int,)
+    lowest = 0 if name in _AT_LEAST_ZERO else 1
+    if isinstance(value, bool) or not isinstance(value, number):
+        other = " or 'all'" if name == "wait_for" else ""
+        raise TypeError(f"`{name}` must be a number{other}, got {value!r}")
+    if name.endswith("_s") and value <= 0:
+        raise ValueError(f"`{name}` must be more than 0 seconds, got {value!r}")
+    if not name.endswith("_s") and value < lowest:
+        raise ValueError(f"`{name}` must be at least {lowest}, got {value!r}")

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from wideseek_env.formats.reading import visible
+from wideseek_env.game.tools import json_schemas
 from wideseek_env.records import ToolCall, ToolResult
-from wideseek_env.tools import json_schemas
 
 _GOAL = {"type": "string", "description": "What to look for; the page is summed up for it."}
 

@@ -28,10 +28,10 @@ from agents.llm.prompts import (
     turn_hint,
 )
 from agents.policy import EpisodeInfo
-from wideseek_env.episode import LEAD
 from wideseek_env.formats import get_format
+from wideseek_env.game.episode import LEAD
+from wideseek_env.game.tools import tool_names
 from wideseek_env.records import Decision, Observation, Role, ToolResult
-from wideseek_env.tools import tool_names
 
 Usage: TypeAlias = "defaultdict[str, float]"
 """Figures of one decision; kept in the record as `Decision.usage`."""

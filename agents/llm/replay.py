@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 from agents.policy import EpisodeInfo
 from wideseek_env.errors import PolicyError
-from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Episode, Observation, ToolResult, Trajectory
+from wideseek_env.records import Decision, Episode, Limits, Observation, ToolResult, Trajectory
 
 
 class ReplayPolicy:

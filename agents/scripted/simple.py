@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from agents.policy import EpisodeInfo
 from agents.scripted.script import Script, ScriptPlayer, answer, report
+from wideseek_env.game.tools import tool_names
 from wideseek_env.records import Decision, Observation, Role, Task, ToolCall
 from wideseek_env.scoring.tables import write_table
-from wideseek_env.tools import tool_names
 
 _WORD = re.compile(r"\w+")
 _URL = re.compile(r"(?:https?:/)?/[^\s()|]+")

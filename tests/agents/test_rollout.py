@@ -18,8 +18,8 @@ from agents.policy import EpisodeInfo
 from agents.rollout import Job, rollout, rollout_to_file, run, run_episode
 from agents.stepping import step_through
 from wideseek_env.errors import DataError
-from wideseek_env.limits import Limits
-from wideseek_env.records import Decision, Episode, encode
+from wideseek_env.jsonlines import encode
+from wideseek_env.records import Decision, Episode, Limits
 from wideseek_env.scoring import strict
 
 

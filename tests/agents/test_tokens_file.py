@@ -9,17 +9,17 @@ import pytest
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.tokens_file import join_tokens, read_tokens, split_tokens, tokens_path
 from wideseek_env.errors import DataError
-from wideseek_env.limits import Limits
+from wideseek_env.jsonlines import encode
 from wideseek_env.records import (
     Column,
     Decision,
     Episode,
+    Limits,
     Score,
     Task,
     TokenSpan,
     Trajectory,
     Turn,
-    encode,
 )
 
 SPANS = (

@@ -8,7 +8,7 @@ import pytest
 
 import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
-from benchmarks import figures
+from benchmarks.report import charts as figures
 
 SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2", "--tasks", "2",
          "--depths", "", "--workers", "1"]  # fmt: skip

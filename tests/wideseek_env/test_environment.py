@@ -22,8 +22,8 @@ from tinyworld import GOLD_ANSWER, TASK, TinyBackend
 import wideseek_env
 from wideseek_env.errors import BackendError
 from wideseek_env.interfaces.text import ToolsInterface
-from wideseek_env.limits import Limits
-from wideseek_env.records import decode_episode, encode
+from wideseek_env.jsonlines import decode_episode, encode
+from wideseek_env.records import Limits
 
 ANSWER = [{"name": "answer", "arguments": {"text": GOLD_ANSWER}}]
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from wideseek_env.limits import Limits
+from wideseek_env.records import Limits
 
 
 def test_defaults_are_those_of_the_paper() -> None:

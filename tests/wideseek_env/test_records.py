@@ -4,7 +4,8 @@ import pytest
 from tinyworld import TASK, FanOut, TinyBackend
 
 from agents.rollout import Job, run_episode
-from wideseek_env.records import TokenSpan, decode_episode, decode_task, encode
+from wideseek_env.jsonlines import decode_episode, decode_task, encode
+from wideseek_env.records import TokenSpan
 
 
 async def test_episode_survives_json() -> None:

@@ -34,7 +34,7 @@ except ImportError as error:
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch
 from wideseek_env.discrete.interface import DISCRETE_VERSION
 from wideseek_env.environment import WideSeekEnv
-from wideseek_env.shaping import Shaping
+from wideseek_env.game.shaping import Shaping
 from wideseek_env.worlds import World
 
 

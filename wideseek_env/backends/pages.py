@@ -16,10 +16,16 @@ from typing import Any, Self
 import msgspec
 
 from wideseek_env.backends import Hit, Page
+from wideseek_env.backends.htmltext import one_line, read_html, split_parts, without_links
+from wideseek_env.backends.index import PassageIndex
+from wideseek_env.backends.pagestore import (
+    MemoryStore,
+    PageStore,
+    SqliteStore,
+    StoredPage,
+    encodable,
+)
 from wideseek_env.errors import DataError, PageNotFound
-from wideseek_env.htmltext import one_line, read_html, split_parts, without_links
-from wideseek_env.index import PassageIndex
-from wideseek_env.pagestore import MemoryStore, PageStore, SqliteStore, StoredPage, encodable
 
 INDEX_VERSION = 1
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""

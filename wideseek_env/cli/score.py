@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from wideseek_env.records import Task
-    from wideseek_env.scoring.judge import Judge
+    from wideseek_env.scoring.judge.judge import Judge
     from wideseek_env.scoring.responses import Response, ScoredResponse
     from wideseek_env.scoring.statistics import Interval
 
@@ -117,7 +117,7 @@ def _read_now(text: str) -> datetime:
 
 
 def _make_judge(args: argparse.Namespace) -> Judge | None:
-    from wideseek_env.scoring.judge import Judge  # noqa: PLC0415
+    from wideseek_env.scoring.judge.judge import Judge  # noqa: PLC0415
 
     return Judge(args.judge, args.judge_model, cache=args.judge_cache) if args.judge else None
 
@@ -251,7 +251,7 @@ async def _explain(
 ) -> int:
     from wideseek_env.scoring.explain import explain, print_explanation  # noqa: PLC0415
     from wideseek_env.scoring.explain_html import to_html  # noqa: PLC0415
-    from wideseek_env.scoring.judged import align_judged  # noqa: PLC0415
+    from wideseek_env.scoring.judge.strict import align_judged  # noqa: PLC0415
     from wideseek_env.scoring.tables import read_table  # noqa: PLC0415
 
     mine = [r for r in responses if str(r.instance_id) == args.explain and r.response is not None]

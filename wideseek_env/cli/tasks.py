@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the tasks; returns the exit status."""
-    from wideseek_env.records import encode  # noqa: PLC0415 - other commands need no worlds
+    from wideseek_env.jsonlines import encode  # noqa: PLC0415 - other commands need no worlds
     from wideseek_env.worlds import World  # noqa: PLC0415
     from wideseek_env.worlds.files import write_lines  # noqa: PLC0415
 

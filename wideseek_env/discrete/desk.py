@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from wideseek_env.discrete.messages import Subtask, read_lines, report_in, take_lines
 from wideseek_env.discrete.notes import Hit, Notes, Row
-from wideseek_env.limits import Limits
 from wideseek_env.reading.question import ParsedQuestion
-from wideseek_env.records import Observation, ToolCall
+from wideseek_env.records import Limits, Observation, ToolCall
 
 _PAGE_CHARS, _PAGE_SHARE = 2_500, 0.2
 """Usual length of an opened page; of a context that is small, as its pages are, this share."""

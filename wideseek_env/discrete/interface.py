@@ -21,10 +21,9 @@ from wideseek_env.discrete.features import (
 )
 from wideseek_env.discrete.messages import NOTHING, read_subtask
 from wideseek_env.discrete.moves import LEAD_MOVES, SUBAGENT_MOVES
-from wideseek_env.episode import LEAD, Game, agent_names
-from wideseek_env.limits import Limits
+from wideseek_env.game.episode import LEAD, Game, agent_names
 from wideseek_env.reading.question import parse_question
-from wideseek_env.records import Decision, Episode, Observation, ToolCall
+from wideseek_env.records import Decision, Episode, Limits, Observation, ToolCall
 
 DISCRETE_VERSION = 1
 """Raised whenever equal actions may mean other calls, or equal texts other features, than before;

@@ -15,8 +15,8 @@ from wideseek_env.formats.reading import (
     visible,
     without_call,
 )
+from wideseek_env.game.tools import expand
 from wideseek_env.records import Decision, Role, ToolCall, ToolResult
-from wideseek_env.tools import expand
 
 
 class OpenAI:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gymnasium import spaces
 
-from wideseek_env.episode import Game
+from wideseek_env.game.episode import Game
 from wideseek_env.records import Decision, Episode, Observation
 
 

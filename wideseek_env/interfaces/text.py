@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 from gymnasium import spaces
 
-from wideseek_env.episode import LEAD, Game, agent_names
 from wideseek_env.formats import Hermes
-from wideseek_env.limits import Limits
-from wideseek_env.records import METRICS, Decision, Episode, Observation, Role, ToolCall
-from wideseek_env.spaces import TextSpace, ToolCallSpace
-from wideseek_env.tools import tool_names
+from wideseek_env.game.episode import LEAD, Game, agent_names
+from wideseek_env.game.tools import tool_names
+from wideseek_env.interfaces.spaces import TextSpace, ToolCallSpace
+from wideseek_env.records import METRICS, Decision, Episode, Limits, Observation, Role, ToolCall
 
 
 def _role(agent: str) -> Role:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wideseek_env.htmltext import split_cells
+from wideseek_env.backends.htmltext import split_cells
 from wideseek_env.reading.question import ALSO_KNOWN_AS, NOUNS, canonical_label, read_prose
 from wideseek_env.reading.writing import read_date
 

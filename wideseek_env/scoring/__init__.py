@@ -16,17 +16,17 @@ from wideseek_env.scoring.table_score import score_table
 from wideseek_env.scoring.tables import Table, read_table, write_table
 
 if TYPE_CHECKING:
-    from wideseek_env.scoring.judge import Judge
-    from wideseek_env.scoring.judged import JudgedScorer
-    from wideseek_env.scoring.official import OfficialScorer
-    from wideseek_env.scoring.official_judged import JudgedOfficialScorer
+    from wideseek_env.scoring.judge.judge import Judge
+    from wideseek_env.scoring.judge.official import JudgedOfficialScorer
+    from wideseek_env.scoring.judge.strict import JudgedScorer
+    from wideseek_env.scoring.official.scorer import OfficialScorer
 
 # Loaded when first used: dateparser and aiohttp take a second to import.
 _HOMES = {
-    "Judge": "judge",
-    "JudgedOfficialScorer": "official_judged",
-    "JudgedScorer": "judged",
-    "OfficialScorer": "official",
+    "Judge": "judge.judge",
+    "JudgedOfficialScorer": "judge.official",
+    "JudgedScorer": "judge.strict",
+    "OfficialScorer": "official.scorer",
 }
 
 __all__ = [

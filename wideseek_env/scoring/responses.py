@@ -15,10 +15,10 @@ import msgspec
 from wideseek_env.errors import DataError, ScoringError
 from wideseek_env.jsonlines import read_numbered_lines
 from wideseek_env.records import METRICS, Score, Task
-from wideseek_env.scoring.judge import Judge
-from wideseek_env.scoring.judged import JudgedScorer
-from wideseek_env.scoring.official import OfficialResult, score_official
-from wideseek_env.scoring.official_judged import score_official_judged
+from wideseek_env.scoring.judge.judge import Judge
+from wideseek_env.scoring.judge.official import score_official_judged
+from wideseek_env.scoring.judge.strict import JudgedScorer
+from wideseek_env.scoring.official.scorer import OfficialResult, score_official
 from wideseek_env.scoring.strict import StrictScorer
 
 MODES = ("official", "strict")

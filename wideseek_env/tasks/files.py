@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from wideseek_env.errors import DataError
-from wideseek_env.jsonlines import read_json_lines
-from wideseek_env.records import Task, decode_task
+from wideseek_env.jsonlines import decode_task, read_json_lines
+from wideseek_env.records import Task
 from wideseek_env.tasks.qa import load_qa
 from wideseek_env.tasks.rows import load_rows
 from wideseek_env.tasks.widesearch import load_widesearch

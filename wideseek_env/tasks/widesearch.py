@@ -18,7 +18,7 @@ import msgspec
 
 from wideseek_env.errors import DataError
 from wideseek_env.records import Column, Task
-from wideseek_env.scoring.pandas_csv import ReadError, fit_rows, split_rows
+from wideseek_env.scoring.official.pandas_csv import ReadError, fit_rows, split_rows
 from wideseek_env.scoring.tables import norm_column
 from wideseek_env.tasks.rows import load_rows
 

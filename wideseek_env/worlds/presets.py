@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace as _with
 
-from wideseek_env.limits import Limits
+from wideseek_env.records import Limits
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.filler import SENTENCES
 

@@ -20,8 +20,7 @@ from agents.rollout import Job, run_episode
 from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import PageNotFound, PolicyError
 from wideseek_env.formats import get_format
-from wideseek_env.limits import Limits
-from wideseek_env.records import Column, Episode, Task, ToolCall, Trajectory
+from wideseek_env.records import Column, Episode, Limits, Task, ToolCall, Trajectory
 
 HERMES = get_format("hermes")
 TABLE = "| Name | Depth |\n|---|---|\n| Ula | 7 |\n| Ober | 9 |"

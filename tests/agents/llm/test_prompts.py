@@ -17,8 +17,7 @@ from agents.llm.prompts import (
 )
 from agents.policy import EpisodeInfo
 from wideseek_env.formats import get_format
-from wideseek_env.limits import Limits
-from wideseek_env.records import Role
+from wideseek_env.records import Limits, Role
 
 INFO = EpisodeInfo(
     task_id="t",

@@ -13,8 +13,7 @@ from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
 from agents.scripted import FanoutPolicy
 from agents.scripted.fanout import fanout_lead
-from wideseek_env.limits import Limits
-from wideseek_env.records import Observation, ToolResult
+from wideseek_env.records import Limits, Observation, ToolResult
 from wideseek_env.scoring.tables import read_table
 from wideseek_env.worlds import PRESETS
 

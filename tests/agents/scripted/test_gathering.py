@@ -1,10 +1,10 @@
 from smallweb import small_backend
 
 from agents.scripted.gathering import Gathering
+from wideseek_env.game.tools import render_hits, render_page
 from wideseek_env.reading.pages import CUT, Link
 from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation, ToolResult
-from wideseek_env.tools import render_hits, render_page
 
 LENGTHS = parse_question("List the rivers in Varnia. Columns: River, Length (km).")
 HOPS = parse_question(

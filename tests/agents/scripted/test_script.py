@@ -2,8 +2,7 @@ from tinyworld import TASK
 
 from agents.policy import EpisodeInfo
 from agents.scripted.script import ScriptPlayer, answer, delegate, open_page, report, search
-from wideseek_env.limits import Limits
-from wideseek_env.records import Observation, ToolCall
+from wideseek_env.records import Limits, Observation, ToolCall
 
 
 def lead(info, observation):

@@ -4,8 +4,7 @@ from tinyworld import RIVERS, TASK, TinyBackend
 from agents.policy import EpisodeInfo
 from agents.rollout import Job, rollout, run_episode
 from agents.scripted import OraclePolicy, RandomPolicy
-from wideseek_env.limits import Limits
-from wideseek_env.records import Task
+from wideseek_env.records import Limits, Task
 
 
 async def play_random(num, seed=0):

@@ -3,8 +3,7 @@ from smallweb import LENGTHS, small_backend, small_task
 
 from agents.rollout import Job, run_episode
 from agents.scripted import SoloPolicy
-from wideseek_env.limits import Limits
-from wideseek_env.records import Task
+from wideseek_env.records import Limits, Task
 from wideseek_env.scoring.tables import read_table
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from wideseek_env.__main__ import main
-from wideseek_env.records import Column, Task, encode
+from wideseek_env.jsonlines import encode
+from wideseek_env.records import Column, Task
 
 GOLD = "k,v\na,1\nb,2\n"
 GOOD = "```markdown\n| k | v |\n|---|---|\n| a | 1 |\n| b | 2 |\n```"

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from wideseek_env.cli import tasks, world
-from wideseek_env.records import decode_task
+from wideseek_env.jsonlines import decode_task
 from wideseek_env.worlds import World
 from wideseek_env.worlds.files import read_world
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wideseek_env.formats import PlainJson
+from wideseek_env.game.tools import json_schemas
 from wideseek_env.records import ToolCall, ToolResult
-from wideseek_env.tools import json_schemas
 
 FORMAT = PlainJson()
 SEARCH = ToolCall("search", {"query": "rivers"})

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_data
 
-from benchmarks.scoring_cells import CELL_CASES, CellCase
-from benchmarks.scoring_tables import TABLE_CASES, TableCase
+from benchmarks.scorers.cheating_cells import CELL_CASES, CellCase
+from benchmarks.scorers.cheating_tables import TABLE_CASES, TableCase
 from wideseek_env.records import Column, Score, Task
 from wideseek_env.scoring import StrictScorer, score_strict, write_table
 from wideseek_env.tasks.widesearch import load_widesearch

@@ -9,7 +9,8 @@ import pytest
 from realdata import real_data
 
 from wideseek_env.errors import DataError
-from wideseek_env.records import Column, Task, encode
+from wideseek_env.jsonlines import encode
+from wideseek_env.records import Column, Task
 from wideseek_env.tasks.files import load_tasks
 from wideseek_env.tasks.qa import load_qa
 from wideseek_env.tasks.widesearch import load_widesearch

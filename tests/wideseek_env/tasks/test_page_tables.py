@@ -8,7 +8,8 @@ import pytest
 from realdata import real_data
 
 from wideseek_env.errors import DataError
-from wideseek_env.records import Column, Task, decode_task, encode
+from wideseek_env.jsonlines import decode_task, encode
+from wideseek_env.records import Column, Task
 from wideseek_env.scoring import StrictScorer
 from wideseek_env.tasks.page_tables import page_table_tasks
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from webreader import web_of
 
-from wideseek_env.records import decode_task, encode
+from wideseek_env.jsonlines import decode_task, encode
 from wideseek_env.worlds import PRESETS, World
 
 _MONTHS = [datetime.date(2000, month, 1).strftime("%B") for month in range(1, 13)]

@@ -15,7 +15,7 @@ from wideseek_env.worlds.presets import Preset
 
 _DIGEST = """
 import hashlib
-from wideseek_env.records import encode
+from wideseek_env.jsonlines import encode
 from wideseek_env.worlds import World
 digest = hashlib.sha256()
 for preset in ("starter", "hard"):

@@ -21,8 +21,7 @@ from agents.rollout import Job, rollout_to_file, run_episode
 from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import PolicyError
 from wideseek_env.formats import get_format
-from wideseek_env.limits import Limits
-from wideseek_env.records import Column, Episode, Task, ToolCall
+from wideseek_env.records import Column, Episode, Limits, Task, ToolCall
 
 NATIVE = get_format("openai")
 TABLE = "| Name |\n|---|\n| Ula |"

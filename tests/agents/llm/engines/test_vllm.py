@@ -37,8 +37,12 @@ from agents.llm.tiny import make_tiny_model  # noqa: E402
 from agents.llm.tokenizers import HFTokenizer  # noqa: E402
 from agents.rollout import Job, run_episode  # noqa: E402
 from wideseek_env.backends import Hit, Page  # noqa: E402
-from wideseek_env.limits import Limits  # noqa: E402
-from wideseek_env.records import Column, Episode, Task  # noqa: E402
+from wideseek_env.records import (  # noqa: E402
+    Column,
+    Episode,
+    Limits,
+    Task,
+)
 
 TEXTS = ["Alden | Varnia | river | 1834", '{"name": "search", "arguments": {"query": "a"}}'] * 9
 CONTEXT = 1024

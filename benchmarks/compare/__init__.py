@@ -1,0 +1,1 @@
+"""The main job: policies against each other at equal budget, by width and depth."""

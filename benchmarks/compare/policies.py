@@ -1,0 +1,92 @@
+"""The policies that `python -m benchmarks` can play; adding one is one row of `POLICIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from agents.learned import LearnedPolicy
+from agents.learned.lm import tiny_model
+from agents.policy import Policy
+from agents.scripted import CHEATERS, MakePolicy
+from agents.scripted import POLICIES as SCRIPTED
+from benchmarks.compare.llm import LLM
+from wideseek_env.records import Task
+from wideseek_env.worlds import PRESETS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One policy of the table."""
+
+    make: MakePolicy
+    """Gets all tasks that the policy will be asked to play; only `oracle` may look at them."""
+    usage: str
+    """What it does, for `--list`."""
+    team: Literal["alone", "team", "any"] = "any"
+    """Whether it plays at width 0, at widths from 1, or at all."""
+    reference: bool = False
+    """Marks an end of the scale; drawn in grey."""
+    sweep_depth: bool = False
+    """Whether the depth sweep plays it, as a single agent."""
+    max_concurrent: int = 1
+    """Episodes at once in one process; more helps where a policy waits, as for an engine."""
+    presets: Collection[str] | None = None
+    """Closed worlds whose questions it can read; None: all, and those about a corpus."""
+
+    def plays(self, preset: str, width: int) -> bool:
+        """Returns whether it plays this preset (or a corpus) with this number of subagents."""
+        fits = self.team == "any" or (self.team == "alone") == (width == 0)
+        return fits and (self.presets is None or preset in self.presets)
+
+
+def _shipped_model(name: str, tasks: Iterable[Task]) -> Policy:
+    return tiny_model(name)
+
+
+def _needs_model(tasks: Iterable[Task]) -> Policy:
+    raise ValueError("the policy llm is made by `LLMSettings.opened`")
+
+
+POLICIES: Mapping[str, Entry] = {
+    "solo": Entry(
+        SCRIPTED["solo"], "one agent, one page after another", team="alone", sweep_depth=True
+    ),
+    "fanout": Entry(
+        SCRIPTED["fanout"], "the lead splits, subagents read, the lead merges", team="team"
+    ),
+    "mappo": Entry(
+        lambda tasks: LearnedPolicy(),
+        "learned with MAPPO on the discrete interface",
+        team="team",
+        presets=PRESETS,
+    ),
+    "partial": Entry(
+        SCRIPTED["partial"],
+        "hands out a random part of the list; teacher of the next two",
+        team="team",
+        presets=("starter",),
+    ),
+    **{
+        name: Entry(
+            partial(_shipped_model, name),
+            usage,
+            team="team",
+            max_concurrent=32,
+            presets=("starter",),
+        )
+        for name, usage in (
+            ("sft", "a language model of 0.9M parameters that imitates; needs the extra llm"),
+            ("grpo", "the same model after multi-agent GRPO; needs the extra llm"),
+        )
+    },
+    LLM: Entry(_needs_model, "a language model: --engine, --model", sweep_depth=True),
+    "random": Entry(SCRIPTED["random"], "random valid calls: the floor", reference=True),
+    "oracle": Entry(SCRIPTED["oracle"], "answers the gold: the ceiling", reference=True),
+    **{
+        name: Entry(SCRIPTED[name], "wants reward without the work", reference=True)
+        for name in CHEATERS
+    },
+}

@@ -1,0 +1,1 @@
+"""What training is worth, with intervals, against scripted policies and controls."""

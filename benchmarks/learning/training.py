@@ -1,0 +1,200 @@
+"""Tokens a second of a GRPO step, ours against TRL's: `python -m benchmarks.learning.training`.
+
+One agent, one turn, so that both do the same: the same tiny model from scratch, the same prompts
+(questions of a starter world), the same group, and answers of the same length, as an untrained
+model hardly ever stops. Sampling, log-probabilities, reference model and update are in the time;
+the first step is not. The two run in turn in one process, and CPU seconds are compared, as they do
+not depend on who else uses the machine.
+
+Needs `pip install trl`, which is no extra of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from agents.llm.engines import Completion, Request
+from agents.llm.engines.transformers import TransformersEngine
+from agents.llm.tokenizers import HFTokenizer
+from trainers.batch import rows_of
+from trainers.grpo import GRPOConfig, improve, prepare
+from trainers.log import Timer
+from trainers.model import Learner
+from trainers.play import load, make_tiny
+from trainers.sft import SFTConfig
+from wideseek_env.records import Decision, Episode, Limits, Score, Task, TokenSpan, Trajectory, Turn
+from wideseek_env.worlds import World
+
+LR, KL_WEIGHT = 1e-4, 0.001
+PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "scaled_dot_product")
+"""Operations that are matrix products, attention among them."""
+
+
+def reward(ids: Sequence[int]) -> float:
+    """Returns something that an untrained model varies in: the share of single bytes."""
+    return sum(i < 256 for i in ids) / max(len(ids), 1)
+
+
+def episode(task: Task, prompt: Sequence[int], written: Completion) -> Episode:
+    """Returns one turn of one agent as a record."""
+    span = TokenSpan(tuple(prompt), written.ids, written.logprobs)
+    turn = Turn(Decision(tokens=span), (), 0.0, 0.0, 0.0)
+    value = reward(written.ids)
+    return Episode(
+        task=task,
+        policy="benchmark",
+        seed=0,
+        n_subagents=0,
+        limits=Limits(),
+        trajectories=(Trajectory("lead", "lead", task.question, (turn,), "answered"),),
+        end="answered",
+        answer=written.text,
+        score=Score(0.0, 0.0, 0.0, 0.0, value, value, value),
+        reward_terms={"bytes": value},
+        provenance=(),
+        critical_path_turns=1,
+        seconds=0.0,
+    )
+
+
+def ours(
+    start: Path, tasks: Sequence[Task], args: argparse.Namespace
+) -> tuple[list[tuple[float, int]], float]:
+    """Returns CPU seconds and sampled tokens of each step, and an update's share of products."""
+    config = GRPOConfig(
+        out="unused", model=str(start), lr=LR, kl_weight=KL_WEIGHT, device="cpu", warmup_steps=0
+    )
+    lm, tokenizer = load(str(start))
+    learner = Learner(lm, config)
+    engine = TransformersEngine(learner.lm, tokenizer=tokenizer)
+    prompts = [prompt_of(tokenizer, task) for task in tasks]
+    steps = []
+    for step in range(args.steps + 1):
+        start_s = time.process_time()
+        engine.forget_prefixes()
+        requests = [
+            Request(
+                f"{step}/{index}/{member}",
+                tuple(prompt),
+                max_tokens=args.new_tokens,
+                seed=step * 10_000 + index * 100 + member,
+            )
+            for index, prompt in enumerate(prompts)
+            for member in range(args.group)
+        ]
+        written = asyncio.run(engine.generate(requests))
+        episodes = [
+            episode(tasks[number // args.group], request.prompt_ids, completion)
+            for number, (request, completion) in enumerate(zip(requests, written, strict=True))
+        ]
+        rows, advantages = prepare(episodes, config, {})
+        improve(rows, advantages, config, learner, step=step, timer=Timer())
+        tokens = sum(int(row.sampled.sum()) for row in rows_of(episodes))
+        steps.append((time.process_time() - start_s, tokens))
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        improve(rows, advantages, config, learner, step=args.steps, timer=Timer())
+    times = {e.key: e.self_cpu_time_total for e in seen.key_averages()}
+    products = sum(time for name, time in times.items() if any(p in name for p in PRODUCTS))
+    return steps[1:], products / sum(times.values())
+
+
+def theirs(start: Path, tasks: Sequence[Task], args: argparse.Namespace) -> list[tuple[float, int]]:
+    """Returns CPU seconds and sampled tokens of each step of TRL's trainer."""
+    datasets: Any = importlib.import_module("datasets")
+    transformers: Any = importlib.import_module("transformers")
+    trl: Any = importlib.import_module("trl")
+    lm, tokenizer = load(str(start))
+    ends: list[float] = []
+    counts: list[int] = []
+
+    def count(completion_ids: list[list[int]], **_: Any) -> list[float]:
+        counts.append(sum(len(ids) for ids in completion_ids))
+        return [reward(ids) for ids in completion_ids]
+
+    class Clock(transformers.TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            ends.append(time.process_time())
+
+    texts = [tokenizer.decode(prompt_of(tokenizer, task)) for task in tasks]
+    settings = trl.GRPOConfig(
+        output_dir=str(start / "trl"),
+        per_device_train_batch_size=len(tasks) * args.group,
+        num_generations=args.group,
+        max_completion_length=args.new_tokens,
+        max_steps=args.steps + 1,
+        learning_rate=LR,
+        beta=KL_WEIGHT,
+        epsilon_high=0.28,
+        warmup_steps=0,
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        shuffle_dataset=False,
+    )
+    dataset = datasets.Dataset.from_list([{"prompt": text} for text in texts] * (args.steps + 1))
+    trainer = trl.GRPOTrainer(
+        model=lm,
+        reward_funcs=count,
+        args=settings,
+        train_dataset=dataset,
+        processing_class=tokenizer.hf,
+        callbacks=[Clock()],
+    )
+    trainer.train()
+    return list(zip(np.diff(ends).tolist(), counts[1:], strict=True))
+
+
+def prompt_of(tokenizer: HFTokenizer, task: Task) -> list[int]:
+    """Returns a question as a chat."""
+    return tokenizer.encode(tokenizer.render([{"role": "user", "content": task.question}]))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs both and prints one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=4, help="timed steps of each trainer")
+    parser.add_argument("--tasks", type=int, default=4, help="prompts of a step")
+    parser.add_argument("--group", type=int, default=8, help="answers to each prompt")
+    parser.add_argument("--new-tokens", type=int, default=128, help="longest answer, in tokens")
+    args = parser.parse_args(argv)
+    tasks = list(World("starter", seed=0).tasks(args.tasks))
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(out=folder, model="tiny", world="starter", num_worlds=1, format="json")
+        start = make_tiny(config, "fanout")
+        torch.manual_seed(0)
+        steps_of = {}
+        steps_of["ours"], products = ours(start, tasks, args)
+        torch.manual_seed(0)
+        steps_of["trl"] = theirs(start, tasks, args)
+        found: dict[str, Any] = {}
+        for name, steps in steps_of.items():
+            seconds, tokens = (sum(column) for column in zip(*steps, strict=True))
+            found[name] = {
+                "sampled_tokens": tokens,
+                "cpu_s": round(seconds, 3),
+                "sampled_tokens_per_cpu_s": round(tokens / seconds, 1),
+            }
+    found["share_of_matrix_products_in_our_update"] = round(products, 3)
+    found["threads"] = torch.get_num_threads()
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a run looks like: charts, a page, episodes turn by turn."""

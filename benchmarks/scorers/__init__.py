@@ -1,0 +1,1 @@
+"""What scorers and page readers get right, and what cheating is paid."""

@@ -1,0 +1,196 @@
+"""Who can cheat a scorer: `python -m benchmarks.scorers.gauntlet`.
+
+Two rounds, each in both modes. First, answers that real scorers get wrong, with what each mode
+gives them. Then the cheating agents play a closed world beside `solo`, the honest agent that they
+start from. The command fails when strict mode pays a cheater more than `solo` earned on the same
+tasks, or when a case does not get what is stated for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.rollout import Job, rollout
+from agents.scripted import CHEATERS, POLICIES
+from benchmarks.scorers.cheating_cells import CELL_CASES
+from benchmarks.scorers.cheating_tables import NOW, TABLE_CASES, Figures
+from wideseek_env.records import Episode, Score
+from wideseek_env.scoring import score_strict
+from wideseek_env.scoring.official.scorer import score_official
+from wideseek_env.worlds import PRESETS, World
+
+NUM_SUBAGENTS = 8
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What both modes gave one case."""
+
+    name: str
+    what: str
+    official: Figures
+    raised: bool
+    """Whether the official scorer raised, which it reports as zeros."""
+    strict: Figures
+    as_stated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """Mean item F1 of one agent over the tasks of a world."""
+
+    name: str
+    official: float
+    strict: float
+    num_above_honest: int
+    """Tasks on which strict mode paid it more than the honest agent."""
+
+
+def play_cases() -> list[CaseResult]:
+    """Returns every case of a table, then every case of a cell, as tables of one row."""
+    results = []
+    for case in TABLE_CASES:
+        official, strict = (
+            score_official(case.task, case.text, NOW),
+            score_strict(case.task, case.text),
+        )
+        given, deserved = _three(official.score), _three(strict)
+        stated = _equal(given, case.official) and _equal(deserved, case.strict)
+        raised = official.error is not None
+        results.append(CaseResult(case.name, case.what, given, raised, deserved, stated))
+    for cell in CELL_CASES:
+        official, strict = (
+            score_official(cell.task, cell.text, NOW),
+            score_strict(cell.task, cell.text),
+        )
+        stated = strict.item_recall == (1 + cell.strict) / 2 and (
+            official.error is not None
+            if isinstance(cell.official, str)
+            else official.score.item_recall == (1 + cell.official) / 2
+        )
+        what = f"{cell.column.metric or 'no rule'}: gold {cell.gold!r}, answer {cell.answer!r}"
+        given, deserved = _three(official.score), _three(strict)
+        raised = official.error is not None
+        results.append(CaseResult(cell.name, what, given, raised, deserved, stated))
+    return results
+
+
+async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResult]:
+    """Returns `solo` first, then every cheater, on the same tasks.
+
+    Raises:
+        RuntimeError: an episode is invalid, which is not a score of 0.
+    """
+    world = World(preset, seed=seed, split="test")
+    backend = world.backend()
+    tasks = list(world.tasks(num_tasks, seed=seed))
+    jobs = [
+        Job(task=task, n_subagents=NUM_SUBAGENTS, limits=world.preset.limits, seed=seed)
+        for task in tasks
+    ]
+    results: list[AgentResult] = []
+    honest: Mapping[str, float] = {}
+    for name in ("solo", *CHEATERS):
+        policy = POLICIES[name](tasks)
+        episodes = [episode async for episode in rollout(jobs, policy, backend)]
+        for episode in episodes:
+            if episode.error:
+                raise RuntimeError(
+                    f"{name} on task {episode.task.id!r}: an episode that was to be compared is "
+                    f"invalid: {episode.error}"
+                )
+        strict = {e.task.id: e.score.item_f1 for e in episodes if e.score}
+        honest = honest or strict
+        results.append(
+            AgentResult(
+                name,
+                _mean([_official_item_f1(episode) for episode in episodes]),
+                _mean(list(strict.values())),
+                sum(strict[task] > honest[task] + _TOLERANCE for task in strict),
+            )
+        )
+    return results
+
+
+def _official_item_f1(episode: Episode) -> float:
+    return score_official(episode.task, episode.answer, NOW).score.item_f1
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _three(score: Score) -> Figures:
+    return score.success, score.row_f1, score.item_f1
+
+
+def _equal(given: Figures, stated: Figures) -> bool:
+    return all(abs(g - s) <= _TOLERANCE for g, s in zip(given, stated, strict=True))
+
+
+def _print_cases(results: Sequence[CaseResult], console: Console) -> None:
+    grid = Table(box=SIMPLE_HEAD, title="Answers: success, row F1, item F1", title_justify="left")
+    for name in ("case", "what it shows", "official", "strict"):
+        grid.add_column(name, no_wrap=name != "what it shows", overflow="fold")
+    for result in results:
+        official = Text(_show(result.official))
+        if result.raised:
+            official = Text("raises: 0 0 0", style="yellow")
+        elif max(result.official) > 1:
+            official.stylize("red")
+        sign = "" if result.as_stated else " not as stated"
+        grid.add_row(result.name, Text(result.what), official, Text(_show(result.strict) + sign))
+    console.print(grid)
+
+
+def _show(figures: Figures) -> str:
+    return " ".join(f"{figure:.2f}".rstrip("0").rstrip(".") for figure in figures)
+
+
+def _print_agents(results: Sequence[AgentResult], preset: str, num: int, console: Console) -> None:
+    title = f"Agents on {num} tasks of the world {preset!r}: mean item F1"
+    grid = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
+    for name in ("agent", "official", "strict", "tasks above the honest agent"):
+        grid.add_column(name, justify="left" if name == "agent" else "right")
+    for index, result in enumerate(results):
+        above = "–" if index == 0 else str(result.num_above_honest)
+        name = f"{result.name} (honest)" if index == 0 else result.name
+        grid.add_row(name, f"{result.official:.3f}", f"{result.strict:.3f}", above)
+    console.print(grid)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Plays both rounds; returns 0 when strict mode holds, 1 when it does not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scorers.gauntlet", description=__doc__
+    )
+    parser.add_argument("--preset", default="default", choices=tuple(PRESETS), help="(%(default)s)")
+    parser.add_argument("--num-tasks", type=int, default=20, help="tasks to play (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of world and tasks (%(default)s)")
+    args = parser.parse_args(argv)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    cases = play_cases()
+    _print_cases(cases, console)
+    agents = asyncio.run(play_agents(args.preset, args.num_tasks, args.seed))
+    _print_agents(agents, args.preset, args.num_tasks, console)
+    num_wrong = sum(not case.as_stated for case in cases)
+    winners = [agent.name for agent in agents[1:] if agent.num_above_honest]
+    console.print(
+        f"{len(cases)} cases, {num_wrong} not as stated; cheaters that strict mode pays more than "
+        f"their honest part: {', '.join(winners) or 'none'}"
+    )
+    return 1 if num_wrong or winners else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How fast the environment, the driver and the engines are."""

@@ -1,0 +1,67 @@
+"""The held-out score of a model: which tasks, and what is told of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
+
+from agents.scripted import POLICIES, PartialPolicy
+from benchmarks.learning.evaluate import ALONE_TURNS, Exam, held_out, main, play
+from wideseek_env.errors import WideSeekError
+from wideseek_env.worlds import World
+
+
+def test_held_out_tasks_are_one_of_each_test_world():
+    chosen = held_out("starter", 3)
+    assert [world.split for world, _ in chosen] == ["test"] * 3
+    assert [task for _, task in chosen] == [
+        next(World("starter", seed, split="test").tasks(1)) for seed in range(3)
+    ]
+
+
+async def test_who_plays_alone_has_the_turns_for_it_and_deep_tasks_are_played_too():
+    world, task = held_out("starter", 1)[0]
+    (alone,) = await play(POLICIES["solo"]([task]), Exam(0), num_tasks=1)
+    assert alone.n_subagents == 0
+    assert alone.limits.max_lead_turns == ALONE_TURNS > world.preset.limits.max_lead_turns
+    (deep,) = await play(PartialPolicy(), Exam(2, "deep"), num_tasks=1)
+    assert (deep.task.kind, deep.score.item_f1) == ("deep", 1.0)
+
+
+async def test_episode_that_could_not_be_scored_is_an_error_and_no_0():
+    class Broken(PartialPolicy):
+        def begin(self, info):
+            raise KeyError("no such weights")
+
+    with pytest.raises(WideSeekError, match=r"got none of .* by partial: KeyError"):
+        await play(Broken(), Exam(2), num_tasks=2)
+
+
+def test_mistakes_are_named_without_a_traceback(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["partial", "--widths", "1,x"])
+    assert "such as 0,4,8, got '1,x'" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 1
+    assert "error: expected a model or a run with checkpoints" in capsys.readouterr().err
+
+
+def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
+    out = tmp_path / "scores.jsonl"
+    for _ in range(2):
+        assert main(["partial", "--widths", "1,4", "--tasks", "6", "--out", str(out)]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["n_subagents"] for line in lines] == [1, 4, 1, 4]
+    assert lines[:2] == lines[2:]
+    assert capsys.readouterr().out == out.read_text()
+    alone, team = lines[:2]
+    assert alone["tasks"] == team["tasks"] == 6
+    assert alone["width"] == 1
+    assert team["width"] > 1
+    for line in lines:
+        # The teacher's rows are right, so that its score is that of the share that it read.
+        assert 0.3 < line["low"] <= line["item_f1"] <= line["high"] <= 1
+        assert line["wrong"] == 0
+        assert line["parsed"] == 1

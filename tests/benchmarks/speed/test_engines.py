@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agents.llm.engines.echo import EchoEngine
+from benchmarks.speed import engines
+
+
+@pytest.fixture(scope="module")
+def stage() -> engines.Stage:
+    return engines.Stage()
+
+
+async def test_stage_plays_the_round_that_is_measured(stage: engines.Stage) -> None:
+    (episode,) = await stage.play(EchoEngine(stage.reply), 1, engines.NUM_SUBAGENTS)
+    assert episode.end == "answered"
+    assert episode.width == engines.NUM_SUBAGENTS
+    opened = [result.status for result in episode.tool_results()]
+    assert opened == ["ok"] * engines.NUM_PAGES * engines.NUM_SUBAGENTS
+
+
+def test_stage_refuses_to_measure_what_failed(stage: engines.Stage) -> None:
+    def broken(prompt: str) -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        asyncio.run(stage.play(EchoEngine(broken), 1, 0))
+
+
+def test_main_prints_a_table(
+    stage: engines.Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engines, "Stage", lambda: stage)
+    monkeypatch.setattr(engines, "NUM_EPISODES", 2)
+    monkeypatch.setattr(engines, "LATENCY_S", 0.001)
+    assert engines.main(["driver"]) == 0
+    assert "CPU of a turn, 2 episodes of width 8" in capsys.readouterr().out

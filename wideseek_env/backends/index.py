@@ -1,0 +1,220 @@
+"""Full-text index over passages of pages, on tantivy (BM25), in memory or in a folder.
+
+Each page is indexed in passages of about a hundred words with the title put before each, so a row
+deep inside a long list is found as well as the page's first words. The same pages in the same order
+give the same answers in every process: one writer thread, scores compared to 16 bits. It
+knows page numbers only; what a page's URL and text are is the business of `pagestore`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import tantivy
+
+from wideseek_env.backends.htmltext import without_links
+from wideseek_env.backends.pagestore import encodable
+from wideseek_env.errors import DataError
+
+PASSAGE_CHARS = 600
+"""Longest passage; about 100 English words."""
+_MIN_PASSAGE_CHARS = 200
+_MAX_QUERY_WORDS = 64  # a model may send a whole page as its query
+_WRITER_BYTES = 64 << 20
+_FIRST_FETCH, _MAX_FETCH = 32, 2048  # passages asked for to fill the pages wanted, ties included
+_ANALYZER = "words"
+
+# Scripts written without spaces: their runs are indexed as single characters and pairs.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+
+
+class Match(NamedTuple):
+    """The best passage of one page."""
+
+    score: float
+    page: int
+    start: int
+    """First character of the passage in the page's text."""
+    end: int
+
+
+class AddPage(Protocol):
+    """Adds one page to an index that is being written."""
+
+    def __call__(self, number: int, title: str, text: str) -> None:
+        """Indexes all passages of the page; `number` comes back in each `Match`."""
+        ...
+
+
+class PassageIndex:
+    """A searchable index; write it once, then search it.
+
+    Args:
+        directory: a folder that exists, to create the index in or to open it from; None keeps it
+            in memory.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        # Declared as integers on purpose: a Python int added to an unsigned fast field would kill
+        # tantivy's writer thread.
+        builder = tantivy.SchemaBuilder()
+        builder.add_text_field("body", tokenizer_name=_ANALYZER, index_option="freq")
+        for name in ("page", "start", "end"):
+            builder.add_integer_field(name, fast=True)
+        self._schema = builder.build()
+        self._analyzer = _analyzer()
+        path = None if directory is None else str(directory)
+        self._index = tantivy.Index(self._schema, path=path)
+        self._index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._searcher = self._index.searcher()
+
+    @contextmanager
+    def writing(self) -> Iterator[AddPage]:
+        """Gives a function that adds pages; they can be found once the block ends.
+
+        Raises:
+            DataError: the index cannot be written, so for a full disk.
+        """
+        writer = self._index.writer(_WRITER_BYTES, num_threads=1)
+
+        def add(number: int, title: str, text: str) -> None:
+            for start, end in passages(text):
+                document = tantivy.Document()
+                words = f"{title}\n{without_links(text[start:end])}"
+                document.add_text("body", _spaced(words))
+                document.add_integer("page", number)
+                document.add_integer("start", start)
+                document.add_integer("end", end)
+                with _not_written():
+                    writer.add_document(document)
+
+        try:
+            yield add
+        except BaseException:
+            with suppress(ValueError):  # the writer may be what failed
+                writer.rollback()  # so that nothing is written any more to a folder about to go
+            raise
+        with _not_written():
+            writer.commit()
+            writer.wait_merging_threads()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    def __len__(self) -> int:
+        """Number of passages."""
+        return int(self._searcher.num_docs)
+
+    def words(self, text: str) -> list[str]:
+        """Returns the words of a text as the index sees them: folded, stemmed, each once."""
+        return list(dict.fromkeys(self._analyzer.analyze(_spaced(encodable(text)))))
+
+    def search(self, query: str, num_pages: int) -> list[Match]:
+        """Returns the pages that match any word of a query, each by its best passage.
+
+        Args:
+            query: any text; there is no query syntax. Words after the 64th are ignored.
+            num_pages: pages wanted, at least 1.
+
+        Returns:
+            Best first, with every page that ties with the last one wanted, so that the caller can
+            break ties by what it knows of the pages. Fewer when fewer match.
+        """
+        words = self.words(query)[:_MAX_QUERY_WORDS]
+        terms = [
+            (
+                tantivy.Occur.Should,
+                tantivy.Query.term_query(self._schema, "body", word, index_option="freq"),
+            )
+            for word in words
+        ]
+        if not terms:
+            return []
+        parsed = tantivy.Query.boolean_query(terms)
+        limit = max(_FIRST_FETCH, 4 * num_pages)
+        while True:
+            matches, lowest = self._best_passages(parsed, limit)
+            last = matches[num_pages - 1].score if len(matches) >= num_pages else 0.0
+            if lowest is None or lowest < last or limit >= _MAX_FETCH:
+                return [match for match in matches if match.score >= last]
+            limit *= 4
+
+    def _best_passages(self, query: tantivy.Query, limit: int) -> tuple[list[Match], float | None]:
+        """Returns one match for each page among `limit` passages, and the score of the last.
+
+        The score is None when there are no further passages.
+        """
+        hits = self._searcher.search(query, limit, count=False).hits
+        addresses = [address for _, address in hits]
+        columns = (
+            self._searcher.fast_field_values(name, addresses) for name in ("page", "start", "end")
+        )
+        best: dict[int, Match] = {}
+        for (score, _), page, start, end in zip(hits, *columns, strict=True):
+            match = Match(_comparable(score), page, start, end)
+            held = best.get(page)
+            if held is None or (-match.score, start) < (-held.score, held.start):
+                best[page] = match
+        matches = sorted(best.values(), key=lambda match: (-match.score, match.page))
+        return matches, _comparable(hits[-1][0]) if len(hits) == limit else None
+
+
+@contextmanager
+def _not_written() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # whatever tantivy's writer runs into
+        raise DataError(f"cannot write the index ({error}); is the disk full?") from error
+
+
+def passages(text: str) -> Iterator[tuple[int, int]]:
+    """Yields (start, end) of consecutive passages of a text, cut at line ends where possible.
+
+    An empty text is one empty passage, so that its page can be found by its title.
+    """
+    start, length = 0, len(text)
+    while length - start > PASSAGE_CHARS:
+        least, most = start + _MIN_PASSAGE_CHARS, start + PASSAGE_CHARS
+        end = text.rfind("\n", least, most)
+        if end < 0:
+            end = text.rfind(" ", least, most)
+        if end < 0:
+            end = most
+        yield start, end
+        start = end if end == most else end + 1
+    yield start, length
+
+
+def _comparable(score: float) -> float:
+    """Returns a score without its last bits, which depend on the order of adding its terms up."""
+    mantissa, exponent = math.frexp(score)
+    return math.ldexp(round(math.ldexp(mantissa, 16)), exponent - 16)
+
+
+def _spaced(text: str) -> str:
+    return text if text.isascii() else _UNSPACED.sub(_characters_and_pairs, text)
+
+
+def _characters_and_pairs(match: re.Match[str]) -> str:
+    run = match[0]
+    pairs = (run[i : i + 2] for i in range(len(run) - 1))
+    return f" {' '.join((*run, *pairs))} "
+
+
+def _analyzer() -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    for step in (
+        tantivy.Filter.remove_long(40),
+        tantivy.Filter.lowercase(),
+        tantivy.Filter.ascii_fold(),
+        tantivy.Filter.stemmer("English"),
+    ):
+        builder = builder.filter(step)
+    return builder.build()

@@ -1,0 +1,61 @@
+"""Carries out `search` and `open` calls against a backend, at the same time, each with a deadline.
+
+Called by `episode.py`, which has checked the calls before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from wideseek_env.backends import Backend
+from wideseek_env.errors import ToolError
+from wideseek_env.game.tools import render_hits, render_page
+from wideseek_env.records import Limits, ToolCall, ToolResult
+
+
+class ToolRunner:
+    """Answers tool calls from a backend, within an episode's limits."""
+
+    def __init__(self, backend: Backend, limits: Limits) -> None:
+        self._backend = backend
+        self._limits = limits
+
+    async def run(self, calls: list[ToolCall]) -> list[ToolResult]:
+        """Returns the answers to `search` and `open` calls, in their order.
+
+        Raises:
+            BackendError: the backend is broken; raised once every call has come to its end.
+        """
+        if len(calls) <= 1:
+            return [await self._run_one(call) for call in calls]
+        # gather waits for all even when one has failed: no call outlives its turn.
+        answers = await asyncio.gather(
+            *(self._run_one(call) for call in calls), return_exceptions=True
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, ToolResult)]
+
+    async def _run_one(self, call: ToolCall) -> ToolResult:
+        start_s = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._limits.tool_timeout_s):
+                result = await self._ask(call)
+        except TimeoutError:
+            text = f"`{call.name}` gave no answer within {self._limits.tool_timeout_s:g} s."
+            result = ToolResult(text, "failed", call)
+        except ToolError as error:
+            result = ToolResult(str(error), "failed", call)
+        return replace(result, seconds=time.perf_counter() - start_s)
+
+    async def _ask(self, call: ToolCall) -> ToolResult:
+        if call.name == "search":
+            query = call.arguments["query"]
+            hits = await self._backend.search(query, self._limits.top_k)
+            text = render_hits(query, hits, self._limits.max_snippet_chars)
+            return ToolResult(text, "ok", call, tuple(hit.url for hit in hits))
+        page = await self._backend.open(call.arguments["url"], call.arguments.get("part", 1))
+        return ToolResult(render_page(page), "ok", call, (page.url,))

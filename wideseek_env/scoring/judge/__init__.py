@@ -1,0 +1,1 @@
+"""A language model's verdict on cells that the rules leave open, for both modes."""

@@ -1,0 +1,1 @@
+"""WideSearch's own scorer, to the last digit."""
