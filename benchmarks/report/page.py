@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.compare.run_folder import RunInfo
 from benchmarks.compare.summary import Result, Row
 from benchmarks.compare.table import TableColumn, columns
-from benchmarks.report import charts as figures
+from benchmarks.report import charts
 from benchmarks.report.episode_view import MAX_TEXT_CHARS
 from wideseek_env.records import Limits
 from wideseek_env.scoring.statistics import Interval
@@ -48,8 +48,8 @@ def render(
         "lede": escape(describe(info)),
         "notices": _notices(info, rows),
         "cards": _cards(rows),
-        "figure_width": figures.svg_of(figures.draw_width(rows, figures.SVG_THEME), "w"),
-        "figure_budget": figures.svg_of(figures.draw_budget(rows, figures.SVG_THEME), "b"),
+        "figure_width": charts.svg_of(charts.draw_width(rows, charts.SVG_THEME), "w"),
+        "figure_budget": charts.svg_of(charts.draw_budget(rows, charts.SVG_THEME), "b"),
         "width_caption": "Mean over tasks with 95 % bootstrap intervals. " + escape(_budget(info)),
         "budget_caption": (
             "A team grows by subagents, a single agent by its turn limit (the numbers beside the "
@@ -138,12 +138,12 @@ def _cards(rows: Sequence[Row]) -> str:
     cards = []
     for preset in dict.fromkeys(row.cell.preset for row in rows):
         scored = [r for r in rows if r.cell.preset == preset and r.item_f1 and r.cell.depth is None]
-        honest = [row for row in scored if not figures.is_reference(row.cell.policy)]
+        honest = [row for row in scored if not charts.is_reference(row.cell.policy)]
         if not honest:
             continue
         best = max(honest, key=_f1)
         alone = [row for row in honest if row.cell.width == 0]
-        reference = [row for row in scored if figures.is_reference(row.cell.policy)]
+        reference = [row for row in scored if charts.is_reference(row.cell.policy)]
         shown = [best, *([max(alone, key=_f1)] if alone else [])]
         ends = {row.cell.policy: row for row in sorted(reference, key=_f1)}
         shown += sorted(ends.values(), key=_f1, reverse=True)
@@ -160,7 +160,7 @@ def _cards(rows: Sequence[Row]) -> str:
 def _meter(row: Row, policies: Sequence[str]) -> str:
     color = _css_color(row.cell.policy, policies)
     label = row.cell.policy + (f" × {row.cell.width}" if row.cell.width else "")
-    if figures.is_reference(row.cell.policy):
+    if charts.is_reference(row.cell.policy):
         label = row.cell.policy
     bar = f'<b style="width:{100 * _f1(row):.1f}%;background:{color}"></b>'
     label = f"<span>{escape(label)}</span>"
@@ -172,7 +172,7 @@ def _f1(row: Row) -> float:
 
 
 def _css_color(policy: str, policies: Sequence[str]) -> str:
-    return figures.css_variable(figures.SVG_THEME.of(policy, policies))
+    return charts.css_variable(charts.SVG_THEME.of(policy, policies))
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -250,7 +250,7 @@ def _map_columns(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _map_cells(rows: Sequence[Row]) -> list[tuple[str, int, int | None]]:
     """Returns (policy, width, depth) of the map's columns: the whole grid without references."""
-    cells = (row.cell for row in rows if not figures.is_reference(row.cell.policy))
+    cells = (row.cell for row in rows if not charts.is_reference(row.cell.policy))
     return list(dict.fromkeys((cell.policy, cell.width, cell.depth) for cell in cells))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.compare.run_folder import EPISODES, RunInfo, write_whole
 from benchmarks.compare.summary import Result, Row, read_results, summarise
-from benchmarks.report import charts as figures
+from benchmarks.report import charts
 from benchmarks.report.episode_view import view
 from benchmarks.report.page import render
 from wideseek_env.jsonlines import decode_episode
@@ -47,8 +47,8 @@ def make_report(folder: Path, task: str | None = None) -> list[Row]:
     rows = summarise(results, info.settings.seed)
     summary = summary_of(info, rows)
     write_whole(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
-    figures.save_png(figures.draw_width(rows), folder / "width.png")
-    figures.save_png(figures.draw_budget(rows), folder / "budget.png")
+    charts.save_png(charts.draw_width(rows), folder / "width.png")
+    charts.save_png(charts.draw_budget(rows), folder / "budget.png")
     chosen = _of_task(results, task) if task else choose(results)
     episodes = _read_views(folder / EPISODES, chosen)
     write_whole(folder / "report.html", render(info, rows, results, episodes, folder.name))
@@ -80,7 +80,7 @@ def choose(results: Sequence[Result]) -> list[tuple[str, Result]]:
     shown: list[tuple[int, int, str, Result]] = []
     by_policy: dict[tuple[str, str], list[Result]] = {}
     for result in results:
-        if result.cell.depth is None and not figures.is_reference(result.cell.policy):
+        if result.cell.depth is None and not charts.is_reference(result.cell.policy):
             by_policy.setdefault((result.cell.preset, result.cell.policy), []).append(result)
     for members in by_policy.values():
         width = min({r.cell.width for r in members}, key=lambda w: abs(w - SHOW_WIDTH))

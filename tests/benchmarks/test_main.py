@@ -8,7 +8,7 @@ import pytest
 
 import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
-from benchmarks.report import charts as figures
+from benchmarks.report import charts
 
 SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2", "--tasks", "2",
          "--depths", "", "--workers", "1"]  # fmt: skip
@@ -17,8 +17,8 @@ SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch):
     """Leaves out the drawing, which other files test: it takes a second."""
-    monkeypatch.setattr(figures, "save_png", lambda figure, path: path.write_bytes(b"png"))
-    monkeypatch.setattr(figures, "svg_of", lambda figure, prefix: "<svg></svg>")
+    monkeypatch.setattr(charts, "save_png", lambda figure, path: path.write_bytes(b"png"))
+    monkeypatch.setattr(charts, "svg_of", lambda figure, prefix: "<svg></svg>")
 
 
 def run(tmp_path, *arguments):

@@ -12,7 +12,7 @@ from chat_server import ChatServer
 
 import benchmarks.__main__ as cli
 from agents.episode_file import read_episodes
-from benchmarks.report import charts as figures
+from benchmarks.report import charts
 from wideseek_env.jsonlines import encode
 from wideseek_env.tasks.files import load_tasks
 from wideseek_env.worlds import World
@@ -23,8 +23,8 @@ GRID = ["--policy", "llm", "--presets", "starter", "--widths", "0,2", "--tasks",
 
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch):
-    monkeypatch.setattr(figures, "save_png", lambda figure, path: path.write_bytes(b"png"))
-    monkeypatch.setattr(figures, "svg_of", lambda figure, prefix: "<svg></svg>")
+    monkeypatch.setattr(charts, "save_png", lambda figure, path: path.write_bytes(b"png"))
+    monkeypatch.setattr(charts, "svg_of", lambda figure, prefix: "<svg></svg>")
 
 
 def reply(prompt: str) -> str:

@@ -151,7 +151,7 @@ class Broken:
 def test_play_policy_that_raises_makes_invalid_episodes_and_the_run_goes_on(tmp_path, monkeypatch):
     entries = {**policies.POLICIES, "broken": Entry(lambda tasks: Broken(), "", "any")}
     for module in ("policies", "settings", "runner"):
-        monkeypatch.setattr(f"benchmarks.{module}.POLICIES", entries)
+        monkeypatch.setattr(f"benchmarks.compare.{module}.POLICIES", entries)
     episodes = run(tmp_path / "r", replace(SMALL, policies=("broken", "oracle")))
     broken = [e for e in episodes if e.metadata["policy"] == "broken"]
     assert len(broken) == 8

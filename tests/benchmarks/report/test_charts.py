@@ -9,7 +9,7 @@ import pytest
 from made_episodes import made_episode, made_task
 
 from benchmarks.compare.summary import result_of, summarise
-from benchmarks.report import charts as figures
+from benchmarks.report import charts
 
 
 def rows():
@@ -37,7 +37,7 @@ def lines_of(axes):
 
 
 def test_draw_width_has_a_panel_for_each_preset_and_the_means_in_it():
-    figure = figures.draw_width(rows())
+    figure = charts.draw_width(rows())
     default, hard = figure.axes
     assert (default.get_title("left"), hard.get_title("left")) == ("default", "hard")
     assert [label.get_text() for label in default.get_xticklabels()] == ["0", "1", "4", "8"]
@@ -48,14 +48,14 @@ def test_draw_width_has_a_panel_for_each_preset_and_the_means_in_it():
 
 
 def test_draw_width_names_references_beside_their_line_and_not_in_the_legend():
-    figure = figures.draw_width(rows())
+    figure = charts.draw_width(rows())
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["solo", "fanout"] or legend == ["fanout", "solo"]
     assert "oracle" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_draw_budget_puts_width_and_depth_on_one_axis_of_characters():
-    figure = figures.draw_budget(rows())
+    figure = charts.draw_budget(rows())
     axes = figure.axes[0]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "fanout: subagents",
@@ -71,15 +71,15 @@ def test_draw_budget_labels_points_that_lie_on_one_another_once():
         made_episode(made_task(0), policy="solo", n_subagents=0, found=2, depth=depth)
         for depth in (5, 10, 80)
     ]
-    axes = figures.draw_budget(summarise(map(result_of, same))).axes[0]
+    axes = charts.draw_budget(summarise(map(result_of, same))).axes[0]
     assert [text.get_text() for text in axes.texts] == ["5–80"]
 
 
 def test_draw_a_policy_without_valid_episode_leaves_the_others_their_colours():
     broken = made_episode(made_task(0), policy="mappo", n_subagents=4, invalid=True)
     table = summarise(map(result_of, [broken])) + rows()
-    colour = figures.PNG_THEME.of("fanout", ["mappo", "fanout"])
-    for draw in (figures.draw_width, figures.draw_budget):
+    colour = charts.PNG_THEME.of("fanout", ["mappo", "fanout"])
+    for draw in (charts.draw_width, charts.draw_budget):
         legend = draw(table).legends[0]
         handles = {
             text.get_text().split(":")[0]: handle.get_color()
@@ -91,12 +91,12 @@ def test_draw_a_policy_without_valid_episode_leaves_the_others_their_colours():
 
 def test_draw_without_any_valid_episode_still_draws():
     nothing = summarise([result_of(made_episode(made_task(0), invalid=True))])
-    for draw in (figures.draw_width, figures.draw_budget):
-        assert figures.svg_of(draw(nothing, figures.SVG_THEME), "x").startswith("<svg")
+    for draw in (charts.draw_width, charts.draw_budget):
+        assert charts.svg_of(draw(nothing, charts.SVG_THEME), "x").startswith("<svg")
 
 
 def test_svg_of_is_xml_with_the_pages_colours_and_own_ids():
-    text = figures.svg_of(figures.draw_width(rows(), figures.SVG_THEME), "w")
+    text = charts.svg_of(charts.draw_width(rows(), charts.SVG_THEME), "w")
     ET.fromstring(text)
     assert "var(--series-0)" in text
     assert not re.search(r"#fe0[01]", text)
@@ -108,11 +108,11 @@ def test_svg_of_is_xml_with_the_pages_colours_and_own_ids():
 
 def test_svg_of_is_the_same_every_time():
     first, second = (
-        figures.svg_of(figures.draw_budget(rows(), figures.SVG_THEME), "b") for _ in range(2)
+        charts.svg_of(charts.draw_budget(rows(), charts.SVG_THEME), "b") for _ in range(2)
     )
     assert first == second
 
 
 def test_save_png_writes_a_picture(tmp_path):
-    figures.save_png(figures.draw_width(rows()), tmp_path / "width.png")
+    charts.save_png(charts.draw_width(rows()), tmp_path / "width.png")
     assert (tmp_path / "width.png").read_bytes().startswith(b"\x89PNG")
