@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from agents.llm.heavy import require
 from trainers.hacks import hack_metrics
+from wideseek_env.plugins import require
 from wideseek_env.records import Episode
 
 BARS = " ▁▂▃▄▅▆▇█"

@@ -18,10 +18,10 @@ from safetensors.torch import load_file, load_model
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from agents.llm.heavy import require
 from trainers.batch import MicroBatch
 from trainers.config import RunConfig
 from wideseek_env.errors import DataError
+from wideseek_env.plugins import require
 
 HEAD_TOKENS = 4096
 """Tokens whose logits are in memory at a time: 2.5 GB in float32 at 152,000 words."""

@@ -63,7 +63,7 @@ class LLMConfig:
     """How a model plays."""
 
     format: str = "hermes"
-    """Tool-call format, one of `wideseek_env.formats.FORMATS`."""
+    """Tool-call format: a name of `wideseek_env.formats.FORMATS`, or the path of another."""
     max_tokens: int = 4096
     """Most tokens of one turn, thinking included."""
     max_context_tokens: int = 32_768

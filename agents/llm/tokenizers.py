@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from agents.llm.heavy import require
+from wideseek_env.plugins import require
 
 
 class Tokenizer(Protocol):

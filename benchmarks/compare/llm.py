@@ -14,7 +14,8 @@ from agents.llm.policy import LLMConfig, LLMPolicy, Prices
 from agents.llm.replay import ReplayPolicy
 from agents.policy import Policy
 from wideseek_env.errors import DataError
-from wideseek_env.formats import FORMATS
+from wideseek_env.formats import get_format
+from wideseek_env.plugins import check
 from wideseek_env.records import Episode
 
 LLM = "llm"
@@ -45,12 +46,8 @@ class LLMSettings:
     """Episodes in flight; each has up to one request for each of its agents."""
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise ValueError(f"--engine: expected one of {', '.join(ENGINES)}, got {self.engine!r}")
-        if self.config.format not in FORMATS:
-            raise ValueError(
-                f"--format: expected one of {', '.join(FORMATS)}, got {self.config.format!r}"
-            )
+        check("engines", self.engine, ENGINES)
+        native_tools = get_format(self.config.format).native_tools
         if (self.model is None) == (self.replay is None):
             raise ValueError(
                 "the policy llm plays a model or a record: give --model or --replay, one of them"
@@ -62,7 +59,7 @@ class LLMSettings:
                 "--base-url: expected an address such as http://127.0.0.1:8000/v1, got "
                 f"{self.base_url!r}"
             )
-        if FORMATS[self.config.format].native_tools and self.engine != "openai":
+        if native_tools and self.engine != "openai":
             raise ValueError(
                 f"--format {self.config.format} goes with the engine openai, got "
                 f"{self.engine!r}; choose hermes or json"

@@ -27,11 +27,11 @@ from rich.table import Table
 
 from agents.llm.engines import Completion, Engine, Request, make_engine
 from agents.llm.engines.echo import EchoEngine
-from agents.llm.heavy import require
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.rollout import Job, rollout
 from wideseek_env import World
 from wideseek_env.formats import get_format
+from wideseek_env.plugins import require
 from wideseek_env.records import Episode, ToolCall
 
 LATENCY_S = 0.02

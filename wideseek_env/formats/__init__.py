@@ -1,8 +1,9 @@
 """Tool-call formats: how a model writes the calls of a turn, and how answers are shown to it.
 
-A format is a small class without state. To add one: a module here, a row in `FORMATS`, and a table
-of texts in `tests/wideseek_env/formats/`. Formats only read what is written; whether a tool exists
-and has these arguments is checked by the game (`tools.py`), the paper's aliases included.
+A format is a small class without state, which is named by its path (`my_package.formats:Mine`); one
+of ours is a module here, a row in `FORMATS` and a table of texts in `tests/`. Formats only read what
+is written; whether a tool exists and has these arguments is checked by the game (`tools.py`), the
+paper's aliases included.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from wideseek_env.formats.hermes import Hermes
 from wideseek_env.formats.openai import OpenAI
 from wideseek_env.formats.plain_json import PlainJson
+from wideseek_env.plugins import resolve
 from wideseek_env.records import Decision, Role, ToolCall, ToolResult
 
 __all__ = ["FORMATS", "Hermes", "OpenAI", "PlainJson", "ToolCallFormat", "get_format"]
@@ -51,11 +53,11 @@ FORMATS: Mapping[str, ToolCallFormat] = {format.name: format for format in _ALL}
 
 
 def get_format(name: str) -> ToolCallFormat:
-    """Returns the format of this name.
+    """Finds a format by its name here, its Python path, or the name that its package gave it.
 
     Raises:
         ValueError: there is none; the message lists them.
     """
-    if name not in FORMATS:
-        raise ValueError(f"`name` must be one of {', '.join(FORMATS)}, got {name!r}")
-    return FORMATS[name]
+    found: Any = resolve("formats", name, FORMATS)
+    format: ToolCallFormat = found() if isinstance(found, type) else found
+    return format

@@ -2,17 +2,17 @@
 
 An engine is shared by all agents of all episodes in flight: `generate` is called many times at
 once, and batching, retries, deadlines and back-pressure are the engine's own work. To add one,
-write a module here with a class of these members, and a row in `ENGINES`.
+write a class of these members and name it by its path (`my_package.engines:Mine`).
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from wideseek_env.errors import PolicyError
+from wideseek_env.plugins import resolve
 
 if TYPE_CHECKING:
     from agents.llm.tokenizers import Tokenizer
@@ -95,15 +95,19 @@ class Engine(Protocol):
         ...
 
 
-ENGINES = {"openai": "OpenAIEngine", "transformers": "TransformersEngine", "vllm": "VLLMEngine"}
-"""Module to class, for the engines that play for real."""
+ENGINES = {
+    "openai": "agents.llm.engines.openai:OpenAIEngine",
+    "transformers": "agents.llm.engines.transformers:TransformersEngine",
+    "vllm": "agents.llm.engines.vllm:VLLMEngine",
+}
+"""The engines that play for real; each is imported when it is asked for."""
 
 
 def make_engine(kind: str, model: str, **options: Any) -> Engine:
-    """Returns an engine by name, importing its library.
+    """Makes an engine by name, importing its library.
 
     Args:
-        kind: one of `ENGINES`.
+        kind: one of `ENGINES`, or another that `wideseek_env.plugins.resolve` finds.
         model: a folder, a name on the model hub, or what the server calls it.
         **options: see the engine's class.
 
@@ -111,8 +115,5 @@ def make_engine(kind: str, model: str, **options: Any) -> Engine:
         ValueError: no engine has this name.
         ImportError: its library is missing; the message names the extra to install.
     """
-    if kind not in ENGINES:
-        raise ValueError(f"`kind` must be one of {', '.join(ENGINES)}, got {kind!r}")
-    module = importlib.import_module(f"agents.llm.engines.{kind}")
-    engine: Engine = getattr(module, ENGINES[kind])(model, **options)
+    engine: Engine = resolve("engines", kind, ENGINES)(model, **options)
     return engine

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.llm.engines import Completion, ContextOverflow, Request
-from agents.llm.heavy import require
 from agents.llm.tokenizers import HFTokenizer, Tokenizer
 from wideseek_env.errors import PolicyError
+from wideseek_env.plugins import require
 
 
 class VLLMEngine:

@@ -6,7 +6,6 @@ import pytest
 
 from agents.llm.engines import Request, make_engine
 from agents.llm.engines.echo import EchoEngine
-from agents.llm.heavy import require
 
 
 async def test_echo_cuts_at_max_tokens() -> None:
@@ -29,8 +28,3 @@ def test_make_engine_of_an_unknown_kind_lists_the_kinds() -> None:
 
 def test_make_engine_passes_options_on() -> None:
     assert make_engine("openai", "m", base_url="http://127.0.0.1:1/v1").name == "openai m"
-
-
-def test_require_names_the_extra() -> None:
-    with pytest.raises(ImportError, match=r"pip install -e '\.\[llm\]'"):
-        require("no_such_module_at_all", "llm")
