@@ -1,9 +1,9 @@
 """Tool-call formats: how a model writes the calls of a turn, and how answers are shown to it.
 
 A format is a small class without state, which is named by its path (`my_package.formats:Mine`); one
-of ours is a module here, a row in `FORMATS` and a table of texts in `tests/`. Formats only read what
-is written; whether a tool exists and has these arguments is checked by the game (`tools.py`), the
-paper's aliases included.
+of ours is a module here, a row in `FORMATS` and a table of texts in `tests/`. Formats only read
+what is written; whether a tool exists and has these arguments is checked by the game (`tools.py`),
+the paper's aliases included.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
     ("arguments", "message"),
     [
         ([], "the policy llm and its model go together"),
-        (["--model", "m", "--engine", "gpt"], "--engine: expected one of openai, "),
+        (["--model", "m", "--engine", "gpt"], "engines: expected one of openai, "),
         (["--model", "m", "--replay", "f"], "give --model or --replay, one of them"),
         (["--model", "m", "--format", "xml"], "--format: expected one of hermes, "),
         (["--model", "m", "--engine", "vllm", "--base-url", "u"], "--base-url goes with"),
