@@ -157,7 +157,7 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
         ([], "the policy llm and its model go together"),
         (["--model", "m", "--engine", "gpt"], "engines: expected one of openai, "),
         (["--model", "m", "--replay", "f"], "give --model or --replay, one of them"),
-        (["--model", "m", "--format", "xml"], "--format: expected one of hermes, "),
+        (["--model", "m", "--format", "xml"], "formats: expected one of hermes, "),
         (["--model", "m", "--engine", "vllm", "--base-url", "u"], "--base-url goes with"),
         (["--model", "m", "--base-url", "localhost:1/v1"], "--base-url: expected an address"),
         (["--model", "m", "--engine", "vllm", "--format", "openai"], "--format openai goes with"),
