@@ -47,9 +47,7 @@ def _share(flags: Sequence[bool]) -> float:
 
 def _idle(subtask: Trajectory) -> bool:
     results = (result for turn in subtask.turns for result in turn.results)
-    return not any(
-        r.status == "ok" and r.call and r.call.name in ("search", "open") for r in results
-    )
+    return not any(r.status == "ok" and r.call and r.call.informs for r in results)
 
 
 def _num_repeated(episode: Episode) -> int:

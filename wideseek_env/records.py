@@ -90,12 +90,21 @@ class Task:
         return tuple(column.name for column in self.columns)
 
 
+STEERING = ("delegate", "answer", "report")
+"""Calls that steer the game; every other asks for information, and its tool may fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One `search`, `open`, `delegate`, `report` or `answer`, as an agent asked for it."""
+    """One call of a tool, such as `search`, `open`, `delegate`, `report` or `answer`."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def informs(self) -> bool:
+        """Whether it asks a tool for information, as `search` and `open` do."""
+        return self.name not in STEERING
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +253,9 @@ class Limits:
     """Reports the lead waits for after it delegated: "all", or a number (0: it goes on at once)."""
     lead_tools: bool = False
     """Whether the lead may search and open by itself; always so without subagents."""
+    tools: tuple[str, ...] = ("search", "open")
+    """Tools for information, of all who seek: names of `wideseek_env.game.tools.TOOLS`, or import
+    paths of a user's own (`my_package.tools:CALCULATE`), which every process can then find."""
 
     def __post_init__(self) -> None:
         for limit in fields(self):
@@ -315,22 +327,22 @@ class Episode:
 
     @property
     def num_tool_calls(self) -> int:
-        """`search` and `open` calls that a tool answered, failures included."""
+        """Calls for information that a tool answered, failures included."""
         return sum(1 for result in self.tool_results() if result.status in ("ok", "failed"))
 
     @property
     def chars_read(self) -> int:
-        """Characters that `search` and `open` showed to all agents."""
+        """Characters that tools for information showed to all agents."""
         return sum(len(result.text) for result in self.tool_results())
 
     def tool_results(self) -> list[ToolResult]:
-        """Every answer to a `search` or `open` call, by trajectory and turn."""
+        """Every answer to a call for information, by trajectory and turn."""
         return [
             result
             for trajectory in self.trajectories
             for turn in trajectory.turns
             for result in turn.results
-            if result.call is not None and result.call.name in ("search", "open")
+            if result.call is not None and result.call.informs
         ]
 
 
@@ -338,6 +350,10 @@ _AT_LEAST_ZERO = {"max_snippet_chars", "max_tool_calls", "wait_for"}
 
 
 def _check(name: str, value: object) -> None:
+    if name == "tools":
+        if not (isinstance(value, tuple) and all(isinstance(tool, str) for tool in value)):
+            raise TypeError(f"`tools` must be a tuple of names, got {value!r}")
+        return
     if name == "lead_tools":
         if not isinstance(value, bool):
             raise TypeError(f"`lead_tools` must be True or False, got {value!r}")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from wideseek_env.formats.reading import visible
-from wideseek_env.game.tools import json_schemas
+from wideseek_env.game.tools import Tool, json_schemas
 from wideseek_env.records import ToolCall, ToolResult
 
 _GOAL = {"type": "string", "description": "What to look for; the page is summed up for it."}
@@ -21,13 +21,13 @@ Sum = Callable[[str, str], Awaitable[str]]
 """From goal and page to what a model wrote of it."""
 
 
-def schemas(names: Iterable[str], with_goal: bool) -> list[dict[str, Any]]:
-    """Returns the tools' JSON schemas; with `goal` on `open` when pages are summed up."""
-    tools = json_schemas(names)
-    for tool in tools:
+def schemas(tools: Iterable[Tool], with_goal: bool) -> list[dict[str, Any]]:
+    """Writes the tools' JSON schemas; with `goal` on `open` when pages are summed up."""
+    written = json_schemas(tools)
+    for tool in written:
         if with_goal and tool["function"]["name"] == "open":
             tool["function"]["parameters"]["properties"]["goal"] = _GOAL
-    return tools
+    return written
 
 
 def take_goals(calls: Iterable[ToolCall]) -> tuple[tuple[ToolCall, ...], dict[str, str]]:

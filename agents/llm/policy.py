@@ -11,7 +11,7 @@ import itertools
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -29,8 +29,8 @@ from agents.llm.prompts import (
 )
 from agents.policy import EpisodeInfo
 from wideseek_env.formats import get_format
-from wideseek_env.game.episode import LEAD
-from wideseek_env.game.tools import tool_names
+from wideseek_env.game.episode import role_of
+from wideseek_env.game.tools import Tool, tools_of
 from wideseek_env.records import Decision, Observation, Role, ToolResult
 
 Usage: TypeAlias = "defaultdict[str, float]"
@@ -208,7 +208,7 @@ class LLMPlayer:
         return replace(decision, calls=calls, tokens=tokens.span, usage=dict(usage))
 
     def _sit_down(self, agent: str, observation: Observation) -> _Desk:
-        role: Role = "lead" if agent == LEAD else "subagent"
+        role = role_of(agent)
         number = self._subtasks[agent]
         self._subtasks[agent] += 1
         context = min(
@@ -237,9 +237,9 @@ class LLMPlayer:
         instructions = self._policy.format.instructions(schemas(*self._tools(role)))
         return f"{system}\n\n{instructions}" if instructions else system
 
-    def _tools(self, role: Role) -> tuple[tuple[str, ...], bool]:
-        names = tool_names(role, self._info.limits, self._info.n_subagents)
-        return names, self._config.summarize_min_chars is not None
+    def _tools(self, role: Role) -> tuple[Iterable[Tool], bool]:
+        tools = tools_of(role, self._info.limits, self._info.n_subagents)
+        return tools.values(), self._config.summarize_min_chars is not None
 
     def _new_chat(self, role: Role, system: str, user: str) -> Chat:
         tokenizer = self._policy.engines[role].tokenizer

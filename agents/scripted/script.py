@@ -11,7 +11,8 @@ from collections.abc import Callable, Generator
 from typing import TypeAlias
 
 from agents.policy import EpisodeInfo
-from wideseek_env.records import Decision, Observation, ToolCall
+from wideseek_env.game.episode import role_of
+from wideseek_env.records import Decision, Observation, Role, ToolCall
 
 Calls: TypeAlias = tuple[ToolCall, ...]
 Script: TypeAlias = Generator[Calls, Observation, None]
@@ -31,15 +32,14 @@ class ScriptPlayer:
 
     def __init__(self, info: EpisodeInfo, lead: StartScript, subagent: StartScript) -> None:
         self._info = info
-        self._start = {"lead": lead, "subagent": subagent}
+        self._start: dict[Role, StartScript] = {"lead": lead, "subagent": subagent}
         self._running: dict[str, Script] = {}
 
     async def decide(self, agent: str, observation: Observation) -> Decision:
         """Returns the next calls of the agent's script; none once the script is over."""
         try:
             if observation.turn == 0:
-                role = "lead" if agent == "lead" else "subagent"
-                self._running[agent] = self._start[role](self._info, observation)
+                self._running[agent] = self._start[role_of(agent)](self._info, observation)
                 return Decision(next(self._running[agent]))
             return Decision(self._running[agent].send(observation))
         except StopIteration:

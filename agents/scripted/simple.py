@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from agents.policy import EpisodeInfo
 from agents.scripted.script import Script, ScriptPlayer, answer, report
-from wideseek_env.game.tools import tool_names
-from wideseek_env.records import Decision, Observation, Role, Task, ToolCall
+from wideseek_env.game.episode import role_of
+from wideseek_env.game.tools import tools_of
+from wideseek_env.records import Decision, Observation, Task, ToolCall
 from wideseek_env.scoring.tables import write_table
 
 _WORD = re.compile(r"\w+")
@@ -41,8 +42,7 @@ class _RandomPlayer:
             self._words[agent], self._urls[agent] = ["x"], ["/"]
         self._words[agent] += _WORD.findall(observation.text)[:_MAX_WORDS]
         self._urls[agent] += _URL.findall(observation.text)[:_MAX_WORDS]
-        role: Role = "lead" if agent == "lead" else "subagent"
-        names = tool_names(role, self._info.limits, self._info.n_subagents)
+        names = list(tools_of(role_of(agent), self._info.limits, self._info.n_subagents))
         num_calls = rng.randint(0, self._info.limits.max_calls_per_turn)
         return Decision(tuple(self._call(rng, agent, rng.choice(names)) for _ in range(num_calls)))
 

@@ -68,7 +68,7 @@ def test_environments_are_registered_with_both_libraries() -> None:
     aec = pettingzoo.make("aec", "wideseek_env/WideSeek-v0", n_subagents=1, preset="starter")
     assert aec.possible_agents == ["lead", "subagent_0"]
     single = gymnasium.make("wideseek_env/SingleSeek-v0", preset="starter").unwrapped
-    assert single.action_space.tools == ("answer", "search", "open")
+    assert tuple(single.action_space.tools) == ("answer", "search", "open")
 
 
 def test_single_agent_form_plays_a_whole_episode() -> None:

@@ -20,7 +20,7 @@ from wideseek_env.game.provenance import credit_cells
 from wideseek_env.game.reward import RewardConfig, reward_terms
 from wideseek_env.game.seats import Inbox, OpenTrajectory, Seat
 from wideseek_env.game.toolrun import ToolRunner
-from wideseek_env.game.tools import check, expand, shorten, tool_names
+from wideseek_env.game.tools import Tool, check, expand, shorten, tools_of
 from wideseek_env.records import (
     Decision,
     Episode,
@@ -38,12 +38,16 @@ from wideseek_env.records import (
 from wideseek_env.scoring import Scorer, StrictScorer
 
 LEAD = "lead"
-_INFORMATION = ("search", "open")
 
 
 def agent_names(n_subagents: int) -> tuple[str, ...]:
-    """Returns the agents of an episode: the lead, then the subagent slots."""
+    """Names the agents of an episode: the lead, then the subagent slots."""
     return (LEAD, *(f"subagent_{index}" for index in range(n_subagents)))
+
+
+def role_of(agent: str) -> Role:
+    """Tells the role of an agent by its name."""
+    return "lead" if agent == LEAD else "subagent"
 
 
 class Game:
@@ -90,10 +94,10 @@ class Game:
         self._seconds = 0.0
         self._trajectories: list[OpenTrajectory] = []
         self._inbox = Inbox()
-        self._seats = {a: Seat(a, "lead" if a == LEAD else "subagent") for a in self.agents}
-        self._tools: dict[Role, tuple[str, ...]] = {
-            "lead": tool_names("lead", self.limits, n_subagents),
-            "subagent": tool_names("subagent", self.limits, n_subagents),
+        self._seats = {agent: Seat(agent, role_of(agent)) for agent in self.agents}
+        self._tools: dict[Role, Mapping[str, Tool]] = {
+            "lead": tools_of("lead", self.limits, n_subagents),
+            "subagent": tools_of("subagent", self.limits, n_subagents),
         }
         self._begin(self._seats[LEAD], task.question, self.limits.max_tool_calls)
 
@@ -207,14 +211,14 @@ class Game:
         most = self.limits.max_calls_per_turn
         wrongs = [self._wrong(seat, call, last) for call in calls[:most]]
         checked = list(zip(calls[:most], wrongs, strict=True))
-        running = [call for call, wrong in checked if wrong is None and call.name in _INFORMATION]
+        running = [call for call, wrong in checked if wrong is None and call.informs]
         # Tools first: a report or answer in the same turn must not free the slot under them.
         found = iter(await self._runner.run(running))
         results = []
         for call, wrong in checked:
             if wrong is not None:
                 results.append(ToolResult(wrong, "wrong", call))
-            elif call.name in _INFORMATION:
+            elif call.informs:
                 results.append(next(found))
             else:
                 results.append(self._direct(seat, call))
@@ -236,10 +240,10 @@ class Game:
         wrong = check(call, self._tools[seat.role])
         if wrong is not None:
             return wrong
-        if last and call.name not in ("answer", "report"):
+        if last and (call.informs or call.name == "delegate"):
             return "Not carried out: there was no turn left to use it."
         trajectory = self._on(seat)
-        if call.name in _INFORMATION and trajectory.calls_left is not None:
+        if call.informs and trajectory.calls_left is not None:
             if trajectory.calls_left == 0:
                 return "Your search and open calls are used up: report or answer."
             trajectory.calls_left -= 1

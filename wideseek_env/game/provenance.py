@@ -42,6 +42,6 @@ def _reads(trajectory: Trajectory) -> tuple[set[str], list[tuple[tuple[str, ...]
                 continue
             if result.call.name == "open":
                 opened.update(result.urls)
-            elif result.call.name == "search":
+            elif result.call.informs:
                 searched.append((result.urls, result.text.casefold()))
     return opened, searched

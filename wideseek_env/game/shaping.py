@@ -104,7 +104,7 @@ def _calls_and_pages(trajectories: tuple[Trajectory, ...]) -> tuple[int, set[str
     for trajectory in trajectories:
         for turn in trajectory.turns:
             for result in turn.results:
-                if result.call is not None and result.call.name in ("search", "open"):
+                if result.call is not None and result.call.informs:
                     num += result.status in ("ok", "failed")
                     if result.status == "ok" and result.call.name == "open":
                         opened.update(result.urls)

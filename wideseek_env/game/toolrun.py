@@ -1,4 +1,4 @@
-"""Carries out `search` and `open` calls against a backend, at the same time, each with a deadline.
+"""Carries out calls for information against a backend, at the same time, each with a deadline.
 
 Called by `episode.py`, which has checked the calls before.
 """
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from wideseek_env.backends import Backend
 from wideseek_env.errors import ToolError
-from wideseek_env.game.tools import render_hits, render_page
+from wideseek_env.game.tools import tools_of
 from wideseek_env.records import Limits, ToolCall, ToolResult
 
 
@@ -21,9 +21,10 @@ class ToolRunner:
     def __init__(self, backend: Backend, limits: Limits) -> None:
         self._backend = backend
         self._limits = limits
+        self._tools = tools_of("subagent", limits, n_subagents=1)
 
     async def run(self, calls: list[ToolCall]) -> list[ToolResult]:
-        """Returns the answers to `search` and `open` calls, in their order.
+        """Gives the answers to calls for information, in their order.
 
         Raises:
             BackendError: the backend is broken; raised once every call has come to its end.
@@ -52,10 +53,8 @@ class ToolRunner:
         return replace(result, seconds=time.perf_counter() - start_s)
 
     async def _ask(self, call: ToolCall) -> ToolResult:
-        if call.name == "search":
-            query = call.arguments["query"]
-            hits = await self._backend.search(query, self._limits.top_k)
-            text = render_hits(query, hits, self._limits.max_snippet_chars)
-            return ToolResult(text, "ok", call, tuple(hit.url for hit in hits))
-        page = await self._backend.open(call.arguments["url"], call.arguments.get("part", 1))
-        return ToolResult(render_page(page), "ok", call, (page.url,))
+        run = self._tools[call.name].run
+        if run is None:
+            raise RuntimeError(f"`{call.name}` steers the game, no tool answers it")
+        output = await run(self._backend, call.arguments, self._limits)
+        return ToolResult(output.text, "ok", call, output.urls)

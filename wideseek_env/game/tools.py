@@ -1,17 +1,20 @@
-"""The five tools: who may call which, with which arguments, and how their answers read.
+"""The tools: who may call which, with which arguments, and what answers them.
 
-`TOOLS` is the one table; prompts, JSON schemas, the action space and the argument check follow from
-it. A wrong call never raises: `check` returns the sentence that the agent is shown.
+`TOOLS` is the one table; prompts, JSON schemas, the action space, the argument check and the viewer
+follow from it. A tool of a user's own is one `Tool`, named by its import path in `Limits.tools`. A
+wrong call never raises: `check` returns the sentence that the agent is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
-from wideseek_env.backends import Hit, Page
-from wideseek_env.records import Limits, Role, ToolCall
+from wideseek_env.backends import Backend, Hit, Page
+from wideseek_env.plugins import resolve
+from wideseek_env.records import STEERING, Limits, Role, ToolCall
 
 MAX_TEXT_CHARS = 200_000
 """Longest string that a tool call may carry; what is longer is refused."""
@@ -29,8 +32,23 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool found."""
+
+    text: str
+    """What the agent is shown."""
+    urls: tuple[str, ...] = ()
+    """Pages that it is from; credit for cells goes by them."""
+
+
+Run: TypeAlias = Callable[[Backend, Mapping[str, Any], Limits], Awaitable[ToolOutput]]
+"""Answers a checked call from its arguments; raises a `ToolError` that the agent is shown, or a
+`BackendError` when what it asks is broken, which makes the episode invalid."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool, as prompts and checks see it."""
+    """One tool, as prompts, checks and the game see it."""
 
     name: str
     usage: str
@@ -38,6 +56,32 @@ class Tool:
     example: str
     """Its arguments in a right call, as JSON."""
     arguments: Mapping[str, Argument]
+    run: Run | None = None
+    """What answers it; None: it steers the game, which carries it out itself."""
+
+    def __post_init__(self) -> None:
+        """Checks that the game can tell who carries the tool out.
+
+        Raises:
+            ValueError: a tool with a `run` has a name that steers the game, or the reverse.
+        """
+        if (self.run is None) != (self.name in STEERING):
+            raise ValueError(
+                f"tool {self.name!r}: expected an async function `run`, unless it is one of the "
+                f"game's own ({', '.join(STEERING)}), got {self.run!r}"
+            )
+
+
+async def _search(backend: Backend, arguments: Mapping[str, Any], limits: Limits) -> ToolOutput:
+    query = arguments["query"]
+    hits = await backend.search(query, limits.top_k)
+    text = render_hits(query, hits, limits.max_snippet_chars)
+    return ToolOutput(text, tuple(hit.url for hit in hits))
+
+
+async def _open(backend: Backend, arguments: Mapping[str, Any], limits: Limits) -> ToolOutput:
+    page = await backend.open(arguments["url"], arguments.get("part", 1))
+    return ToolOutput(render_page(page), (page.url,))
 
 
 TOOLS: Mapping[str, Tool] = {
@@ -60,6 +104,7 @@ TOOLS: Mapping[str, Tool] = {
             "Search the pages; returns titles, URLs and snippets.",
             '{"query": "longest rivers Varnia"}',
             {"query": Argument("string", "What to search for.")},
+            _search,
         ),
         Tool(
             "open",
@@ -69,6 +114,7 @@ TOOLS: Mapping[str, Tool] = {
                 "url": Argument("string", "The page's URL, as search or a page gave it."),
                 "part": Argument("integer", "Which part, from 1.", required=False),
             },
+            _open,
         ),
         Tool(
             "report",
@@ -80,19 +126,35 @@ TOOLS: Mapping[str, Tool] = {
 }
 
 
-def tool_names(role: Role, limits: Limits, n_subagents: int) -> tuple[str, ...]:
-    """Returns the tools that an agent of this role has, in the order of `TOOLS`."""
+def tools_of(role: Role, limits: Limits, n_subagents: int) -> Mapping[str, Tool]:
+    """Finds the tools that an agent of this role has, by the name that a call gives.
+
+    Raises:
+        ValueError: `limits.tools` names one that there is not.
+    """
+    seeks = role == "subagent" or n_subagents == 0 or limits.lead_tools
+    information = _information_tools(limits.tools) if seeks else ()
     if role == "subagent":
-        return ("search", "open", "report")
-    if n_subagents == 0:
-        return ("answer", "search", "open")
-    if limits.lead_tools:
-        return ("delegate", "answer", "search", "open")
-    return ("delegate", "answer")
+        return {tool.name: tool for tool in (*information, TOOLS["report"])}
+    steering = (TOOLS["delegate"], TOOLS["answer"]) if n_subagents else (TOOLS["answer"],)
+    return {tool.name: tool for tool in (*steering, *information)}
 
 
-def json_schemas(names: Iterable[str]) -> list[dict[str, Any]]:
-    """Returns the tools as OpenAI function schemas, the form that chat templates take."""
+@lru_cache(maxsize=64)
+def _information_tools(names: tuple[str, ...]) -> tuple[Tool, ...]:
+    tools = []
+    for name in names:
+        tool = resolve("tools", name, TOOLS)
+        if not isinstance(tool, Tool) or tool.run is None:
+            raise ValueError(
+                f"`tools`: expected a `Tool` with an async function `run` at {name!r}, got {tool!r}"
+            )
+        tools.append(tool)
+    return tuple(tools)
+
+
+def json_schemas(tools: Iterable[Tool]) -> list[dict[str, Any]]:
+    """Writes the tools as OpenAI function schemas, the form that chat templates take."""
     kinds: dict[str, dict[str, Any]] = {
         "string": {"type": "string"},
         "integer": {"type": "integer", "minimum": 1},
@@ -102,32 +164,32 @@ def json_schemas(names: Iterable[str]) -> list[dict[str, Any]]:
         {
             "type": "function",
             "function": {
-                "name": name,
-                "description": TOOLS[name].usage,
+                "name": tool.name,
+                "description": tool.usage,
                 "parameters": {
                     "type": "object",
                     "properties": {
                         key: {**kinds[argument.kind], "description": argument.usage}
-                        for key, argument in TOOLS[name].arguments.items()
+                        for key, argument in tool.arguments.items()
                     },
-                    "required": [k for k, a in TOOLS[name].arguments.items() if a.required],
+                    "required": [k for k, a in tool.arguments.items() if a.required],
                 },
             },
         }
-        for name in names
+        for tool in tools
     ]
 
 
-def check(call: ToolCall, allowed: tuple[str, ...]) -> str | None:
-    """Returns what is wrong with a call, for the agent, or None.
+def check(call: ToolCall, allowed: Mapping[str, Tool]) -> str | None:
+    """Says what is wrong with a call, for the agent, or gives None.
 
     Args:
         call: the call, after `expand`.
-        allowed: names that `tool_names` gives for this agent.
+        allowed: what `tools_of` gives for this agent.
     """
     if call.name not in allowed:
         return f"No tool {str(call.name)[:40]!r} here. Allowed: {', '.join(allowed)}."
-    tool = TOOLS[call.name]
+    tool = allowed[call.name]
     for key, argument in tool.arguments.items():
         if key not in call.arguments:
             if argument.required:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from wideseek_env.game.tools import check, expand
+from wideseek_env.game.tools import Argument, Tool, check, expand
 from wideseek_env.records import ToolCall
 
 MAX_TEXT_CHARS = 2_000_000
@@ -46,7 +46,7 @@ class ToolCallSpace(spaces.Space[Any]):
     wrong.
 
     Args:
-        tools: names of the tools that the agent has.
+        tools: the tools that the agent has, by name.
         max_calls: most calls in one turn.
         max_subtasks: most subtasks that `sample` delegates; at least 1.
         queries: what `sample` searches for, at least one.
@@ -56,7 +56,7 @@ class ToolCallSpace(spaces.Space[Any]):
 
     def __init__(
         self,
-        tools: tuple[str, ...],
+        tools: Mapping[str, Tool],
         *,
         max_calls: int = 5,
         max_subtasks: int = 1,
@@ -96,20 +96,25 @@ class ToolCallSpace(spaces.Space[Any]):
 
     def _sample_call(self) -> dict[str, Any]:
         rng = self.np_random
-        name = self.tools[rng.integers(len(self.tools))]
-        arguments: dict[str, Any]
-        if name == "open":
-            arguments = {"url": self._urls[rng.integers(len(self._urls))]}
-            if rng.random() < 0.1:
-                arguments["part"] = int(rng.integers(1, 4))
-        elif name == "search":
-            arguments = {"query": self._query(rng)}
-        elif name == "delegate":
+        tool = list(self.tools.values())[rng.integers(len(self.tools))]
+        arguments = {
+            key: self._sample_argument(key, argument, rng)
+            for key, argument in tool.arguments.items()
+            if argument.required or rng.random() < 0.1
+        }
+        return {"name": tool.name, "arguments": arguments}
+
+    def _sample_argument(self, key: str, argument: Argument, rng: np.random.Generator) -> Any:
+        if argument.kind == "integer":
+            return int(rng.integers(1, 4))
+        if argument.kind == "strings":
             number = int(rng.integers(1, self.max_subtasks + 1))
-            arguments = {"subtasks": [self._query(rng) for _ in range(number)]}
-        else:
-            arguments = {"text": f"| Name |\n|---|\n| {self._query(rng)} |"}
-        return {"name": name, "arguments": arguments}
+            return [self._query(rng) for _ in range(number)]
+        if key == "url":
+            return self._urls[rng.integers(len(self._urls))]
+        if key == "text":
+            return f"| Name |\n|---|\n| {self._query(rng)} |"
+        return self._query(rng)
 
     def _query(self, rng: np.random.Generator) -> str:
         return self._queries[rng.integers(len(self._queries))]

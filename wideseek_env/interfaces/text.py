@@ -9,14 +9,10 @@ import msgspec
 from gymnasium import spaces
 
 from wideseek_env.formats import Hermes
-from wideseek_env.game.episode import LEAD, Game, agent_names
-from wideseek_env.game.tools import tool_names
+from wideseek_env.game.episode import Game, agent_names, role_of
+from wideseek_env.game.tools import tools_of
 from wideseek_env.interfaces.spaces import TextSpace, ToolCallSpace
-from wideseek_env.records import METRICS, Decision, Episode, Limits, Observation, Role, ToolCall
-
-
-def _role(agent: str) -> Role:
-    return "lead" if agent == LEAD else "subagent"
+from wideseek_env.records import METRICS, Decision, Episode, Limits, Observation, ToolCall
 
 
 def _is_json(call: ToolCall) -> bool:
@@ -84,7 +80,7 @@ class ToolsInterface(_TextObservations):
         super().__init__(n_subagents)
         self._action_spaces = {
             agent: ToolCallSpace(
-                tool_names(_role(agent), limits, n_subagents),
+                tools_of(role_of(agent), limits, n_subagents),
                 max_calls=limits.max_calls_per_turn,
                 max_subtasks=max(n_subagents, 1),
                 queries=queries,
@@ -127,4 +123,4 @@ class TextInterface(_TextObservations):
         """Returns the decision that the text holds, or what is wrong with it."""
         if not isinstance(action, str):
             return Decision(error=f"Expected a text, got {str(action)[:80]!r}.")
-        return self._format.parse(action, _role(agent))
+        return self._format.parse(action, role_of(agent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wideseek_env.formats import PlainJson
-from wideseek_env.game.tools import json_schemas
+from wideseek_env.game.tools import TOOLS, json_schemas
 from wideseek_env.records import ToolCall, ToolResult
 
 FORMAT = PlainJson()
@@ -54,7 +54,7 @@ def test_render_is_read_back() -> None:
 
 
 def test_instructions_name_every_tool_and_argument() -> None:
-    text = FORMAT.instructions(json_schemas(["search", "open"]))
+    text = FORMAT.instructions(json_schemas([TOOLS["search"], TOOLS["open"]]))
     assert "search(query): " in text
     assert "open(url, part): " in text
 
