@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from wideseek_env.environment import WideSeekEnv, env, parallel_env
     from wideseek_env.game.episode import Game
     from wideseek_env.game.reward import RewardConfig
-    from wideseek_env.records import Episode, Limits, Score, Task
+    from wideseek_env.records import Column, Episode, Limits, Score, Task
     from wideseek_env.scoring import score_table
+    from wideseek_env.tasks.source import Assignment, TaskSource
     from wideseek_env.worlds import World
     from wideseek_env.wrappers.single import SingleSeekEnv
 
 _HOMES = {
+    "Assignment": "tasks.source",
+    "Column": "records",
     "Episode": "records",
     "Game": "game.episode",
     "Limits": "records",
@@ -31,6 +34,7 @@ _HOMES = {
     "Score": "records",
     "SingleSeekEnv": "wrappers.single",
     "Task": "records",
+    "TaskSource": "tasks.source",
     "WideSeekEnv": "environment",
     "World": "worlds",
     "env": "environment",
@@ -39,6 +43,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Assignment",
+    "Column",
     "Episode",
     "Game",
     "Limits",
@@ -46,6 +52,7 @@ __all__ = [
     "Score",
     "SingleSeekEnv",
     "Task",
+    "TaskSource",
     "WideSeekEnv",
     "World",
     "env",

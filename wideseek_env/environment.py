@@ -26,7 +26,8 @@ Version history: v0, first version.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -45,7 +46,8 @@ from wideseek_env.interfaces.render import render_game
 from wideseek_env.interfaces.text import TextInterface, ToolsInterface
 from wideseek_env.records import Decision, Episode, Limits, Observation, Task
 from wideseek_env.scoring import Scorer
-from wideseek_env.tasks.source import TaskSource, make_source
+from wideseek_env.tasks.named import pick_source
+from wideseek_env.tasks.source import NUM_TASKS, TaskSource
 
 INTERFACES = ("tools", "text", "discrete")
 _SEED_RANGE = 2**31
@@ -57,12 +59,16 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
     Args:
         n_subagents: slots beside the lead, from 0; with 0 the lead searches and opens by itself.
         interface: "tools", "text" or "discrete".
-        preset: difficulty of the embedded closed world, a name from `wideseek_env.worlds.PRESETS`.
+        preset: difficulty of the closed worlds, a name from `wideseek_env.worlds.PRESETS`.
         split: "train" or "test"; their worlds share no entity name.
-        world_seed: which world.
-        tasks: own tasks instead of the embedded world's; then `backend` is needed as well.
+        world_seed: which world, or several, such as `range(1000)`: train on many, or a policy
+            learns the names of one by heart.
+        num_tasks: of each world, or of own tasks (a draw); None: 64, or all own tasks.
+        tasks: own tasks instead of a world's; then `backend` is needed as well.
         backend: where search and open get their answers.
-        limits: budgets; by default those of the preset, or `Limits()` for own tasks.
+        source: tasks with all that belongs to them, or the text that `source_named` takes, instead
+            of `tasks` and `backend` or a world.
+        limits: budgets; by default those of the source's first task.
         scorer: scores the answer; strict by default.
         reward: weights of the reward terms.
         shaping: rewards beside those of the end; None: no others.
@@ -88,9 +94,11 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         interface: str = "tools",
         preset: str = "default",
         split: Literal["train", "test"] = "train",
-        world_seed: int = 0,
+        world_seed: int | Sequence[int] = 0,
+        num_tasks: int | None = None,
         tasks: Iterable[Task] | None = None,
         backend: Backend | None = None,
+        source: TaskSource | str | None = None,
         limits: Limits | None = None,
         scorer: Scorer | None = None,
         reward: RewardConfig | None = None,
@@ -101,10 +109,20 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
     ) -> None:
         _check_arguments(n_subagents, interface, render_mode, max_cycles)
         _check_types(limits, scorer, reward, shaping)
-        self._source = make_source(
-            tasks, backend, limits, preset=preset, split=split, world_seed=world_seed
+        self.source = pick_source(
+            source,
+            tasks,
+            backend,
+            preset=preset,
+            split=split,
+            world_seed=world_seed,
+            num_tasks=num_tasks,
         )
-        self._interface = _make_interface(interface, n_subagents, self._source, strict_actions)
+        """Where the tasks of episodes are drawn from."""
+        self._limits = limits or self.source[0].limits
+        self._interface = _make_interface(
+            interface, n_subagents, self._limits, self.source, strict_actions
+        )
         self._scorer = scorer
         self._reward = reward
         self._shaper = Shaper(shaping) if shaping else None
@@ -158,11 +176,13 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         slots = _checked_slots(options.get("n_subagents"), len(self.possible_agents) - 1)
         drawn = int(self._rng.integers(_SEED_RANGE))
         task_id = options.get("task_id")
+        source = self.source
+        chosen = source[drawn % len(source)] if task_id is None else source.find(task_id)
         self._game = Game(
-            self._source.draw(drawn) if task_id is None else self._source.get(task_id),
-            self._source.backend,
+            chosen.task,
+            chosen.backend,
             slots,
-            limits=self._source.limits,
+            limits=self._limits,
             scorer=self._scorer,
             reward=self._reward,
             seed=drawn,
@@ -282,13 +302,20 @@ def env(n_subagents: int = 8, **settings: Any) -> AECEnv[str, Any, Any]:
 
 
 def _make_interface(
-    name: str, n_subagents: int, source: TaskSource, strict_actions: bool
+    name: str, n_subagents: int, limits: Limits, source: TaskSource, strict_actions: bool
 ) -> Interface:
     if name == "tools":
-        return ToolsInterface(n_subagents, source.limits, source.words())
+        return ToolsInterface(n_subagents, limits, _words(source))
     if name == "discrete":
-        return DiscreteInterface(n_subagents, source.limits, strict_actions=strict_actions)
+        return DiscreteInterface(n_subagents, limits, strict_actions=strict_actions)
     return TextInterface(n_subagents)
+
+
+def _words(source: TaskSource) -> tuple[str, ...]:
+    """Returns words of the first questions, for random calls; never of the gold tables."""
+    questions = (chosen.task.question for chosen in islice(source, NUM_TASKS))
+    words = {word.strip(".,:;?()\"'") for question in questions for word in question.split()}
+    return tuple(sorted(word for word in words if len(word) > 3)) or ("list",)
 
 
 def _check_arguments(

@@ -267,7 +267,7 @@ def test_observations_lie_in_their_spaces_and_spaces_stay_the_same() -> None:
 
 def test_reset_plays_the_asked_task_with_fewer_slots() -> None:
     env = starter()
-    wanted = list(env._source.tasks)[5]
+    wanted = env.source[5].task.id
     env.reset(options={"task_id": wanted, "n_subagents": 1, "unknown": 7})
     assert env._game.task.id == wanted
     assert env._game.agents == ("lead", "subagent_0")

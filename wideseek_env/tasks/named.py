@@ -1,0 +1,158 @@
+"""Task sources by text, for the command line.
+
+| text | stands for |
+|---|---|
+| `default` | one closed world of this preset |
+| `worlds:starter:0-999` | the worlds of these seeds |
+| `corpus:DIR` | a folder of pages with its tasks.jsonl or tables.jsonl |
+| `file:tasks.jsonl` | a task file in any format; needs a backend |
+| `hub:NAME/DATASET` | a WideSearch data set on the Hugging Face hub; needs a backend |
+| `my_package.tasks:make` | your own: a `TaskSource`, or what makes one |
+| any other name | an entry point of `wideseek.sources` in an installed package |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wideseek_env.backends import Backend
+from wideseek_env.plugins import resolve
+from wideseek_env.records import Task
+from wideseek_env.tasks.source import NUM_TASKS, TaskSource
+from wideseek_env.worlds import PRESETS, Split, TaskKind
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What a text leaves open."""
+
+    backend: Backend | str | None = None
+    """Where the tasks of a file are looked up: a folder of pages, or a backend's Python path."""
+    tables: str | None = None
+    """Folder of the gold tables, which a file in WideSearch's format needs."""
+    split: Split = "train"
+    """Of closed worlds; names of `test` worlds are in no `train` world."""
+    seed: int = 0
+    """Of a single world, and of the draw from files."""
+    num_tasks: int | None = None
+    """Tasks of each world (default: 64), or drawn from a file (default: all)."""
+    kind: TaskKind = "wide"
+    """Of the tasks of closed worlds; `hybrid` is wide and deep in turn."""
+
+
+def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
+    """Makes the source that a text of the module's table stands for; no page is read yet.
+
+    Raises:
+        ValueError: nothing is called so, or what the source needs is missing.
+        TypeError: what has this name makes no `TaskSource`.
+    """
+    options = options or SourceOptions()
+    if text in PRESETS:
+        return TaskSource.world(
+            text,
+            seed=options.seed,
+            split=options.split,
+            num_tasks=options.num_tasks or NUM_TASKS,
+            kind=options.kind,
+        )
+    kind, _, rest = text.partition(":")
+    if kind == "worlds":
+        return _worlds(rest, options)
+    if kind in _KINDS:
+        source = _KINDS[kind](rest, options)
+    else:
+        found = resolve("sources", text, PRESETS)
+        source = found() if callable(found) else found
+        if not isinstance(source, TaskSource):
+            raise TypeError(f"expected {text} to be or make a `TaskSource`, got {source!r}")
+    return source.sample(options.num_tasks, options.seed) if options.num_tasks else source
+
+
+def pick_source(
+    source: TaskSource | str | None,
+    tasks: Iterable[Task] | None,
+    backend: Backend | None,
+    *,
+    preset: str,
+    split: Split,
+    world_seed: int | Sequence[int],
+    num_tasks: int | None,
+) -> TaskSource:
+    """Makes the source of an environment: what it is given, own tasks, or closed worlds.
+
+    Raises:
+        ValueError: they exclude one another, or what one needs is missing.
+        TypeError: the tasks are no `Task` records, or the backend is none.
+    """
+    if source is not None and tasks is not None:
+        raise ValueError("`source` brings its own tasks: give it, or `tasks` and `backend`")
+    if isinstance(source, str):
+        return source_named(source, SourceOptions(backend, None, split, num_tasks=num_tasks))
+    if (tasks is None) != (backend is None):
+        raise ValueError("`tasks` and `backend` belong together: give both, or neither")
+    if tasks is not None and backend is not None:
+        source = TaskSource.listed(tasks, backend)
+    if source is not None:
+        return source.sample(num_tasks) if num_tasks else source
+    num_tasks = num_tasks or NUM_TASKS
+    if isinstance(world_seed, int):
+        return TaskSource.world(preset, seed=world_seed, split=split, num_tasks=num_tasks)
+    return TaskSource.worlds(preset, world_seed, split=split, tasks_each=num_tasks)
+
+
+def preset_named(text: str) -> str | None:
+    """Tells the preset of the closed worlds that a text stands for; None: other pages."""
+    kind, _, rest = text.partition(":")
+    preset = rest.partition(":")[0] if kind == "worlds" else text
+    return preset if preset in PRESETS else None
+
+
+def _worlds(rest: str, options: SourceOptions) -> TaskSource:
+    preset, _, seeds = rest.partition(":")
+    first, _, last = seeds.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal()):
+        raise ValueError(
+            f"expected worlds:PRESET:FIRST-LAST, such as worlds:starter:0-999, got worlds:{rest}"
+        )
+    return TaskSource.worlds(
+        preset,
+        range(int(first), int(last or first) + 1),
+        split=options.split,
+        tasks_each=options.num_tasks or NUM_TASKS,
+        kind=options.kind,
+    )
+
+
+def _corpus(rest: str, options: SourceOptions) -> TaskSource:
+    if not Path(rest).is_dir():
+        raise ValueError(f"corpus: expected a folder of pages, got {rest!r}, which is none")
+    return TaskSource.corpus(rest)
+
+
+def _file(rest: str, options: SourceOptions) -> TaskSource:
+    if not Path(rest).is_file():
+        raise ValueError(f"file: expected a file of tasks, got {rest!r}, which is none")
+    return TaskSource.file(rest, _backend(f"file:{rest}", options), tables=options.tables)
+
+
+def _hub(rest: str, options: SourceOptions) -> TaskSource:
+    kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wideseek"
+    folder = kept / rest.replace("/", "--")
+    return TaskSource.hub(rest, _backend(f"hub:{rest}", options), folder=folder)
+
+
+def _backend(text: str, options: SourceOptions) -> Backend | str:
+    if options.backend is None:
+        raise ValueError(f"{text} has tasks and no pages: give a backend, such as a folder of them")
+    return options.backend
+
+
+_KINDS: dict[str, Callable[[str, SourceOptions], TaskSource]] = {
+    "corpus": _corpus,
+    "file": _file,
+    "hub": _hub,
+}
