@@ -45,3 +45,7 @@ class PolicyError(WideSeekError):
 
 class DataError(WideSeekError):
     """A file, record or version is not what was expected; says which, and what to do."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C; the message says what is kept and how to go on."""

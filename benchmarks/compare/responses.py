@@ -1,6 +1,6 @@
 """The answers of a run as WideSearch's own pipeline reads them, for who wants its word on them.
 
-A line has `instance_id`, `response` and `trial_idx`; `python -m wideseek_env score` reads it too.
+A line has `instance_id`, `response` and `trial_idx`; `wideseek score` reads it too.
 WideSearch's own script looks for one file for each answer, so its tasks get these as well.
 """
 

@@ -1,1 +1,1 @@
-"""One module for each command of `python -m wideseek_env`."""
+"""The command line: what all commands share, and those of the environment itself."""

@@ -1,125 +1,157 @@
-"""`python -m wideseek_env score`: scores a file of responses, or explains the score of one."""
+"""`wideseek score`: scores a file of responses, or explains the score of one."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from wideseek_env.errors import DataError
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from wideseek_env.cli.options import (
+    AtLeastZero,
+    InFile,
+    OutFile,
+    check_values,
+)
+from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.cli.terminal import print_table, progress
+from wideseek_env.errors import DataError, Interrupted
+from wideseek_env.scoring.explain import explain, print_explanation
+from wideseek_env.scoring.explain_html import to_html
+from wideseek_env.scoring.judge.judge import Judge
+from wideseek_env.scoring.judge.strict import align_judged
+from wideseek_env.scoring.responses import MODES, by_task, read_responses, score_responses
+from wideseek_env.scoring.statistics import avg_max_pass_at_k
+from wideseek_env.scoring.tables import read_table
+from wideseek_env.tasks.files import load_tasks
+from wideseek_env.tasks.hub import fetch_widesearch
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from wideseek_env.records import Task
-    from wideseek_env.scoring.judge.judge import Judge
     from wideseek_env.scoring.responses import Response, ScoredResponse
     from wideseek_env.scoring.statistics import Interval
-
-HELP = "score tables as WideSearch does and without its holes, or explain one score"
 
 _FIGURES = ("success", "row_f1", "item_precision", "item_recall", "item_f1")
 _MAX_NAMED = 5
 """Bad lines that are named on the terminal; the rest are counted."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    add = parser.add_argument
-    add("--tasks", type=Path, required=True, metavar="FILE",
-        help="tasks of this project, WideSearch or WideSeek-R1, or plain questions; "
-        "`hub` fetches WideSearch into --tables")  # fmt: skip
-    add("--tables", type=Path, metavar="DIR", help="gold tables of WideSearch: <instance_id>.csv")
-    add("--responses", type=Path, required=True, metavar="FILE",
-        help="JSON lines with instance_id, response and, if you like, trial_idx")  # fmt: skip
-    add("--mode", choices=("official", "strict", "both"), default="both", help="(%(default)s)")
-    add("--now", type=_read_now, metavar="ISO",
-        help="the day that the official scorer completes dates from; by default now")  # fmt: skip
-    add("--judge", metavar="URL",
-        help="OpenAI-compatible server, up to and including /v1, asked in both modes what the "
-        "rules leave open")  # fmt: skip
-    add("--judge-model", metavar="NAME", help="what the server calls the model")
-    add("--judge-cache", type=Path, metavar="FILE", help="SQLite file that keeps its verdicts")
-    add("--judge-price", type=float, nargs=2, metavar=("IN", "OUT"), default=(0.0, 0.0),
-        help="US dollars for a million tokens, to report the cost")  # fmt: skip
-    add("--out", type=Path, metavar="FILE", help="one JSON line for each response")
-    add("--strict", action="store_true", help="stop at a bad line instead of leaving it out")
-    add("--explain", metavar="ID", help="show the tables of this task side by side instead")
-    add("--html", type=Path, metavar="FILE",
-        help="where --explain writes its page (explain_ID.html)")  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """Scores tables as WideSearch does and without its holes, or explains one score."""
+
+    tasks: Path
+    """Tasks of this project, of WideSearch or WideSeek-R1, or plain questions; `hub` fetches
+    WideSearch into `--tables`."""
+    responses: InFile
+    """JSON lines with instance_id, response and, if you like, trial_idx."""
+    tables: Path | None = None
+    """Folder of WideSearch's gold tables, <instance_id>.csv."""
+    mode: Literal["official", "strict", "both"] = "both"
+    """Which scorer: WideSearch's own, the one without its holes, or both."""
+    now: str | None = None
+    """Day from which the official scorer completes dates, such as 2026-11-23T00:22; none is now."""
+    judge: str | None = None
+    """OpenAI-compatible server, up to and including /v1, asked in both modes what the rules leave
+    open."""
+    judge_model: str | None = None
+    """What the server calls the model."""
+    judge_cache: OutFile | None = None
+    """SQLite file that keeps the judge's verdicts."""
+    judge_price: tuple[AtLeastZero, AtLeastZero] = (0.0, 0.0)
+    """US dollars for a million tokens, read and written, to report the cost."""
+    out: OutFile | None = None
+    """File for one JSON line for each response."""
+    strict: bool = False
+    """Stops at a bad line in place of leaving it out."""
+    explain: str | None = None
+    """Id of a task whose tables are shown side by side instead."""
+    html: OutFile | None = None
+    """Page that `--explain` writes; none is explain_ID.html."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if not self.out and not self.explain:
+            raise ValueError("expected `--out FILE` for the scores, or `--explain ID`; got neither")
+        if bool(self.judge) != bool(self.judge_model):
+            raise ValueError("`--judge` and `--judge-model` go together: give both or neither")
+        if self.judge and not self.judge.startswith(("http://", "https://")):
+            raise ValueError(
+                f"--judge: expected an address such as http://127.0.0.1:8000/v1, got {self.judge!r}"
+            )
+        if self.out and self.out.resolve() in (self.responses.resolve(), self.tasks.resolve()):
+            raise ValueError(
+                f"`--out` would overwrite {self.out}, which is read; name another file"
+            )
+        if str(self.tasks) == "hub" and self.tables is None:
+            raise ValueError("`--tasks hub` needs `--tables DIR`, where WideSearch is to be kept")
+        self.moment()
+
+    def moment(self) -> datetime:
+        """Gives the moment that dates are completed from, in UTC and without a zone."""
+        if self.now is None:
+            return datetime.now()
+        try:
+            moment = datetime.fromisoformat(self.now)
+        except ValueError as error:
+            raise ValueError(
+                f"--now: expected a moment such as 2026-11-23T00:22, got {self.now!r}"
+            ) from error
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: ScoreOptions) -> int:
     """Scores or explains; returns the exit status."""
-    return asyncio.run(_run(args))
+    try:
+        return asyncio.run(_run(options))
+    except KeyboardInterrupt as error:
+        kept = f"the scores so far are in {options.out}" if options.out else "nothing is written"
+        raise Interrupted(f"{kept}; the same command begins again") from error
 
 
-async def _run(args: argparse.Namespace) -> int:
-    from rich.console import Console  # noqa: PLC0415 - other commands need none of this
-
-    from wideseek_env.scoring.responses import read_responses  # noqa: PLC0415
-    from wideseek_env.tasks.files import load_tasks  # noqa: PLC0415
-
-    if not args.out and not args.explain:
-        raise ValueError("expected `--out FILE` for the scores, or `--explain ID`; got neither")
-    if bool(args.judge) != bool(args.judge_model):
-        raise ValueError("`--judge` and `--judge-model` go together: give both or neither")
-    if args.out and args.out.resolve() in (args.responses.resolve(), args.tasks.resolve()):
-        raise ValueError(f"`--out` would overwrite {args.out}, which is read; name another file")
-    console = Console(width=None if sys.stdout.isatty() else 110)  # a pipe has no width
-    if str(args.tasks) == "hub":
-        args.tasks, args.tables = await _fetch(args.tables)
+async def _run(options: ScoreOptions) -> int:
+    console = results_console()
+    path, tables = options.tasks, options.tables
+    if str(path) == "hub" and tables is not None:
+        path, tables = await fetch_widesearch(tables)
     skipped: list[DataError] = []
     tasks: dict[str, Task] = {}
-    for task in load_tasks(args.tasks, args.tables, strict=args.strict, skipped=skipped):
+    for task in load_tasks(path, tables, strict=options.strict, skipped=skipped):
         tasks[task.id] = task
-    responses = read_responses(args.responses, tasks, strict=args.strict, skipped=skipped)
+    responses = read_responses(options.responses, tasks, strict=options.strict, skipped=skipped)
     _print_skipped(skipped, console)
     if not responses:
         raise DataError(
-            f"{args.responses}: expected a response to one of the {len(tasks):,} tasks in "
-            f"{args.tasks}, got none; compare the instance ids, and look at `--tables`"
+            f"{options.responses}: expected a response to one of the {len(tasks):,} tasks in "
+            f"{path}, got none; compare the instance ids, and look at `--tables`"
         )
-    judge = _make_judge(args)
+    judge = _make_judge(options)
     try:
-        if args.explain:
-            return await _explain(args, tasks, responses, judge, console)
-        scored = await _score(args, tasks, responses, judge)
+        if options.explain:
+            return await _explain(options, tasks, responses, judge, console)
+        scored = await _score(options, tasks, responses, judge)
     finally:
         if judge is not None:
             await judge.close()
-    _print_summary(args, tasks, scored, judge, console)
-    return 0
+    _print_summary(options, tasks, scored, judge, console)
+    return 0 if any(score is not None for line in scored for score in line.scores.values()) else 1
 
 
-async def _fetch(folder: Path | None) -> tuple[Path, Path]:
-    from wideseek_env.tasks.hub import fetch_widesearch  # noqa: PLC0415
+def _make_judge(options: ScoreOptions) -> Judge | None:
 
-    if folder is None:
-        raise ValueError("`--tasks hub` needs `--tables DIR`, where WideSearch is to be kept")
-    return await fetch_widesearch(folder)
-
-
-def _read_now(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected a moment such as 2026-11-23T00:22, got {text!r}"
-        ) from error
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _make_judge(args: argparse.Namespace) -> Judge | None:
-    from wideseek_env.scoring.judge.judge import Judge  # noqa: PLC0415
-
-    return Judge(args.judge, args.judge_model, cache=args.judge_cache) if args.judge else None
+    if options.judge is None or options.judge_model is None:
+        return None
+    return Judge(options.judge, options.judge_model, cache=options.judge_cache)
 
 
 def _print_skipped(skipped: Sequence[DataError], console: Console) -> None:
@@ -130,48 +162,41 @@ def _print_skipped(skipped: Sequence[DataError], console: Console) -> None:
 
 
 async def _score(
-    args: argparse.Namespace,
+    options: ScoreOptions,
     tasks: Mapping[str, Task],
     responses: Sequence[Response],
     judge: Judge | None,
 ) -> list[ScoredResponse]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    from wideseek_env.scoring.responses import MODES, score_responses  # noqa: PLC0415
 
     scored = []
     lines = score_responses(
         responses,
         tasks,
-        modes=MODES if args.mode == "both" else (args.mode,),
-        now=args.now or datetime.now(),
+        modes=MODES if options.mode == "both" else (options.mode,),
+        now=options.moment(),
         judge=judge,
     )
+    path = options.out or Path(os.devnull)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        args.out.open("w", encoding="utf-8") as out,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        path.open("w", encoding="utf-8") as out,
+        progress("scoring", len(responses)) as advance,
     ):
-        bar = progress.add_task("scoring", total=len(responses))
         async for line in lines:
             out.write(json.dumps(line.as_json(), ensure_ascii=False) + "\n")
+            out.flush()
             scored.append(line)
-            progress.advance(bar)
+            advance()
     return scored
 
 
 def _print_summary(
-    args: argparse.Namespace,
+    options: ScoreOptions,
     tasks: Mapping[str, Task],
     scored: Sequence[ScoredResponse],
     judge: Judge | None,
     console: Console,
 ) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    from wideseek_env.scoring.responses import by_task  # noqa: PLC0415
-    from wideseek_env.scoring.statistics import avg_max_pass_at_k  # noqa: PLC0415
 
     num_answered = len({line.instance_id for line in scored})
     for mode in scored[0].scores:
@@ -190,16 +215,16 @@ def _print_summary(
             passed = _percent(result.passed) if figure == "success" else ""
             name = figure.replace("_", " ")
             grid.add_row(name, _percent(result.avg), _percent(result.max), passed)
-        console.print(grid)
+        print_table(console, grid, [str(column.header) for column in grid.columns])
     console.print(
         f"{len(scored):,} responses to {num_answered:,} tasks, intervals of 95 % over tasks"
     )
     _print_counts(tasks, scored, num_answered, console)
     if judge is not None:
-        _print_judge(judge, args.judge_price, console)
+        _print_judge(judge, options.judge_price, console)
     else:
         console.print("no judge: llm_judge columns and names were compared as text", style="dim")
-    console.print(f"scores in {args.out}")
+    console.print(f"scores in {options.out}")
 
 
 def _percent(interval: Interval) -> str:
@@ -243,23 +268,18 @@ def _print_judge(judge: Judge, price: tuple[float, float], console: Console) -> 
 
 
 async def _explain(
-    args: argparse.Namespace,
+    options: ScoreOptions,
     tasks: Mapping[str, Task],
     responses: Sequence[Response],
     judge: Judge | None,
     console: Console,
 ) -> int:
-    from wideseek_env.scoring.explain import explain, print_explanation  # noqa: PLC0415
-    from wideseek_env.scoring.explain_html import to_html  # noqa: PLC0415
-    from wideseek_env.scoring.judge.strict import align_judged  # noqa: PLC0415
-    from wideseek_env.scoring.tables import read_table  # noqa: PLC0415
 
-    mine = [r for r in responses if str(r.instance_id) == args.explain and r.response is not None]
+    wanted = str(options.explain)
+    mine = [r for r in responses if str(r.instance_id) == wanted and r.response is not None]
     if not mine:
-        raise ValueError(
-            f"expected an id with a response in {args.responses}, got {args.explain!r}"
-        )
-    task = tasks[args.explain]
+        raise ValueError(f"expected an id with a response in {options.responses}, got {wanted!r}")
+    task = tasks[wanted]
     if task.kind == "deep":
         raise ValueError(
             f"{task.id} has one answer, {task.gold[0][0]!r}: there is no table to show"
@@ -270,7 +290,7 @@ async def _explain(
     explanation = explain(task, answer, alignment)
     print_explanation(explanation, console)
     name = re.sub(r"[^\w.-]+", "_", task.id)
-    path: Path = args.html or Path(f"explain_{name}.html")
+    path = options.html or Path(f"explain_{name}.html")
     path.write_text(to_html(explanation), encoding="utf-8")
     if len(mine) > 1:
         console.print(f"this is the first of {len(mine)} responses to this task")

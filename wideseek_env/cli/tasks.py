@@ -1,42 +1,37 @@
-"""`python -m wideseek_env tasks`: writes tasks about a closed world, one JSON line each."""
+"""`wideseek tasks`: writes tasks about a closed world, one JSON line each."""
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Literal
 
-from wideseek_env.cli.world import add_world_arguments
-
-HELP = "write tasks about a closed world as JSON lines"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    add_world_arguments(parser)
-    parser.add_argument(
-        "--pages", type=int, metavar="N",
-        help="size of the world, as given to `world --pages`; by default the preset's size",
-    )  # fmt: skip
-    parser.add_argument("--num", type=int, default=100, help="how many tasks (%(default)s)")
-    parser.add_argument(
-        "--kind", default="wide", choices=("wide", "deep", "hybrid"),
-        help="tables, single answers, or both in turn (%(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--task-seed", type=int, default=0, help="seed of the tasks (%(default)s)")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="write the tasks to this file"
-    )
+from wideseek_env.cli.options import Count, OutFile, Seed
+from wideseek_env.cli.world import WhichWorld
+from wideseek_env.errors import Interrupted
+from wideseek_env.jsonlines import encode
+from wideseek_env.worlds.files import write_lines
 
 
-def run(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class TasksOptions(WhichWorld):
+    """Writes tasks about a closed world, one JSON line each."""
+
+    out: OutFile
+    """File that the tasks are written to."""
+    num_tasks: Count = 100
+    """How many."""
+    kind: Literal["wide", "deep", "hybrid"] = "wide"
+    """Tables, single answers, or both in turn."""
+    task_seed: Seed = 0
+    """Of the tasks."""
+
+
+def run(options: TasksOptions) -> int:
     """Writes the tasks; returns the exit status."""
-    from wideseek_env.jsonlines import encode  # noqa: PLC0415 - other commands need no worlds
-    from wideseek_env.worlds import World  # noqa: PLC0415
-    from wideseek_env.worlds.files import write_lines  # noqa: PLC0415
-
-    if args.num < 1:
-        raise ValueError(f"--num: expected at least 1, got {args.num}")
-    world = World(args.preset, args.seed, args.split, args.pages)
-    tasks = world.tasks(args.num, seed=args.task_seed, kind=args.kind)
-    print(f"wrote {write_lines(args.out, map(encode, tasks)):,} tasks to {args.out}")
+    tasks = options.made().tasks(options.num_tasks, seed=options.task_seed, kind=options.kind)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        print(f"wrote {write_lines(options.out, map(encode, tasks)):,} tasks to {options.out}")
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"{options.out} is as it was") from error
     return 0

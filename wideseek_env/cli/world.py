@@ -1,65 +1,84 @@
-"""`python -m wideseek_env world`: writes a closed world to a file, or serves it over HTTP."""
+"""`wideseek world`: writes a closed world to a file, or serves it over HTTP."""
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-HELP = "write a closed world as JSON lines of pages, or serve it on 127.0.0.1"
+from msgspec import Meta
+
+from wideseek_env.cli.options import Count, InFile, OutFile, Seed, check_values
+from wideseek_env.cli.terminal import progress
+from wideseek_env.errors import Interrupted
+from wideseek_env.plugins import one_of
+from wideseek_env.worlds import PRESETS, World
+from wideseek_env.worlds.files import read_world, write_world
 
 _HOST = "127.0.0.1"
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    add_world_arguments(parser)
-    parser.add_argument(
-        "--pages", type=int, metavar="N",
-        help="at least so many pages, in whole regions; by default the preset's size",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the pages to this file")
-    parser.add_argument(
-        "--serve", type=int, metavar="PORT", help=f"serve the pages at http://{_HOST}:PORT"
-    )
-    parser.add_argument(
-        "--load", type=Path, metavar="FILE", help="serve the pages of this file, written by --out"
-    )
+Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
-def add_world_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments that say which world."""
-    from wideseek_env.worlds import PRESETS  # noqa: PLC0415 - other commands need no worlds
+@dataclass(frozen=True, kw_only=True)
+class WhichWorld:
+    """Which world."""
 
-    parser.add_argument(
-        "--preset", default="default", choices=list(PRESETS), help="difficulty (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the world (%(default)s)")
-    parser.add_argument(
-        "--split", default="train", choices=("train", "test"),
-        help="train and test worlds share no name (%(default)s)",
-    )  # fmt: skip
+    preset: str = "default"
+    """Its difficulty: starter, easy, default, ...; see docs/worlds.md."""
+    seed: Seed = 0
+    """Of the world: the same seed is the same world."""
+    split: Literal["train", "test"] = "train"
+    """Train and test worlds share no name."""
+    num_pages: Count | None = None
+    """At least so many pages, in whole regions; none is the preset's size."""
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"--preset: expected {one_of(PRESETS, self.preset)}")
+        check_values(self)
+
+    def made(self) -> World:
+        """Makes the world."""
+        return World(self.preset, self.seed, self.split, self.num_pages)
 
 
-def run(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class WorldOptions(WhichWorld):
+    """Writes a closed world as JSON lines of pages, or serves it as a web site on 127.0.0.1."""
+
+    out: OutFile | None = None
+    """File that the pages are written to."""
+    serve: Port | None = None
+    """Port at which the pages are served."""
+    load: InFile | None = None
+    """Serves the pages of this file, which `--out` wrote, in place of the world's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.out is None and self.serve is None:
+            raise ValueError("nothing to do: give `--out FILE`, `--serve PORT` or both")
+        if self.load is not None and (self.out is not None or self.serve is None):
+            raise ValueError("`--load FILE` goes with `--serve PORT` and not with `--out`")
+
+
+def run(options: WorldOptions) -> int:
     """Writes or serves the world; returns the exit status."""
-    from wideseek_env.worlds import World  # noqa: PLC0415
-    from wideseek_env.worlds.files import read_world, write_world  # noqa: PLC0415
-
-    if args.out is None and args.serve is None:
-        raise ValueError("nothing to do: give `--out FILE`, `--serve PORT` or both")
-    if args.load is not None and (args.out is not None or args.serve is None):
-        raise ValueError("`--load FILE` goes with `--serve PORT` and not with `--out`")
-    if args.serve is not None and not 1 <= args.serve <= 65535:
-        raise ValueError(f"`--serve` must be a port from 1 to 65535, got {args.serve}")
-    world = World(args.preset, args.seed, args.split, args.pages)
-    if args.out is not None:
-        print(f"wrote {write_world(world, args.out):,} pages to {args.out}")
-    if args.serve is not None:
-        from aiohttp import web  # noqa: PLC0415
+    world = options.made()
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with progress("pages", world.num_pages) as advance:
+                num = write_world(world, options.out, advance)
+            print(f"wrote {num:,} pages to {options.out}")
+        except KeyboardInterrupt as error:
+            raise Interrupted(f"{options.out} is as it was") from error
+    if options.serve is not None:
+        from aiohttp import web  # noqa: PLC0415 - writing needs no server
 
         from wideseek_env.worlds.serve import make_app  # noqa: PLC0415
 
-        pages = read_world(args.load) if args.load else world.pages()
-        title = args.load.stem if args.load else f"{args.preset} {args.split} world {args.seed}"
-        web.run_app(make_app(pages, title), host=_HOST, port=args.serve)
+        pages = read_world(options.load) if options.load else world.pages()
+        title = f"{options.preset} {options.split} world {options.seed}"
+        title = options.load.stem if options.load else title
+        web.run_app(make_app(pages, title), host=_HOST, port=options.serve)
     return 0

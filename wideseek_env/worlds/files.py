@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -80,8 +80,13 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     return num
 
 
-def write_world(world: World, path: Path) -> int:
+def write_world(world: World, path: Path, each: Callable[[], None] = lambda: None) -> int:
     """Writes all pages of a world to a file and returns their number.
+
+    Args:
+        world: whose pages.
+        path: of the file.
+        each: called after each page, to tell how far it is.
 
     Raises:
         OSError: the file cannot be written; nothing is left behind.
@@ -94,6 +99,7 @@ def write_world(world: World, path: Path) -> int:
         for page in world.pages():
             yield encode(_Line(page.url, page.title, str(page.html), first))
             first = None
+            each()
 
     return write_lines(path, lines())
 
@@ -122,7 +128,7 @@ def _check_version(path: Path) -> None:
     if not isinstance(first, _FirstLine):
         raise DataError(
             f"{path}: expected a world file, whose first line has `world`, got {first or 'nothing'}"
-            "; write one with `python -m wideseek_env world --out FILE`"
+            "; write one with `wideseek world --out FILE`"
         )
     if first.world.version != WORLD_VERSION:
         raise DataError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wideseek_env.__main__ import main
+from wideseek_env.cli.commands import main
 from wideseek_env.jsonlines import encode
 from wideseek_env.records import Column, Task
 
@@ -158,14 +158,14 @@ def test_score_explain_prints_and_writes_a_page(
     assert _score(folder, "--explain", "t1", "--html", str(page)) == 0
     assert "✓ a" in capsys.readouterr().out
     assert "<td" in page.read_text()
-    assert _score(folder, "--explain", "t9") == 1
+    assert _score(folder, "--explain", "t9") == 2
 
 
 def test_score_without_out_or_explain_says_what_to_give(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _responses(folder)
-    assert _score(folder) == 1
+    assert _score(folder) == 2
     assert "--out" in capsys.readouterr().err
 
 
@@ -190,6 +190,6 @@ def test_score_out_that_is_an_input_is_refused(
 ) -> None:
     _responses(folder)
     before = (folder / "responses.jsonl").read_text()
-    assert _score(folder, "--out", str(folder / "tables" / ".." / "responses.jsonl")) == 1
+    assert _score(folder, "--out", str(folder / "tables" / ".." / "responses.jsonl")) == 2
     assert "would overwrite" in capsys.readouterr().err
     assert (folder / "responses.jsonl").read_text() == before

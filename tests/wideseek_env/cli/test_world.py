@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-
 import pytest
 
-from wideseek_env.cli import tasks, world
+from wideseek_env.cli.commands import main
 from wideseek_env.jsonlines import decode_task
 from wideseek_env.worlds import World
 from wideseek_env.worlds.files import read_world
 
 
-def _run(module, *argv: str) -> int:
-    parser = argparse.ArgumentParser()
-    module.add_arguments(parser)
-    return module.run(parser.parse_args(argv))
-
-
 def test_world_out_writes_the_world(tmp_path, capsys):
     out = tmp_path / "w.jsonl"
     assert (
-        _run(world, "--preset", "starter", "--seed", "3", "--split", "test", "--out", str(out)) == 0
+        main(["world", "--preset", "starter", "--seed", "3", "--split", "test", "--out", str(out)])
+        == 0
     )
     assert list(read_world(out)) == list(World("starter", 3, "test").pages())
     assert "wrote 109 pages" in capsys.readouterr().out
@@ -29,8 +22,8 @@ def test_world_out_writes_the_world(tmp_path, capsys):
 
 def test_tasks_writes_one_line_each(tmp_path):
     out = tmp_path / "t.jsonl"
-    arguments = ["--preset", "easy", "--num", "6", "--kind", "hybrid", "--task-seed", "2"]
-    assert _run(tasks, *arguments, "--out", str(out)) == 0
+    arguments = ["--preset", "easy", "--num-tasks", "6", "--kind", "hybrid", "--task-seed", "2"]
+    assert main(["tasks", *arguments, "--out", str(out)]) == 0
     written = [decode_task(line) for line in out.read_bytes().splitlines()]
     assert written == list(World("easy").tasks(6, seed=2, kind="hybrid"))
 
@@ -39,12 +32,12 @@ def test_tasks_writes_one_line_each(tmp_path):
     ("argv", "message"),
     [
         ([], "nothing to do"),
-        (["--serve", "99999"], "port from 1 to 65535"),
+        (["--serve", "99999"], "--serve: expected at least 1 and at most 65535, got 99999"),
         (["--load", "x.jsonl"], "nothing to do"),
         (["--load", "x.jsonl", "--out", "y.jsonl"], "goes with `--serve"),
-        (["--pages", "0", "--out", "y.jsonl"], "at least 1"),
+        (["--num-pages", "0", "--out", "y.jsonl"], "--num-pages: expected at least 1, got 0"),
     ],
 )
-def test_world_wrong_arguments_raise(argv, message):
-    with pytest.raises(ValueError, match=message):
-        _run(world, *argv)
+def test_world_wrong_arguments_are_named(argv, message, capsys):
+    assert main(["world", *argv]) == 2
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())

@@ -1,0 +1,140 @@
+"""The command `wideseek`: all that a person can do, and what every command has in common.
+
+A command is two paths, of its options and of its work, so that help needs no library that only the
+work needs. Whatever a user does wrong is answered by one sentence and an exit status: 0 done, 1
+failed (a target missed, nothing valid), 2 a wrong command line, 130 interrupted. With
+`WIDESEEK_TRACEBACK=1` an error also shows where it came from.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from wideseek_env.cli.options import check_paths, read_options
+from wideseek_env.errors import Interrupted, WideSeekError
+from wideseek_env.plugins import MissingExtra, one_of, resolve
+
+TRACEBACK = "WIDESEEK_TRACEBACK"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command."""
+
+    usage: str
+    """What it does, in the list of all."""
+    options: str
+    """Path of the dataclass of its options; may have `defaults(argv)`, see `_defaults`."""
+    run: str
+    """Path of the function that gets the options and returns the exit status."""
+
+
+COMMANDS = {
+    "world": Command(
+        "write a closed world as pages, or serve it as a web site",
+        "wideseek_env.cli.world:WorldOptions",
+        "wideseek_env.cli.world:run",
+    ),
+    "tasks": Command(
+        "write tasks about a closed world",
+        "wideseek_env.cli.tasks:TasksOptions",
+        "wideseek_env.cli.tasks:run",
+    ),
+    "score": Command(
+        "score tables as WideSearch does and without its holes, or explain one score",
+        "wideseek_env.cli.score:ScoreOptions",
+        "wideseek_env.cli.score:run",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command that the words name and returns its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if "" not in sys.path and os.getcwd() not in sys.path:  # as `python -m` has it: a user's own
+        sys.path.insert(0, os.getcwd())
+    if words[:1] in (["--version"], ["-V"]):
+        print(f"wideseek {_version()}")
+        return 0
+    for size in (2, 1):
+        name = " ".join(words[:size])
+        if name in COMMANDS:
+            return run_command(name, words[size:])
+    plain = [word for word in words if not word.startswith("-")]
+    group = {name: c for name, c in COMMANDS.items() if plain and name.split()[0] == plain[0]}
+    if not plain or (group and len(plain) == 1):
+        print(_overview(group or COMMANDS))
+        return 0 if {"-h", "--help"} & set(words) else 2
+    wanted = " ".join(plain[: 2 if group else 1])
+    print(f"error: expected a command, {one_of(group or COMMANDS, wanted)}", file=sys.stderr)
+    return 2
+
+
+def run_command(name: str, argv: Sequence[str] | None = None) -> int:
+    """Runs one command: `python -m benchmarks` and others end here, too.
+
+    Args:
+        name: key of `COMMANDS`.
+        argv: without the program's name; None: the process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = COMMANDS[name]
+    try:
+        return _guarded(lambda: _run(name, command, words))
+    except SystemExit as end:  # tyro has shown help, or what is wrong
+        return int(end.code or 0)
+
+
+def _run(name: str, command: Command, words: list[str]) -> int:
+    kind = resolve("commands", command.options, {})
+    defaults = kind.defaults(words) if hasattr(kind, "defaults") else None
+    options = read_options(kind, words, prog=f"wideseek {name}", default=defaults)
+    check_paths(options)
+    work: Callable[[Any], int] = resolve("commands", command.run, {})
+    return work(options)
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except KeyboardInterrupt as interrupt:
+        kept = str(interrupt) if isinstance(interrupt, Interrupted) else "nothing is kept"
+        print(f"\ninterrupted: {kept}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (WideSeekError, ValueError, OSError, MissingExtra) as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, (ValueError, MissingExtra)) else 1
+
+
+def _overview(commands: dict[str, Command]) -> str:
+    width = max(map(len, commands)) + 2
+    lines = [f"  {name:{width}}{command.usage}" for name, command in commands.items()]
+    return "\n".join(
+        [
+            "usage: wideseek COMMAND [OPTIONS]",
+            "",
+            "Broad information seeking with many agents.",
+            "",
+            *lines,
+            "",
+            "`wideseek COMMAND --help` tells the options of one, `wideseek --version` the version.",
+        ]
+    )
+
+
+def _version() -> str:
+    try:
+        return version("wideseek")
+    except PackageNotFoundError:
+        return "unknown: run from a checkout that is not installed (pip install -e .)"

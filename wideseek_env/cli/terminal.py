@@ -1,0 +1,86 @@
+"""What commands show: a console of a fixed width for pipes, and tables that fit."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+PIPE_WIDTH = 150
+"""Columns of what is not a terminal: a file or a pipe has no width of its own."""
+
+LINE_EVERY_S = 10.0
+"""Seconds between two lines of progress where there is no terminal to draw a bar on."""
+
+
+def console() -> Console:
+    """Makes a console for results, on standard output."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def print_table(
+    out: Console, table: Table, headers: Sequence[str], droppable: Collection[str] = ()
+) -> None:
+    """Prints a table in the console's width; values are never cut.
+
+    Args:
+        out: where it goes.
+        table: whose columns have these headers.
+        headers: of all columns, as people know them.
+        droppable: headers that may be left out where there is no room, the least needed first.
+    """
+    left_out = []
+    for column in table.columns:
+        column.no_wrap = True
+    for header in (*droppable, None):
+        if Measurement.get(out, out.options.update(max_width=10_000), table).maximum <= out.width:
+            break
+        if header is None:  # still too wide: better broken lines than lost figures
+            for column in table.columns:
+                column.no_wrap, column.overflow = False, "fold"
+            break
+        index = [str(column.header) for column in table.columns].index(header)
+        del table.columns[index]
+        left_out.append(header)
+    out.print(table)
+    if left_out:
+        names = ", ".join(name for name in headers if name in left_out)
+        out.print(f"left out, as {out.width} columns have no room: {names}", style="dim")
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """Shows on standard error how far a work is; gives what is called after each part of it.
+
+    `advance(note)` counts one more; the note stands behind the bar, or at the end of the line.
+    """
+    err, done, told_s = Console(stderr=True), 0, time.monotonic()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    row = bar.add_task(what, total=total, note="")
+
+    def advance(note: str = "", count: int = 1) -> None:
+        nonlocal done, told_s
+        done += count
+        bar.update(row, advance=count, note=note)
+        if not err.is_terminal and time.monotonic() - told_s > LINE_EVERY_S:
+            told_s = time.monotonic()
+            of = f" of {total:,}" if total else ""
+            print(f"{what}: {done:,}{of}  {note}".rstrip(), file=sys.stderr, flush=True)
+
+    with bar:
+        yield advance
