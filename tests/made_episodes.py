@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from wideseek_env.records import (
     CellCredit,
@@ -65,7 +66,9 @@ def made_episode(
     answer += "\n".join("| " + " | ".join(row) + " |" for row in task.gold[:found])
     done = ToolCall("answer", {"text": answer})
     if n_subagents == 0:
-        turns = [*read[0], _turn((done,), (), read[0][-1].ended_s if read[0] else 0.0, rng)]
+        turns = [replace(turn, level=level) for level, turn in enumerate(read[0])]
+        begin = turns[-1].ended_s if turns else 0.0
+        turns.append(_turn((done,), (), begin, rng, level=len(turns)))
         trajectories = [Trajectory("lead", "lead", task.question, tuple(turns), "answered")]
     else:
         trajectories = _team(task, subtasks, read, done, rng)
@@ -87,8 +90,6 @@ def made_episode(
         item_f1=f1,
         correct=tuple((credit.row, credit.column) for credit in credits),
     )
-    lead_turns = len(trajectories[0].turns)
-    longest = max((len(t.turns) for t in trajectories[1:]), default=0)
     return Episode(
         task=task,
         policy=policy,
@@ -101,7 +102,6 @@ def made_episode(
         score=None if invalid else score,
         reward_terms={} if invalid else {"item_f1": f1, "parsed": 0.1},
         provenance=() if invalid else credits,
-        critical_path_turns=lead_turns + longest,
         seconds=trajectories[0].turns[-1].ended_s,
         error="BackendError: the index is gone" if invalid else None,
         metadata={
@@ -123,17 +123,25 @@ def _team(
         begin = turns[-1].ended_s if turns else 0.5
         text = f"{len(turns)} pages read for: {subtask}"
         report = _turn((ToolCall("report", {"text": text}),), (), begin, rng)
-        workers.append(
-            Trajectory(f"subagent_{slot}", "subagent", subtask, (*turns, report), "reported")
-        )
-        reports.append(ToolResult(f"report from subagent_{slot} on: {subtask}\n{text}"))
+        agent, index = f"subagent_{slot}", slot + 1
+        steps = [replace(turn, level=1 + n) for n, turn in enumerate([*turns, report])]
+        workers.append(Trajectory(agent, "subagent", subtask, tuple(steps), "reported", 0, 0))
+        reports.append(made_report(index, text, f"report from {agent} on: {subtask}\n"))
     call = ToolCall("delegate", {"subtasks": subtasks})
     end = max(worker.turns[-1].ended_s for worker in workers)
-    begun = ToolResult("Delegated to " + ", ".join(w.agent for w in workers) + ".", call=call)
+    names = ", ".join(worker.agent for worker in workers)
+    indices = tuple(range(1, len(workers) + 1))
+    begun = ToolResult(f"Delegated to {names}.", call=call, begun=indices)
     thought = Decision((call,), text="<think>Split.</think>")
-    first = Turn(thought, (begun, *reports), 0.0, 0.4, end)
-    second = _turn((done,), (), end, rng)
+    first = Turn(thought, (begun, *reports), 0.0, 0.4, end, level=0)
+    level = 1 + max(worker.turns[-1].level for worker in workers)
+    second = _turn((done,), (), end, rng, level=level)
     return [Trajectory("lead", "lead", task.question, (first, second), "answered"), *workers]
+
+
+def made_report(trajectory: int, text: str, heading: str = "from somebody\n") -> ToolResult:
+    """A report as the lead is shown it."""
+    return ToolResult(heading + text, trajectory=trajectory, heading_chars=len(heading))
 
 
 def _reading(
@@ -159,7 +167,8 @@ def _turn(
     results: tuple[ToolResult, ...],
     begin: float,
     rng: random.Random,
+    level: int = 0,
 ) -> Turn:
     decided = begin + rng.uniform(0.1, 0.4)
     ended = decided + (rng.lognormvariate(-2.5, 0.8) if results else 0.0)
-    return Turn(Decision(calls), results, begin, decided, ended)
+    return Turn(Decision(calls), results, begin, decided, ended, level)

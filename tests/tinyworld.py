@@ -94,8 +94,8 @@ class FanOut:
         if agent == "lead":
             if observation.turn == 0:
                 return call("delegate", subtasks=list(RIVERS))
-            reports = [r.text for r in observation.results if r.text.startswith("report")]
-            return call("answer", text=HEADER + "\n".join(r.split("\n")[1] for r in reports))
+            reports = [r.body for r in observation.results if r.trajectory is not None]
+            return call("answer", text=HEADER + "\n".join(reports))
         if observation.turn == 0:
             return call("search", query=observation.text)
         if observation.turn == 1:

@@ -107,7 +107,7 @@ def toy_episode(task: int, team: list[list[TokenSpan]], reward: float, **changes
             agent="lead" if number == 0 else f"subagent_{number - 1}",
             role="lead" if number == 0 else "subagent",
             prompt="",
-            turns=tuple(Turn(Decision(tokens=span), (), 0.0, 0.0, 0.0) for span in spans),
+            turns=tuple(Turn(Decision(tokens=span), (), 0.0, 0.0, 0.0, 0) for span in spans),
             end="answered" if number == 0 else "reported",
         )
         for number, spans in enumerate(team)
@@ -124,7 +124,6 @@ def toy_episode(task: int, team: list[list[TokenSpan]], reward: float, **changes
         "score": Score(0.0, 0.0, 0.0, 0.0, reward, reward, reward),
         "reward_terms": {"item_f1": reward},
         "provenance": (),
-        "critical_path_turns": 2,
         "seconds": 0.0,
     }
     return Episode(**{**settings, **changes})

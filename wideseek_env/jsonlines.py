@@ -69,13 +69,21 @@ def decode_episode(line: bytes | str) -> Episode:
     Raises:
         ValueError: the line is no episode, or one of another record version.
     """
-    episode = _decode(line, Episode)
-    if episode.version != RECORD_VERSION:
+    try:
+        version = msgspec.json.decode(line, type=_Version).version
+    except msgspec.DecodeError:
+        version = RECORD_VERSION  # no JSON: `_decode` says so
+    if version != RECORD_VERSION:
         raise ValueError(
-            f"expected an episode of record version {RECORD_VERSION}, got {episode.version}; "
-            "run it again, or read it with the release that wrote it"
+            f"expected an episode of record version {RECORD_VERSION}, got {version}; play it again "
+            "(the same task, seed and limits give the same decisions), or read it with the release "
+            "that wrote it"
         )
-    return episode
+    return _decode(line, Episode)
+
+
+class _Version(msgspec.Struct):
+    version: int = RECORD_VERSION
 
 
 def decode_task(line: bytes | str) -> Task:

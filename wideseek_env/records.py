@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 Role: TypeAlias = Literal["lead", "subagent"]
 ResultStatus: TypeAlias = Literal["ok", "wrong", "failed", "notice"]
@@ -122,6 +122,18 @@ class ToolResult:
     """Pages shown: the one opened, or the hits of a search."""
     seconds: float = 0.0
     """Wall time of the tool."""
+    begun: tuple[int, ...] = ()
+    """Trajectories that a `delegate` began, in the order of its subtasks; what it dropped began
+    none. Indices into `Episode.trajectories`, as all that name a trajectory."""
+    trajectory: int | None = None
+    """The trajectory whose report, or word of its absence, this is; None for all else."""
+    heading_chars: int = 0
+    """Characters at the beginning of `text` in which the game says whose report this is."""
+
+    @property
+    def body(self) -> str:
+        """What stands behind the game's heading: a report in its author's own words."""
+        return self.text[self.heading_chars :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,10 @@ class Turn:
     """When the decision reached the game."""
     ended_s: float
     """When the last result was there."""
+    level: int
+    """Turns of all agents on the longest chain that had to be over before this one; 0 for the
+    episode's first turn. A subagent's first turn comes after the turn that delegated it, the lead's
+    next turn after the reports that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +205,10 @@ class Trajectory:
     """First observation: the question, or the subtask."""
     turns: tuple[Turn, ...]
     end: TrajectoryEnd
+    parent: int | None = None
+    """The trajectory that delegated this one; None: the lead's own, which nobody delegated."""
+    parent_turn: int | None = None
+    """The turn of `parent` in which it did, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +311,6 @@ class Episode:
     reward_terms: Mapping[str, float]
     """Named parts of the team's reward; they add up to it."""
     provenance: tuple[CellCredit, ...]
-    critical_path_turns: int
-    """Turns on the longest chain of turns that wait for one another."""
     seconds: float
     error: str | None = None
     """Why the episode is invalid: type, message and traceback."""
@@ -319,6 +337,11 @@ class Episode:
     def depth(self) -> int:
         """Most turns that one agent took on one (sub)task."""
         return max((len(t.turns) for t in self.trajectories), default=0)
+
+    @property
+    def critical_path_turns(self) -> int:
+        """Turns on the longest chain of turns that wait for one another."""
+        return max((turn.level + 1 for t in self.trajectories for turn in t.turns), default=0)
 
     @property
     def num_turns(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from agents.policy import EpisodeInfo
 from agents.scripted.messages import Form, Report, Subtask
-from agents.scripted.script import Script, ScriptPlayer, answer, delegate
+from agents.scripted.script import Script, ScriptPlayer, answer, delegate, reports_in
 from agents.scripted.solo import answer_text, solo_lead, subagent
 from wideseek_env.reading.pages import Link
 from wideseek_env.reading.question import parse_question
@@ -43,10 +43,10 @@ def fanout_lead(info: EpisodeInfo, observation: Observation) -> Script:
     while observation.turns_left > 1 and (subtasks := desk.next_subtasks()):
         texts = [subtask.text() for subtask in subtasks]
         observation = yield delegate(texts)
-        num_out = len(texts) - desk.take(observation)
+        num_out = desk.take(observation)
         while num_out > 0 and observation.turns_left > 1:
             observation = yield ()  # the game may be set to not wait for all of them
-            num_out -= desk.take(observation)
+            num_out += desk.take(observation)
     yield answer(answer_text(info, desk.answer()))
 
 
@@ -72,18 +72,12 @@ class _Desk:
         return subtasks
 
     def take(self, observation: Observation) -> int:
-        """Merges reports; returns how many subtasks have come to their end."""
+        """Merges reports; returns how many subtasks began, less those that came to their end."""
         self._free_chars -= len(observation.text)
-        if any(result.status == "wrong" for result in observation.results):
-            return self._info.n_subagents  # refused, so there is nobody to wait for
-        reports = [
-            result
-            for result in observation.results
-            if result.call is None and result.status in ("ok", "failed")
-        ]
+        reports = reports_in(observation)
         for result in reports:
-            self._merge(Report.read(result.text))
-        return len(reports)
+            self._merge(Report.read(result.body))
+        return sum(len(result.begun) for result in observation.results) - len(reports)
 
     def answer(self) -> Sequence[Sequence[str]]:
         """Returns the rows of the answer."""

@@ -79,7 +79,7 @@ class Report:
 
     @classmethod
     def read(cls, text: str) -> Report:
-        """Returns what `text` wrote; other lines, such as the game's own, are passed over."""
+        """Returns what `text` wrote; other lines are passed over."""
         lines = text.splitlines()
         rows = [tuple(split_cells(line)[1:-1]) for line in lines if line.startswith("| ")]
 

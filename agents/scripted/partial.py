@@ -23,6 +23,7 @@ from agents.scripted.script import (
     delegate,
     open_page,
     report,
+    reports_in,
     search,
 )
 from wideseek_env.reading.pages import read_open, read_search
@@ -40,7 +41,6 @@ _WIDE = re.compile(r"List the (?P<what>.+)\. Columns: (?P<columns>.+)\.")
 _PAGE_OF_LIST = re.compile(r"(?P<what>.+) (?P<number>\d+)")
 _THING = re.compile(r"(?P<name>\S+) (?P<noun>.+) in (?P<region>\S+)")
 _ROW = re.compile(r"^\| .* \|$", re.MULTILINE)
-_REPORTED = re.compile(r"^report from .*\n(?P<text>.*)$", re.MULTILINE)
 
 
 class PartialPolicy:
@@ -71,7 +71,7 @@ def _collect(info: EpisodeInfo, observation: Observation) -> Script:
     width = int(np.random.default_rng(info.seed).integers(1, most + 1))
     columns = " | ".join(info.columns[1:])
     observation = yield delegate([f"{what} {i} | {columns}" for i in range(1, width + 1)])
-    rows = _ROW.findall(observation.text)
+    rows = [row for result in reports_in(observation) for row in _ROW.findall(result.body)]
     header = [f"| {' | '.join(info.columns)} |", f"|{' --- |' * len(info.columns)}"]
     yield answer("\n".join([*header, *rows]))
 
@@ -83,8 +83,8 @@ def _follow(info: EpisodeInfo, observation: Observation) -> Script:
     while labels:
         part, labels = labels[:MAX_HOPS], labels[MAX_HOPS:]
         observation = yield delegate([f"{name} {noun} in {asked.region} | {' | '.join(part)}"])
-        reported = _REPORTED.search(observation.text)
-        name = reported["text"] if reported else NOTHING
+        reports = [result.body for result in reports_in(observation) if result.status == "ok"]
+        name = reports[0].partition("\n")[0] if reports else NOTHING
         for label in part:
             noun = related_noun(noun, label) or noun
     yield answer(name)

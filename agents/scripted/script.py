@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from agents.policy import EpisodeInfo
 from wideseek_env.game.episode import role_of
-from wideseek_env.records import Decision, Observation, Role, ToolCall
+from wideseek_env.records import Decision, Observation, Role, ToolCall, ToolResult
 
 Calls: TypeAlias = tuple[ToolCall, ...]
 Script: TypeAlias = Generator[Calls, Observation, None]
@@ -69,6 +69,11 @@ def answer(text: str) -> Calls:
 def delegate(subtasks: list[str]) -> Calls:
     """Returns the turn that hands out subtasks."""
     return (ToolCall("delegate", {"subtasks": subtasks}),)
+
+
+def reports_in(observation: Observation) -> list[ToolResult]:
+    """Returns the reports that the lead is shown; of a subtask that brought none, an empty one."""
+    return [result for result in observation.results if result.trajectory is not None]
 
 
 def has_tools(info: EpisodeInfo) -> bool:

@@ -11,7 +11,16 @@ from agents.policy import EpisodeInfo
 from agents.scripted.gathering import Gathering
 from agents.scripted.messages import Form, Report, Subtask, report_on
 from agents.scripted.page_tables import copy_table, parse_table_question
-from agents.scripted.script import Calls, Script, ScriptPlayer, answer, delegate, has_tools, report
+from agents.scripted.script import (
+    Calls,
+    Script,
+    ScriptPlayer,
+    answer,
+    delegate,
+    has_tools,
+    report,
+    reports_in,
+)
 from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
@@ -42,7 +51,7 @@ def find_rows(
         found = yield from carry_out(info, subtask, observation)
     else:
         observation = yield delegate([subtask.text()])
-        found = Report.read(observation.text)
+        found = Report.read("\n".join(result.body for result in reports_in(observation)))
     question = parse_question(info.question)
     return found.rows if question is None else Form(question).answer(found.rows)
 

@@ -51,7 +51,7 @@ def reward(ids: Sequence[int]) -> float:
 def episode(task: Task, prompt: Sequence[int], written: Completion) -> Episode:
     """Returns one turn of one agent as a record."""
     span = TokenSpan(tuple(prompt), written.ids, written.logprobs)
-    turn = Turn(Decision(tokens=span), (), 0.0, 0.0, 0.0)
+    turn = Turn(Decision(tokens=span), (), 0.0, 0.0, 0.0, 0)
     value = reward(written.ids)
     return Episode(
         task=task,
@@ -65,7 +65,6 @@ def episode(task: Task, prompt: Sequence[int], written: Completion) -> Episode:
         score=Score(0.0, 0.0, 0.0, 0.0, value, value, value),
         reward_terms={"bytes": value},
         provenance=(),
-        critical_path_turns=1,
         seconds=0.0,
     )
 

@@ -25,8 +25,6 @@ def view(episode: Episode) -> dict[str, Any]:
     """Returns what the viewer needs of one episode, as JSON can hold it."""
     cell = cell_of(episode)
     score = episode.score
-    places = _places(episode.trajectories)
-    levels = turn_levels(episode.trajectories, places)
     return {
         "preset": cell.preset,
         "policy": cell.policy,
@@ -51,16 +49,11 @@ def view(episode: Episode) -> dict[str, Any]:
                 "agent": trajectory.agent,
                 "prompt": clip(trajectory.prompt, 2 * MAX_TEXT_CHARS),
                 "end": trajectory.end,
-                "delegated_in": place[0],
-                "read_in": place[1],
-                "turns": [
-                    _turn(turn, level)
-                    for turn, level in zip(trajectory.turns, levels[index], strict=True)
-                ],
+                "delegated_in": trajectory.parent_turn,
+                "read_in": _read_in(episode.trajectories, index),
+                "turns": [_turn(turn) for turn in trajectory.turns],
             }
-            for index, (trajectory, place) in enumerate(
-                zip(episode.trajectories, places, strict=True)
-            )
+            for index, trajectory in enumerate(episode.trajectories)
         ],
         "table": _table(episode),
     }
@@ -73,60 +66,17 @@ def clip(text: str, max_chars: int) -> str:
     return f"{text[:max_chars]} […{len(text) - max_chars:,} characters more]"
 
 
-def turn_levels(
-    trajectories: tuple[Trajectory, ...], places: list[tuple[int | None, int | None]]
-) -> list[list[int]]:
-    """Returns for each turn, [trajectory][turn], how many turns had to be over before it.
-
-    A subtask begins after the lead's turn that delegated it; the lead's next turn after the reports
-    that it read. The highest level plus one is the length of the episode's critical path.
-    """
-    # A subtask whose delegation is not in the record is shown after the lead's first turn.
-    levels = [list(range(i > 0, len(t.turns) + (i > 0))) for i, t in enumerate(trajectories)]
-    if not trajectories:
-        return levels
-    for turn in range(len(trajectories[0].turns)):
-        before = [levels[0][turn - 1]] if turn else [-1]
-        for index, (_, read_in) in enumerate(places):
-            if index > 0 and read_in == turn and levels[index]:
-                before.append(levels[index][-1])
-        levels[0][turn] = max(before) + 1
-        for index, (delegated_in, _) in enumerate(places):
-            if index > 0 and delegated_in == turn:
-                first = levels[0][turn] + 1
-                levels[index] = list(range(first, first + len(trajectories[index].turns)))
-    return levels
+def _read_in(trajectories: tuple[Trajectory, ...], index: int) -> int | None:
+    """Returns the turn of its parent that saw a trajectory's report; None when none did."""
+    parent = trajectories[index].parent
+    turns = () if parent is None else trajectories[parent].turns
+    for number, turn in enumerate(turns[:-1]):  # what the last turn brought, nobody saw
+        if any(result.trajectory == index for result in turn.results):
+            return number + 1
+    return None
 
 
-def _places(trajectories: tuple[Trajectory, ...]) -> list[tuple[int | None, int | None]]:
-    """Returns for each trajectory the lead's turns that delegated it and that read its report.
-
-    Subtasks are in the order of delegation, so the delegating turn follows from the calls that were
-    carried out; the reading turn is the first that began when the report was there.
-    """
-    lead = trajectories[0].turns if trajectories else ()
-    delegated_in = [
-        index
-        for index, turn in enumerate(lead)
-        for result in turn.results
-        if result.call is not None and result.call.name == "delegate" and result.status == "ok"
-        # The rules drop subtasks that nobody is free for, and name those who got one.
-        for _ in range(result.text.partition(".")[0].count("subagent_"))
-    ]
-    places: list[tuple[int | None, int | None]] = [(None, None) for _ in trajectories[:1]]
-    for index, trajectory in enumerate(trajectories[1:]):
-        begun = delegated_in[index] if index < len(delegated_in) else None
-        reported = trajectory.end not in ("cancelled", "running") and trajectory.turns
-        ended_s = trajectory.turns[-1].ended_s if reported else None
-        read_in = None
-        if begun is not None and ended_s is not None:
-            later = (u for u in range(begun + 1, len(lead)) if lead[u].started_s >= ended_s)
-            read_in = next(later, None)
-        places.append((begun, read_in))
-    return places
-
-
-def _turn(turn: Turn, level: int) -> dict[str, Any]:
+def _turn(turn: Turn) -> dict[str, Any]:
     """Returns one turn; answers to its calls stand beside them, notices and reports after them."""
     answers = [result for result in turn.results if result.call is not None]
     others = [result for result in turn.results if result.call is None]
@@ -135,7 +85,7 @@ def _turn(turn: Turn, level: int) -> dict[str, Any]:
     if not calls:
         calls = [_call(call.name, call.arguments, None) for call in turn.decision.calls]
     return {
-        "level": level,
+        "level": turn.level,
         "started": round(turn.started_s, 4),
         "decided": round(turn.decided_s, 4),
         "ended": round(turn.ended_s, 4),

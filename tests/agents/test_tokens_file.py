@@ -31,7 +31,7 @@ SPANS = (
 
 
 def made(key: str, spans: tuple[TokenSpan | None, ...] = SPANS) -> Episode:
-    turns = [Turn(Decision(text="a", tokens=span), (), 0.0, 0.0, 0.0) for span in spans]
+    turns = [Turn(Decision(text="a", tokens=span), (), 0.0, 0.0, 0.0, 0) for span in spans]
     return Episode(
         task=Task("t", "q", (Column("A"),), ("A",), (("x",),)),
         policy="p",
@@ -47,7 +47,6 @@ def made(key: str, spans: tuple[TokenSpan | None, ...] = SPANS) -> Episode:
         score=Score(0, 0, 0, 0, 0, 0, 0),
         reward_terms={},
         provenance=(),
-        critical_path_turns=1,
         seconds=0.0,
         metadata={"key": key},
     )

@@ -42,7 +42,7 @@ def test_rows_of_one_role_trains_only_that_role():
 
 def test_rows_of_refuses_what_it_cannot_train_on():
     scripted = toy_episode(0, [LEAD], 1.0)
-    turn = Turn(Decision(), (), 0.0, 0.0, 0.0)
+    turn = Turn(Decision(), (), 0.0, 0.0, 0.0, 0)
     bare = replace(scripted, trajectories=(replace(scripted.trajectories[0], turns=(turn,)),))
     with pytest.raises(ValueError, match="expected tokens in the decisions of 'toy'"):
         rows_of([bare])
@@ -60,7 +60,7 @@ def test_rows_of_without_logprobs_are_unknown_not_zero():
 
 
 def make_turn(error=None, status="ok"):
-    return Turn(Decision(error=error), (ToolResult("", status),), 0.0, 0.0, 0.0)
+    return Turn(Decision(error=error), (ToolResult("", status),), 0.0, 0.0, 0.0, 0)
 
 
 @pytest.mark.parametrize(

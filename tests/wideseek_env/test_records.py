@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 from tinyworld import TASK, FanOut, TinyBackend
@@ -52,5 +53,20 @@ def test_task_whose_parts_do_not_fit_is_refused(parts: dict[str, object], messag
 async def test_episode_of_another_version_is_refused() -> None:
     episode = await run_episode(Job(TASK, 3), FanOut(), TinyBackend())
     line = encode(dataclasses.replace(episode, version=99))
-    with pytest.raises(ValueError, match="expected an episode of record version 1, got 99"):
+    with pytest.raises(ValueError, match="episode of record version 2, got 99; play it again"):
         decode_episode(line)
+
+
+async def test_line_of_version_1_is_refused_by_its_version_and_not_by_what_it_lacks() -> None:
+    episode = await run_episode(Job(TASK, 3), FanOut(), TinyBackend())
+    line = json.loads(encode(episode))
+    line["version"] = 1
+    for trajectory in line["trajectories"]:
+        del trajectory["parent"], trajectory["parent_turn"]
+        for turn in trajectory["turns"]:
+            del turn["level"]
+    with pytest.raises(ValueError, match="expected an episode of record version 2, got 1;"):
+        decode_episode(json.dumps(line))
+    line["version"] = 2
+    with pytest.raises(ValueError, match="missing required field `level`"):
+        decode_episode(json.dumps(line))

@@ -6,7 +6,7 @@ the game, the task or another desk.
 
 from __future__ import annotations
 
-from wideseek_env.discrete.messages import Subtask, read_lines, report_in, take_lines
+from wideseek_env.discrete.messages import Subtask, read_lines, take_lines, whole_lines
 from wideseek_env.discrete.notes import Hit, Notes, Row
 from wideseek_env.reading.question import ParsedQuestion
 from wideseek_env.records import Limits, Observation, ToolCall
@@ -191,8 +191,12 @@ class LeadDesk(Desk):
         """Rows that may be in the answer and are known from search results alone."""
         self.lists_left: list[int] = []
         """Numbers of the pages of the list that nobody read."""
-        self._shares: dict[str, tuple[str, int | None]] = {}
-        """Agent to the subtask it has, and its calls."""
+        self._handed_out: list[str] = []
+        """Subtasks of the latest `delegate`, until it is known which trajectories they are."""
+        self._share: int | None = None
+        """Calls of each of them."""
+        self._shares: dict[int, tuple[str, int | None]] = {}
+        """Trajectory that is under way to its subtask, and its calls."""
         self._refresh()
 
     def see(self, observation: Observation) -> None:
@@ -201,15 +205,14 @@ class LeadDesk(Desk):
         if observation.turn == 0:
             return
         self.failed = []
-        waiting = dict(self._shares)
         for result in observation.results:
-            if result.call is not None or result.status == "notice":
+            for trajectory, subtask in zip(result.begun, self._handed_out, strict=False):
+                self._shares[trajectory] = (subtask, self._share)
+            if result.trajectory is None:
                 continue
-            starts = result.text.startswith
-            agent = next((a for a in waiting if starts((f"report from {a} ", f"{a} "))), "")
-            subtask, share = self._shares.pop(agent, ("", None))
+            subtask, share = self._shares.pop(result.trajectory, ("", None))
             self.free = min(self.n_subagents, self.free + 1)
-            lines = read_lines(report_in(result.text))
+            lines = read_lines(whole_lines(result.body))
             used = take_lines(self.notes, lines)
             if self.calls_left is not None and share is not None and lines:
                 self.calls_left += share - used
@@ -225,15 +228,12 @@ class LeadDesk(Desk):
         return self.calls_left // (num if waits else max(self.free, 1))
 
     def hand_out(self, subtasks: list[str]) -> None:
-        """Notes who gets which subtask: free slots of the lowest numbers, as the rules have it."""
-        share = self.share_of_calls(len(subtasks))
-        slots = (f"subagent_{index}" for index in range(self.n_subagents))
-        free = [slot for slot in slots if slot not in self._shares]
-        for slot, subtask in zip(free, subtasks, strict=False):
-            self._shares[slot] = (subtask, share)
-            self.free -= 1
-            if self.calls_left is not None and share is not None:
-                self.calls_left -= share
+        """Notes which subtasks go out, to as many slots as are free."""
+        self._share = self.share_of_calls(len(subtasks))
+        self._handed_out = subtasks[: self.free]
+        if self.calls_left is not None and self._share is not None:
+            self.calls_left -= self._share * len(self._handed_out)
+        self.free -= len(self._handed_out)
 
     def _refresh(self) -> None:
         notes = self.notes

@@ -127,12 +127,9 @@ def write_report(notes: Notes, num_calls: int) -> str:
     return "\n".join(lines)
 
 
-def report_in(text: str) -> str:
-    """Returns the report in what the lead is shown, less a last line that its context cut."""
-    _, begins, report = text.partition("\ncalls | ")
-    if report.endswith(CUT):
-        report = report.rpartition("\n")[0]
-    return f"{begins.strip()} {report}" if report else ""
+def whole_lines(report: str) -> str:
+    """Returns a report less a last line that the lead's context cut."""
+    return report.rpartition("\n")[0] if report.endswith(CUT) else report
 
 
 def _row_line(notes: Notes, row: Row) -> str:

@@ -20,7 +20,7 @@ from wideseek_env.game.provenance import credit_cells
 from wideseek_env.game.reward import RewardConfig, reward_terms
 from wideseek_env.game.seats import Inbox, OpenTrajectory, Seat
 from wideseek_env.game.toolrun import ToolRunner
-from wideseek_env.game.tools import Tool, check, expand, shorten, tools_of
+from wideseek_env.game.tools import Tool, check, expand, tools_of
 from wideseek_env.records import (
     Decision,
     Episode,
@@ -140,8 +140,8 @@ class Game:
             raise RuntimeError(f"{agent} has nothing to decide now; await `observation` first")
         last = seat.observation.turns_left == 1
         seat.observation = None
+        trajectory.begin_turn(decision, seat.seen_s, self._now_s(), level=seat.clock)
         seat.clock += 1
-        trajectory.begin_turn(decision, seat.seen_s, self._now_s())
         try:
             results = await self._carry_out(seat, decision, last)
         except BackendError as error:
@@ -190,7 +190,6 @@ class Game:
             score=score,
             reward_terms=reward_terms(score, trajectories, self._reward) if score else {},
             provenance=credit_cells(self.task, score, trajectories) if score else (),
-            critical_path_turns=max(seat.clock for seat in self._seats.values()),
             seconds=self._seconds,
             error=self.error,
             metadata=metadata or {},
@@ -254,7 +253,7 @@ class Game:
         if seat.trajectory is None or self.over:
             return ToolResult("Not carried out: this had ended before.", "wrong", call)
         if call.name == "delegate":
-            return self._delegate(seat.trajectory, call)
+            return self._delegate(seat, call)
         text = str(call.arguments["text"])
         if call.name == "answer":
             self.answer = text
@@ -266,7 +265,7 @@ class Game:
 
     # Subtasks and reports.
 
-    def _delegate(self, pool: OpenTrajectory, call: ToolCall) -> ToolResult:
+    def _delegate(self, lead: Seat, call: ToolCall) -> ToolResult:
         """Gives subtasks to the free slots, lowest numbers first, and lets the lead wait."""
         if self._inbox.wanted:
             text = "One `delegate` a turn: put all subtasks into one list."
@@ -277,37 +276,32 @@ class Game:
         # What is too much is dropped and counted; a lost turn would unteach learners to delegate.
         subtasks = list(call.arguments["subtasks"])[: len(free)]
         num_dropped = len(call.arguments["subtasks"]) - len(subtasks)
-        wait_for = self.limits.wait_for
+        wait_for, pool = self.limits.wait_for, self._on(lead)
         share = None  # equal shares, so that the episode does not depend on who is faster
         if pool.calls_left is not None:
             share = pool.calls_left // len(subtasks if wait_for == "all" else free)
             pool.calls_left -= share * len(subtasks)
+        begun = []
         for seat, subtask in zip(free, subtasks, strict=False):
-            seat.clock = self._seats[LEAD].clock
-            self._begin(seat, subtask, share)
+            seat.clock = lead.clock
+            begun.append(self._begin(seat, subtask, share, (pool.index, len(pool.turns) - 1)))
         out = len(self._inbox.reports) + sum(
             s.role == "subagent" and s.trajectory is not None for s in self._seats.values()
         )
         self._inbox.wanted = out if wait_for == "all" else min(wait_for, out)
         names = ", ".join(seat.agent for seat in free[: len(subtasks)])
         dropped = f" No subagent is free for the other {num_dropped}." if num_dropped else ""
-        return ToolResult(f"Delegated to {names}.{dropped}", "ok", call)
+        return ToolResult(f"Delegated to {names}.{dropped}", "ok", call, begun=tuple(begun))
 
     def _end_subtask(self, seat: Seat, end: TrajectoryEnd, report: str | None) -> None:
         """Frees the slot and keeps the report, or word of its absence, for the lead."""
         trajectory = self._on(seat)
         trajectory.end = end
         seat.trajectory = None
+        self._inbox.reports.append((seat.clock, trajectory.word_to_lead(report)))
         pool = self._trajectories[0]
         if pool.calls_left is not None and trajectory.calls_left is not None:
             pool.calls_left += trajectory.calls_left
-        subtask = shorten(trajectory.prompt)
-        if report is None:
-            spent = end.replace("_", " ")
-            result = ToolResult(f"{seat.agent} used up its {spent} on: {subtask}", "failed")
-        else:
-            result = ToolResult(f"report from {seat.agent} on: {subtask}\n{report}")
-        self._inbox.reports.append((trajectory.index, seat.clock, result))
 
     def _deliver(self) -> None:
         """Adds the reports that are there to the lead's turn, in the order of delegation."""
@@ -318,13 +312,15 @@ class Game:
 
     # The course of the game.
 
-    def _begin(self, seat: Seat, prompt: str, calls: int | None) -> None:
-        context = self.limits.max_context_chars - len(prompt)
-        index = len(self._trajectories)
-        trajectory = OpenTrajectory(index, seat.agent, seat.role, prompt, calls, context)
-        self._trajectories.append(trajectory)
-        seat.trajectory = trajectory
+    def _begin(
+        self, seat: Seat, prompt: str, calls: int | None, by: tuple[int, int] | None = None
+    ) -> int:
+        """Begins the agent's next trajectory, which a turn `by` delegated; returns its index."""
+        index, context = len(self._trajectories), self.limits.max_context_chars - len(prompt)
+        seat.trajectory = OpenTrajectory(index, seat.agent, seat.role, prompt, calls, context, by)
+        self._trajectories.append(seat.trajectory)
         self._show(seat)
+        return index
 
     def _move_on(self, seat: Seat) -> None:
         """Gives the agent its next observation, or lets it wait; passes reports on."""

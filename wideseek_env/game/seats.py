@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
+from wideseek_env.game.tools import shorten
 from wideseek_env.records import (
     Decision,
     Observation,
@@ -32,23 +34,23 @@ class OpenTrajectory:
     """`search` and `open` calls that this trajectory may still make; None is no bound."""
     context_left: int
     """Characters that it may still read and write."""
+    delegated_by: tuple[int, int] | None = None
+    """The trajectory that delegated this one, and in which of its turns; None: nobody."""
     turns: list[Turn] = field(default_factory=list)
     end: TrajectoryEnd = "running"
     last_shown: bool = False
     """Whether the agent has been shown the observation of its last turn."""
 
-    def begin_turn(self, decision: Decision, seen_s: float, now_s: float) -> None:
+    def begin_turn(self, decision: Decision, seen_s: float, now_s: float, level: int) -> None:
         """Records a decision the moment that it is made; its results come later."""
-        self.turns.append(Turn(decision, (), seen_s, now_s, now_s))
+        self.turns.append(Turn(decision, (), seen_s, now_s, now_s, level))
         self.context_left -= _num_chars(decision)
 
     def add_results(self, results: list[ToolResult], now_s: float) -> None:
         """Adds what the latest decision brought, cut to what the context still holds."""
         turn = self.turns[-1]
         fitted = [self._fit(result) for result in results]
-        self.turns[-1] = Turn(
-            turn.decision, (*turn.results, *fitted), turn.started_s, turn.decided_s, now_s
-        )
+        self.turns[-1] = replace(turn, results=(*turn.results, *fitted), ended_s=now_s)
 
     def observation(self, turns_left: int) -> Observation:
         """Returns what the agent sees next: its (sub)task, or what its latest turn brought."""
@@ -60,14 +62,37 @@ class OpenTrajectory:
 
     def snapshot(self) -> Trajectory:
         """Returns the record, as far as it has come."""
-        return Trajectory(self.agent, self.role, self.prompt, tuple(self.turns), self.end)
+        parent, parent_turn = self.delegated_by or (None, None)
+        return Trajectory(
+            agent=self.agent,
+            role=self.role,
+            prompt=self.prompt,
+            turns=tuple(self.turns),
+            end=self.end,
+            parent=parent,
+            parent_turn=parent_turn,
+        )
+
+    def word_to_lead(self, report: str | None) -> ToolResult:
+        """Returns the report as the lead is shown it; None: word that there is none."""
+        subtask = shorten(self.prompt)
+        if report is None:
+            spent = self.end.replace("_", " ")
+            text = f"{self.agent} used up its {spent} on: {subtask}"
+            return ToolResult(text, "failed", trajectory=self.index, heading_chars=len(text))
+        heading = f"report from {self.agent} on: {subtask}\n"
+        return ToolResult(heading + report, trajectory=self.index, heading_chars=len(heading))
 
     def _fit(self, result: ToolResult) -> ToolResult:
         left = max(self.context_left, 0)
         self.context_left -= len(result.text)
         if len(result.text) <= left or result.status == "notice":
             return result
-        return replace(result, text=f"{result.text[:left]} [cut: your context is full]")
+        return replace(
+            result,
+            text=f"{result.text[:left]} [cut: your context is full]",
+            heading_chars=min(result.heading_chars, left),
+        )
 
 
 def _num_chars(decision: Decision) -> int:
@@ -106,8 +131,8 @@ class Seat:
 class Inbox:
     """Reports on their way to the lead."""
 
-    reports: list[tuple[int, int, ToolResult]] = field(default_factory=list)
-    """Not yet delivered: (trajectory, clock of its slot, report)."""
+    reports: list[tuple[int, ToolResult]] = field(default_factory=list)
+    """Not yet delivered: (clock of the slot, report)."""
     wanted: int = 0
     """How many the lead waits for before it goes on; 0: it need not wait."""
     awaited: bool = False
@@ -115,8 +140,8 @@ class Inbox:
 
     def take(self) -> tuple[list[ToolResult], int]:
         """Returns the reports that are there, in the order of delegation, and the latest clock."""
-        reports = [result for _, _, result in sorted(self.reports, key=lambda report: report[0])]
-        clock = max((clock for _, clock, _ in self.reports), default=0)
+        reports = sorted((result for _, result in self.reports), key=attrgetter("trajectory"))
+        clock = max((clock for clock, _ in self.reports), default=0)
         self.reports.clear()
         self.wanted = 0
         self.awaited = False

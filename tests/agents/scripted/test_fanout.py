@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+from made_episodes import made_report
 from smallweb import LENGTHS, small_backend, small_task
 from worldplay import play
 
@@ -13,7 +14,7 @@ from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
 from agents.scripted import FanoutPolicy
 from agents.scripted.fanout import fanout_lead
-from wideseek_env.records import Limits, Observation, ToolResult
+from wideseek_env.records import Limits, Observation
 from wideseek_env.scoring.tables import read_table
 from wideseek_env.worlds import PRESETS
 
@@ -134,8 +135,7 @@ def test_fanout_lead_merges_what_later_reports_correct_and_keeps_what_they_leave
     script = fanout_lead(info, Observation(LENGTHS.question, 0, 10))
 
     def reports(*texts):
-        results = [ToolResult(f"report from subagent_0 on: Q\n{text}") for text in texts]
-        return Observation("", 1, 5, tuple(results))
+        return Observation("", 1, 5, tuple(map(made_report, (1, 2), texts)))
 
     next(script)
     (verify,) = script.send(
@@ -152,7 +152,7 @@ def test_fanout_lead_deals_out_again_what_was_not_read_and_stops_on_its_last_tur
     links = [f"[R{i}](/r{i})" for i in range(7)]
     script = fanout_lead(info, Observation(LENGTHS.question, 0, 3))
     next(script)
-    report = ToolResult(f"report from subagent_0 on: Q\nUnread: {', '.join(links)}")
+    report = made_report(1, f"Unread: {', '.join(links)}")
     (again,) = script.send(Observation("", 1, 2, (report, report)))
     hands = [text.partition("Fill in: ")[2].split(", ") for text in again.arguments["subtasks"]]
     assert sorted(link for hand in hands for link in hand) == links

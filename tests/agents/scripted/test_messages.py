@@ -28,7 +28,7 @@ def test_subtask_is_read_back_as_it_was_written(subtask):
 
 def test_report_is_read_back_under_the_game_s_heading():
     report = Report((("Alden", "12"), ("A | B", "")), LINKS, LINKS[:1], LINKS[1:])
-    assert Report.read(f"report from subagent_1 on: {QUESTION}\n{report.text()}") == report
+    assert Report.read(f"{report.text()}\nby the way") == report
 
 
 def test_report_of_nothing_says_so():

@@ -6,9 +6,9 @@ from wideseek_env.discrete.messages import (
     other_line,
     read_lines,
     read_subtask,
-    report_in,
     short_question,
     take_lines,
+    whole_lines,
     write_report,
     write_subtask,
 )
@@ -119,9 +119,8 @@ def test_report_carries_all_that_matters_to_another_agents_notes(notes: Notes) -
     notes.take_search(SEARCH)
     notes.rule_out(notes.row("Mount Out", "/varnia/mount-out"))
     notes.row("Mount New", "/varnia/mount-new")
-    shown = f"report from subagent_1 on: List all\npart | list…\n{write_report(notes, 4)}"
     theirs = Notes(notes.question)
-    assert take_lines(theirs, read_lines(report_in(shown))) == 4
+    assert take_lines(theirs, read_lines(whole_lines(write_report(notes, 4)))) == 4
     assert theirs.lists_read == {2}
     assert theirs.rows["/varnia/mount-out"].verdict is False
     assert not theirs.rows["/varnia/mount-new"].facts
@@ -139,11 +138,11 @@ def test_report_carries_all_that_matters_to_another_agents_notes(notes: Notes) -
 def test_report_that_the_context_cut_loses_its_last_line_alone(notes: Notes) -> None:
     notes.take_page(MAIN)
     notes.row("Mount New", "/varnia/mount-new")
-    report = f"report from subagent_0 on: x\n{write_report(notes, 2)}"
-    cut = report_in(f"{report[:-30]} {CUT}")
+    cut = whole_lines(f"{write_report(notes, 2)[:-30]} {CUT}")
     theirs = Notes(notes.question)
     assert take_lines(theirs, read_lines(cut)) == 2
     assert list(theirs.rows) == ["/varnia/mount-new"]
+    assert read_lines(whole_lines(f"calls | {CUT}")) == ()
 
 
 def test_subtask_is_read_as_it_was_written(notes: Notes) -> None:

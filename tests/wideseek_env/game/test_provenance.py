@@ -18,7 +18,7 @@ SCORE = Score(0, 1, 1, 1, 1, 1, 1, correct=((0, 0), (0, 1), (1, 1)))
 
 def reader(*results: ToolResult) -> Trajectory:
     return Trajectory(
-        "subagent_0", "subagent", "s", (Turn(Decision(), results, 0.0, 0.0, 0.0),), "reported"
+        "subagent_0", "subagent", "s", (Turn(Decision(), results, 0.0, 0.0, 0.0, 0),), "reported"
     )
 
 

@@ -8,7 +8,7 @@ SCORE = Score(0.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 
 def trajectory(num_tokens: float = 0, *results: ToolResult) -> Trajectory:
     decision = Decision(usage={"new_tokens": num_tokens})
-    turn = Turn(decision, tuple(results), 0.0, 0.0, 0.0)
+    turn = Turn(decision, tuple(results), 0.0, 0.0, 0.0, 0)
     return Trajectory("lead", "lead", "q", (turn,), "answered")
 
 
