@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wideseek_env.formats.reading import (
     EXAMPLES,
+    bare_calls,
     call_json,
     calls_of,
     clean,
@@ -20,7 +21,8 @@ from wideseek_env.records import Decision, Role, ToolCall, ToolResult
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _DECODER = json.JSONDecoder()
-_CALL_OBJECT = re.compile(r'\A(?:```[a-z]*+\s*+)?[\[{\s]*+"name"\s*+:')
+_OPENING = re.compile(f"{_OPEN}(?!`(?!``))")
+"""An opening tag, save one that stands alone as inline code: that one is spoken of."""
 
 
 class Hermes:
@@ -39,18 +41,17 @@ class Hermes:
         """Returns the calls of a turn; an agent's thinking is not read."""
         text = clean(text)
         shown = visible(text)
-        blocks = _blocks(shown)
-        if not blocks:
+        if not _OPENING.search(shown):
             body = shown.removesuffix(_CLOSE)
-            value = read_json(body, ended=body != shown) if _CALL_OBJECT.match(body) else None
-            if bare := calls_of(value):
+            if bare := bare_calls(read_json(body, ended=body != shown)):
                 return Decision(calls=bare, text=text)  # a call without its tags, nothing else
             return without_call(text, shown, role, self.render([EXAMPLES[role]]))
         calls: list[ToolCall] = []
-        for number, (body, ended) in enumerate(blocks, start=1):
+        for number, (body, ended) in enumerate(_blocks(shown), start=1):
             found = _read_block(body, ended)
             if found is None:
-                return Decision(text=text, error=self._error(number, len(blocks), ended, role))
+                total = len(_OPENING.findall(shown))
+                return Decision(text=text, error=self._error(number, total, ended, role))
             calls.extend(found)
         return Decision(calls=tuple(calls), text=text)
 
@@ -94,27 +95,26 @@ class Hermes:
         ]
 
 
-def _blocks(shown: str) -> list[tuple[str, bool]]:
-    """Returns what each call's tags enclose, and whether its closing tag is there.
+def _blocks(shown: str) -> Iterator[tuple[str, bool]]:
+    """Yields what each call's tags enclose, and whether its closing tag is there.
 
-    A tag inside a JSON string is text: a block begins at a tag after which an object or list
-    begins, and when a whole value can be read there, the block reaches at least to its end.
+    A tag inside a JSON string is text: when a whole value can be read after an opening tag, the
+    block reaches at least to its end.
     """
-    blocks = []
-    start = shown.find(_OPEN)
-    while start >= 0:
-        begin = start + len(_OPEN)
+    opening = _OPENING.search(shown)
+    close = -1
+    while opening:
+        begin = opening.end()
         after = _value_end(shown, begin)
-        close = shown.find(_CLOSE, after)
-        following = shown.find(_OPEN, after)
-        if following >= 0 and not 0 <= close < following:
-            blocks.append((shown[begin:following], True))  # the next call's tag ends this one
-            start = following
-            continue
-        end = close if close >= 0 else len(shown)
-        blocks.append((shown[begin:end], close >= 0))
-        start = shown.find(_OPEN, end)
-    return blocks
+        if close < after:
+            close = shown.find(_CLOSE, after)
+            close = len(shown) if close < 0 else close
+        following = _OPENING.search(shown, after)
+        if following and following.start() < close:
+            yield shown[begin : following.start()], True  # the next call's tag ends this one
+        else:
+            yield shown[begin:close], close < len(shown)
+        opening = following
 
 
 def _value_end(text: str, begin: int) -> int:

@@ -76,7 +76,7 @@ class OpenAI:
         Servers refuse a call without an answer, so one that was not run is answered as well.
         """
         message = _message(text)
-        items = [item for item in message.get("tool_calls") or () if isinstance(item, dict)]
+        items = [item for item in message.get("tool_calls", ()) if isinstance(item, dict)]
         assistant: dict[str, Any] = {"role": "assistant", "content": message.get("content")}
         if items:
             assistant["tool_calls"] = items
@@ -92,11 +92,23 @@ class OpenAI:
 
 
 def _message(text: str) -> dict[str, Any]:
-    """Returns the message object; what is none is taken as the content of one."""
+    """Returns the message object; what is none is taken as the content of one.
+
+    `content` is a text or null in it, also where a server sends a list of parts, and `tool_calls`
+    a list.
+    """
     value = read_json(text, ended=False) if text.lstrip().startswith("{") else None
-    if isinstance(value, dict) and ("tool_calls" in value or "content" in value):
-        return value
-    return {"content": text}
+    if not isinstance(value, dict) or not ("tool_calls" in value or "content" in value):
+        return {"content": text}
+    content, calls = value.get("content"), value.get("tool_calls") or []
+    if isinstance(content, list):
+        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+        content = "".join(text for text in texts if isinstance(text, str))
+    return {
+        **value,
+        "content": content if isinstance(content, str) else None,
+        "tool_calls": calls if isinstance(calls, list) else [calls],
+    }
 
 
 def _function(item: object) -> object:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wideseek_env.formats.attempts import is_attempt
 from wideseek_env.formats.reading import (
     EXAMPLES,
+    bare_calls,
     call_json,
-    calls_of,
     clean,
     read_json,
     visible,
@@ -18,14 +19,14 @@ from wideseek_env.formats.reading import (
 )
 from wideseek_env.records import Decision, Role, ToolCall, ToolResult
 
-_START = re.compile(r'\{\s*"name"\s*:')
+_START = re.compile(r"""\{\s*+(["'])name\1\s*+:""")
 _DECODER = json.JSONDecoder(strict=False)
 
 
 class PlainJson:
     """Calls as bare JSON objects, one after another; the fewest tokens a call can have.
 
-    A turn is read as calls when an object that begins with `"name"` is in it, and as text
+    A turn is read as calls when an object with a name and arguments is in it, and as text
     otherwise; what stands around the objects is not read.
 
     Example:
@@ -42,17 +43,20 @@ class PlainJson:
         shown = visible(text)
         example = self.render([EXAMPLES[role]])
         start = _START.search(shown)
-        if start is None:
-            return without_call(text, shown, role, example)
         calls: list[ToolCall] = []
         while start is not None:
             end = _object_end(shown, start.start())
-            found = calls_of(read_json(shown[start.start() : end], ended=False))
-            if found is None:
+            written = shown[start.start() : end]
+            value = read_json(written, ended=False)
+            found = bare_calls(value)
+            cut = value is None and "}" not in written
+            if found is None and (cut or is_attempt(written)):
                 wrong = "A tool call is not valid JSON with `name` and `arguments`, or was cut off"
                 return Decision(text=text, error=f"{wrong}; nothing was run. Example: {example}")
-            calls.extend(found)
+            calls.extend(found or ())  # an object with other keys is data, and no call
             start = _START.search(shown, end)
+        if not calls:
+            return without_call(text, shown, role, example)
         return Decision(calls=tuple(calls), text=text)
 
     def render(self, calls: Sequence[ToolCall]) -> str:

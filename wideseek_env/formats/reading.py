@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from wideseek_env.formats.attempts import is_attempt
+from wideseek_env.game.tools import TOOLS
 from wideseek_env.records import Decision, Role, ToolCall
 
 EXAMPLES: Mapping[Role, ToolCall] = {
@@ -30,8 +32,6 @@ _FENCE = re.compile(r"\A```[a-z]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
 _PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|[^"{}\[\],\s]+|\s+|"', re.DOTALL)
 _CLOSER = {"{": "}", "[": "]"}
-_CALL_SIGN = re.compile(r'</?tool_call>|"arguments"\s*+:')
-"""What only a call has; a text with it was meant as one."""
 
 
 def clean(text: str) -> str:
@@ -57,9 +57,9 @@ def visible(text: str) -> str:
 def without_call(text: str, shown: str, role: Role, example: str) -> Decision:
     r"""Returns what a turn without any tool call means.
 
-    A subagent's text is its report, unless it was meant as a call: the report would end the
-    subtask. A lead's text is its answer when it holds a Markdown table or a `\boxed{}`; anything
-    else is an error, as a lead that only talks would end the episode.
+    A text that was meant as a call is an error, whoever wrote it (`attempts.py`). Else a subagent's
+    text is its report. A lead's text is its answer when it holds a Markdown table or a `\boxed{}`;
+    anything else is an error, as a lead that only talks would end the episode.
 
     Args:
         text: the whole turn.
@@ -69,7 +69,7 @@ def without_call(text: str, shown: str, role: Role, example: str) -> Decision:
     """
     if not shown:
         wrong = "Your turn was empty (or all of it was thinking)."
-    elif role == "subagent" and _CALL_SIGN.search(shown):
+    elif is_attempt(shown):
         wrong = "Your tool call could not be read; nothing was run."
     elif role == "subagent":
         return Decision(calls=(ToolCall("report", {"text": shown}),), text=text)
@@ -99,6 +99,23 @@ def calls_of(value: object) -> tuple[ToolCall, ...] | None:
     if not isinstance(arguments, dict):
         return None
     return (ToolCall(value["name"], arguments),)
+
+
+def bare_calls(value: object) -> tuple[ToolCall, ...] | None:
+    """Returns the calls of a JSON value that no tags mark as calls, or None: it may be data.
+
+    `{"name": "Alden", "length": 12}` is a row of somebody's findings; a call has nothing but a name
+    and arguments, and where it lacks those, or calls them `parameters`, the name is a tool's.
+    """
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict) or not item.keys() <= _CALL_KEYS:
+            return None
+        if "arguments" not in item and item.get("name") not in TOOLS:
+            return None
+    return calls_of(value)
+
+
+_CALL_KEYS = {"name", "arguments", "parameters", "id", "type"}
 
 
 def call_json(call: ToolCall) -> str:
