@@ -6,6 +6,7 @@
     │   └── ToolTimeout      the call's deadline was reached
     ├── BackendError     the backend is broken for every call; the episode is invalid
     ├── ScoringError     the answer could not be scored (a judge failed); the episode is invalid
+    ├── HttpError        a server gave no usable reply; whoever asked makes it one of these
     ├── PolicyError      a policy or its engine cannot decide; the episode is invalid
     └── DataError        a file or record is not what it should be; nothing runs
 
@@ -37,6 +38,36 @@ class BackendError(WideSeekError):
 
 class ScoringError(WideSeekError):
     """An answer could not be scored; never to be taken for a score of 0."""
+
+
+class HttpError(WideSeekError):
+    """A server gave no usable reply: it is away, refuses, stalls, or sends something else.
+
+    Args:
+        message: names the URL (never a key), what came and what to do.
+        status: of the last reply; None: there was none.
+        text: the beginning of that reply.
+        location: where a redirect points.
+        passing: whether the same request may succeed later.
+        retry_after_s: how long the server asks to wait, 0 when it does not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        text: str = "",
+        location: str = "",
+        passing: bool = False,
+        retry_after_s: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.text = text
+        self.location = location
+        self.passing = passing
+        self.retry_after_s = retry_after_s
 
 
 class PolicyError(WideSeekError):

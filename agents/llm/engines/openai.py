@@ -15,24 +15,19 @@ stays away, the episodes in flight become invalid, and are played again when the
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import random
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import aiohttp
-
 from agents.llm.engines import Completion, ContextOverflow, Request
+from agents.llm.engines.openai_reply import read_chat, read_tokens
 from agents.llm.tokenizers import Tokenizer
-from wideseek_env.errors import PolicyError
+from wideseek_env.backends.http import HttpClient, HttpLimits
+from wideseek_env.backends.replies import bearer, check_url, shown_url
+from wideseek_env.errors import HttpError, PolicyError
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""HTTP statuses after which the same request may succeed."""
 _TOO_LONG = re.compile(r"context.{0,12}length|maximum context|too long", re.IGNORECASE)
-_MAX_RETRY_AFTER_S = 60.0
-"""What a server may ask us to wait; more is not believed."""
 
 
 class OpenAIEngine:
@@ -70,35 +65,32 @@ class OpenAIEngine:
         timeout_s: float = 300.0,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        if max_in_flight < 1 or max_retries < 0:
-            raise ValueError(
-                "`max_in_flight` must be at least 1 and `max_retries` at least 0, got "
-                f"{max_in_flight!r} and {max_retries!r}"
-            )
-        if not base_url.startswith(("http://", "https://")):
-            raise ValueError(
-                f"`base_url` must begin with http:// or https://, got {base_url!r}; for example "
-                "http://127.0.0.1:8000/v1"
-            )
+        check_url(base_url, "base_url")
+        if max_retries < 0:
+            raise ValueError(f"`max_retries` must be at least 0, got {max_retries!r}")
         self.name = f"openai {model}"
         self.tokenizer = tokenizer
         self.max_context_tokens: int | None = None
-        self.num_retries = 0
-        """Attempts that were made again since the engine was made."""
         self._model = model
         self._url = base_url.rstrip("/")
         self._token_ids = token_ids
         self._logprobs = logprobs
-        self._key_variable = key_variable
-        self._max_in_flight = max_in_flight
-        self._max_retries = max_retries
-        self._backoff_s = backoff_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._extra = dict(extra or {})
-        self._session: aiohttp.ClientSession | None = None
-        self._slots = asyncio.Semaphore(max_in_flight)
-        self._num_users = 0
-        """Calls of `generate` that are running."""
+        limits = HttpLimits(
+            max_in_flight=max_in_flight,
+            max_per_host=max_in_flight,
+            max_tries=max_retries + 1,
+            backoff_s=backoff_s,
+            try_s=timeout_s,
+        )
+        self._client = HttpClient(
+            limits, headers=bearer(os.environ.get(key_variable), key_variable)
+        )
+
+    @property
+    def num_retries(self) -> int:
+        """Attempts that were made again since the engine was made."""
+        return self._client.num_retries
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Returns one completion for each request, in their order.
@@ -108,40 +100,29 @@ class OpenAIEngine:
             PolicyError: the server refuses, does not answer after all attempts, or answers
                 something that this engine cannot use.
         """
-        if self._num_users == 0:
-            self._open()
-        self._num_users += 1
-        try:
-            return list(await asyncio.gather(*(self._complete(request) for request in requests)))
-        finally:
-            self._num_users -= 1
-            if self._num_users == 0 and self._session is not None:
-                await self._session.close()
+        return list(await asyncio.gather(*(self._complete(request) for request in requests)))
 
     async def close(self) -> None:
-        """Does nothing: connections live as long as requests are in flight."""
-
-    def _open(self) -> None:
-        # Not kept for longer: a run after this one has another event loop.
-        key = os.environ.get(self._key_variable)
-        self._slots = asyncio.Semaphore(self._max_in_flight)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_in_flight),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=self._timeout,
-        )
+        """Closes the connections; the next request opens others."""
+        await self._client.close()
 
     async def _complete(self, request: Request) -> Completion:
-        if self.tokenizer is None:
-            path, body, read = "/chat/completions", self._chat_body(request), self._read_chat
-        else:
-            path, body, read = "/completions", self._token_body(request), self._read_tokens
-        answer = await self._post(path, {**body, **self._extra})
+        path = "/chat/completions" if self.tokenizer is None else "/completions"
+        body = self._chat_body(request) if self.tokenizer is None else self._token_body(request)
         try:
-            return read(answer)
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            text = json.dumps(answer)[:200]
-            raise PolicyError(f"{self.name}: not the answer of {path}: {text}") from error
+            answer = await self._client.post_json(self._url + path, {**body, **self._extra})
+        except HttpError as error:
+            if error.status == 400 and _TOO_LONG.search(error.text):
+                raise ContextOverflow(f"{self.name}: {error}") from error
+            raise PolicyError(f"{self.name}: {error}") from error
+        try:
+            if self.tokenizer is None:
+                return read_chat(answer, token_ids=self._token_ids)
+            return read_tokens(answer, self.tokenizer)
+        except PolicyError as error:
+            raise PolicyError(
+                f"{self.name} at {shown_url(self._url)}: not the answer of {path}: {error}"
+            ) from error
 
     # What is sent.
 
@@ -173,113 +154,3 @@ class OpenAIEngine:
             "stop_token_ids": sorted(stop_ids),
             "skip_special_tokens": False,
         }
-
-    # What comes back.
-
-    def _read_chat(self, answer: Mapping[str, Any]) -> Completion:
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        ids, prompt_ids = choice.get("token_ids"), answer.get("prompt_token_ids")
-        if self._token_ids and (ids is None or prompt_ids is None):
-            raise PolicyError(
-                f"{self.name}: expected `token_ids` and `prompt_token_ids` in the answer, which "
-                "the server does not give; use vLLM 0.10.2 or later, or leave `token_ids` out: "
-                "episodes then have no tokens and can be scored but not trained on"
-            )
-        message = choice["message"]
-        content = message.get("content") or ""
-        thinking = message.get("reasoning_content") or message.get("reasoning")
-        if message.get("tool_calls"):
-            kept = {"content": message.get("content"), "tool_calls": message["tool_calls"]}
-            text = json.dumps(kept, ensure_ascii=False)
-        else:
-            text = f"<think>{thinking}</think>{content}" if thinking else content
-        logprobs = (choice.get("logprobs") or {}).get("content") or ()
-        return Completion(
-            text=text,
-            ids=tuple(ids or ()),
-            logprobs=tuple(item["logprob"] for item in logprobs),
-            finish="length" if choice.get("finish_reason") == "length" else "stop",
-            prompt_ids=None if prompt_ids is None else tuple(prompt_ids),
-            **_counts(usage),
-        )
-
-    def _read_tokens(self, answer: Mapping[str, Any]) -> Completion:
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        if self.tokenizer is None or choice.get("token_ids") is None:
-            raise PolicyError(
-                f"{self.name}: expected `token_ids` in the answer, which the server does not give; "
-                "use vLLM 0.10.2 or later, or leave `tokenizer` out and play by messages"
-            )
-        ids = tuple(choice["token_ids"])
-        logprobs = (choice.get("logprobs") or {}).get("token_logprobs") or ()
-        stopped = choice.get("finish_reason") != "length"
-        text_ids = ids[:-1] if ids and ids[-1] in self.tokenizer.stop_ids else ids
-        prompt_ids = choice.get("prompt_token_ids")
-        return Completion(
-            text=self.tokenizer.decode(text_ids),
-            ids=ids,
-            logprobs=tuple(logprobs) if len(logprobs) == len(ids) else (),
-            finish="stop" if stopped else "length",
-            prompt_ids=None if prompt_ids is None else tuple(prompt_ids),
-            **_counts(usage),
-        )
-
-    # Getting it there.
-
-    async def _post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the server's answer; tries again after failures that may pass."""
-        last = ""
-        async with self._slots:
-            for attempt in range(self._max_retries + 1):
-                asked_s = 0.0
-                try:
-                    status, asked_s, text = await self._send(path, body)
-                    if status == 200:
-                        answer = json.loads(text)
-                        if isinstance(answer, dict):
-                            return answer
-                    last = f"HTTP {status}: {text[:200]}"
-                    if status == 400 and _TOO_LONG.search(text):
-                        raise ContextOverflow(f"{self.name}: {last}")
-                    if status not in _PASSING and status != 200:
-                        raise PolicyError(f"{self.name} at {self._url}: {last}")
-                except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                    last = f"{type(error).__name__}: {error}"
-                if attempt < self._max_retries:
-                    self.num_retries += 1
-                    await asyncio.sleep(max(asked_s, self._pause_s(attempt)))
-        raise PolicyError(
-            f"{self.name} at {self._url}: no answer after {self._max_retries + 1} attempts; "
-            f"the last one: {last}"
-        )
-
-    async def _send(self, path: str, body: Mapping[str, Any]) -> tuple[int, float, str]:
-        """Returns status, seconds that the server asks us to wait, and the body."""
-        if self._session is None:
-            raise PolicyError(f"{self.name}: asked outside of `generate`")
-        async with self._session.post(self._url + path, json=body) as response:
-            text = await response.text()
-            return response.status, _retry_after_s(response.headers.get("Retry-After")), text
-
-    def _pause_s(self, attempt: int) -> float:
-        # Jitter, so that many agents that failed together do not come back together. It decides
-        # when a request is sent and nothing that is in an episode, so it needs no seed.
-        pause_s: float = min(30.0, self._backoff_s * 2**attempt) * random.uniform(0.5, 1.5)
-        return pause_s
-
-
-def _retry_after_s(header: str | None) -> float:
-    """Returns the seconds of a `Retry-After`; 0 for none, and for a date, which nobody sends."""
-    try:
-        return min(max(float(header or 0), 0.0), _MAX_RETRY_AFTER_S)
-    except ValueError:
-        return 0.0
-
-
-def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
-    details = usage.get("prompt_tokens_details") or {}
-    return {
-        "num_prompt_tokens": int(usage.get("prompt_tokens") or 0),
-        "num_new_tokens": int(usage.get("completion_tokens") or 0),
-        "num_cached_tokens": int(details.get("cached_tokens") or 0),
-    }

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from wideseek_env.scoring.judge.reply import read_reply
 from wideseek_env.scoring.judge.server import ChatServer, JudgeUsage
 from wideseek_env.scoring.judge.verdicts import VerdictStore
 
@@ -175,16 +176,15 @@ class Judge:
             }
             if references is not None:
                 data["references"] = {str(i): name for i, name in enumerate(references)}
-            found = await self._server.ask(
-                prompt,
-                json.dumps(data, ensure_ascii=False),
-                partial(
-                    read_reply,
-                    field_name=field_name,
-                    num=len(batch),
-                    num_choices=None if references is None else len(references),
-                ),
+            asked = json.dumps(data, ensure_ascii=False)
+            read = partial(
+                read_reply,
+                field_name=field_name,
+                num=len(batch),
+                num_choices=None if references is None else len(references),
+                asked=asked,
             )
+            found = await self._server.ask(prompt, asked, read)
             fresh = {keys[index]: found[number] for number, index in enumerate(batch)}
             self._store.write(fresh)
             verdicts.update(fresh)
@@ -202,35 +202,3 @@ class Judge:
         content = [self.model, PROMPT_VERSION, prompt, question, references]
         text = json.dumps(content, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def read_reply(reply: str, field_name: str, num: int, num_choices: int | None) -> list[Any]:
-    """Returns the verdicts of a reply, by number.
-
-    Args:
-        reply: must be one JSON object, alone or in one code fence.
-        field_name: the object's only field.
-        num: how many verdicts it must have, numbered from 0.
-        num_choices: None: verdicts are true or false; else they are numbers below this, or null.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    text = reply.strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text[3:-3].removeprefix("json")
-    try:
-        verdicts = json.loads(text)[field_name]
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"no JSON object with {field_name!r}") from error
-    if not isinstance(verdicts, dict) or set(verdicts) != {str(number) for number in range(num)}:
-        raise ValueError(f"{field_name!r} does not have exactly the numbers 0 to {num - 1}")
-    for verdict in verdicts.values():
-        if num_choices is None:
-            usable = isinstance(verdict, bool)
-        else:
-            is_index = isinstance(verdict, int) and not isinstance(verdict, bool)
-            usable = verdict is None or (is_index and 0 <= verdict < num_choices)
-        if not usable:
-            raise ValueError(f"{verdict!r} is no verdict")
-    return [verdicts[str(number)] for number in range(num)]

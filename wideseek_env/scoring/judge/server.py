@@ -5,24 +5,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import aiohttp
-
-from wideseek_env.errors import ScoringError
+from wideseek_env.backends.http import HttpClient, HttpLimits, Patience
+from wideseek_env.backends.replies import bearer, check_url, count, message_text, shown_url
+from wideseek_env.errors import HttpError, ScoringError
 
 _Reply = TypeVar("_Reply")
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""HTTP statuses after which the same request may succeed."""
-_MAX_RETRY_AFTER_S = 60.0
-"""What a server may ask us to wait; more is not believed."""
 _AGAIN = "That was not the JSON object asked for ({problem}). Reply with the JSON object alone."
 
 
@@ -43,14 +36,6 @@ class JudgeUsage:
     completion_tokens: int = 0
 
 
-class _Failed(Exception):
-    """An attempt failed for a passing reason."""
-
-    def __init__(self, problem: str, pause_s: float | None = None) -> None:
-        super().__init__(problem)
-        self.pause_s = pause_s
-
-
 class ChatServer:
     """Asks an OpenAI-compatible server; the arguments are `Judge`'s."""
 
@@ -66,29 +51,21 @@ class ChatServer:
         backoff_s: float,
         timeout_s: float,
     ) -> None:
-        if max_in_flight < 1 or max_retries < 0:
-            raise ValueError(
-                "`max_in_flight` must be at least 1 and `max_retries` at least 0, got "
-                f"{max_in_flight!r} and {max_retries!r}"
-            )
+        check_url(url, "url")
+        if max_retries < 0:
+            raise ValueError(f"`max_retries` must be at least 0, got {max_retries!r}")
         self._url = url.rstrip("/") + "/chat/completions"
         self._model = model
         self._usage = usage
-        self._key = os.environ.get(key_variable)
-        self._max_retries = max_retries
-        self._backoff_s = backoff_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._max_in_flight = max_in_flight
-        self._slots = asyncio.Semaphore(max_in_flight)
-        self._session: aiohttp.ClientSession | None = None
-        self._num_users = 0
-        """Calls of `ask` that are running."""
+        self._max_tries = max_retries + 1
+        limits = HttpLimits(max_in_flight=max_in_flight, backoff_s=backoff_s, try_s=timeout_s)
+        self._client = HttpClient(
+            limits, headers=bearer(os.environ.get(key_variable), key_variable)
+        )
 
     async def close(self) -> None:
         """Closes the connections; the next question opens others."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._client.close()
 
     async def ask(self, system: str, user: str, read: Callable[[str], _Reply]) -> _Reply:
         """Returns what `read` makes of the reply.
@@ -102,81 +79,56 @@ class ChatServer:
         Raises:
             ScoringError: there was no usable reply in all attempts, or the server refuses.
         """
-        if self._num_users == 0:  # connections and slots belong to one event loop, a run's
-            self._slots = asyncio.Semaphore(self._max_in_flight)
-        self._num_users += 1
-        try:
-            return await self._ask(system, user, read)
-        finally:
-            self._num_users -= 1
-            if self._num_users == 0:
-                await self.close()
-
-    async def _ask(self, system: str, user: str, read: Callable[[str], _Reply]) -> _Reply:
         question = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        messages, problem = question, ""
-        for attempt in range(self._max_retries + 1):
-            self._usage.num_retries += attempt > 0
-            pause_s = self._backoff_s * 2**attempt * random.uniform(0.5, 1.0)
+        messages, problem, patience = question, "", Patience(self._max_tries)
+        while patience.tries_left:
+            answer = await self._send(messages, patience)
             try:
-                async with self._slots:
-                    reply = await self._attempt(messages)
-                return read(reply)
-            except _Failed as error:
+                reply = _content(answer)
+            except ValueError as error:
                 problem = str(error)
-                pause_s = pause_s if error.pause_s is None else error.pause_s
+                continue
+            try:
+                return read(reply)
             except ValueError as error:
                 problem = f"{error}, in the reply {reply[:100]!r}"
                 messages = [*question, {"role": "user", "content": _AGAIN.format(problem=error)}]
-                pause_s = 0.0
-            if attempt < self._max_retries:
-                await asyncio.sleep(pause_s)
         raise ScoringError(
-            f"judge {self._model} at {self._url} gave no usable reply in {self._max_retries + 1} "
-            f"attempts; the last time: {problem}"
+            f"judge {self._model} at {shown_url(self._url)} gave no usable reply in "
+            f"{self._max_tries} attempts; the last time: {problem}; look whether this model can "
+            "answer in JSON, or take another"
         )
 
-    async def _attempt(self, messages: list[dict[str, str]]) -> str:
-        """Returns the text of one reply.
-
-        Raises:
-            _Failed: another attempt may succeed.
-            ScoringError: none can.
-        """
-        if self._session is None:
-            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            self._session = aiohttp.ClientSession(headers=headers, timeout=self._timeout)
+    async def _send(self, messages: list[dict[str, str]], patience: Patience) -> dict[str, Any]:
         body = {"model": self._model, "temperature": 0, "messages": messages}
-        self._usage.num_requests += 1
+        tries_left = patience.tries_left
         try:
-            async with self._session.post(self._url, json=body) as response:
-                text = await response.text()
-        except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
-            raise _Failed(f"{type(error).__name__}: {error}") from error
-        if response.status in _PASSING:
-            pause_s = _retry_after(response.headers.get("Retry-After"))
-            raise _Failed(f"HTTP {response.status}: {text[:200]}", pause_s)
-        if response.status != 200:
-            raise ScoringError(
-                f"judge {self._model} at {self._url} refused with HTTP {response.status}: "
-                f"{text[:200]!r}; check its URL, the model's name and the key"
-            )
-        try:
-            answer = json.loads(text)
-            content = answer["choices"][0]["message"]["content"]
-            usage = answer.get("usage") or {}
-            self._usage.prompt_tokens += int(usage.get("prompt_tokens") or 0)
-            self._usage.completion_tokens += int(usage.get("completion_tokens") or 0)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise _Failed(f"not a chat completion: {text[:100]!r}") from error
-        if not isinstance(content, str):
-            raise _Failed(f"a chat completion without text: {text[:100]!r}")
-        return content
+            answer = await self._client.post_json(self._url, body, patience=patience)
+        except HttpError as error:
+            raise ScoringError(f"judge {self._model}: {error}") from error
+        finally:
+            # The first try of all is the question; whatever follows is asked again.
+            self._usage.num_requests += tries_left - patience.tries_left
+            first = tries_left == self._max_tries
+            self._usage.num_retries += tries_left - patience.tries_left - first
+        usage = answer.get("usage")
+        if isinstance(usage, dict):
+            self._usage.prompt_tokens += count(usage.get("prompt_tokens"))
+            self._usage.completion_tokens += count(usage.get("completion_tokens"))
+        return answer
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Returns the seconds of a Retry-After header; dates and nonsense are left to the backoff."""
+def _content(answer: dict[str, Any]) -> str:
+    """The text of a chat completion, without what stands apart as thinking.
+
+    Raises:
+        ValueError: it is none, or has no text.
+    """
     try:
-        return min(max(float(value or ""), 0.0), _MAX_RETRY_AFTER_S)
-    except ValueError:
-        return None
+        content = answer["choices"][0]["message"]["content"]
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"not a chat completion: {str(answer)[:100]!r}") from error
+    text = message_text(content)[1]
+    if not text.strip():
+        raise ValueError(f"a chat completion without text: {str(answer)[:100]!r}")
+    return text

@@ -159,7 +159,7 @@ async def test_server_that_is_not_there_is_named() -> None:
     async with ChatServer(lambda prompt: "yes") as server:
         url = server.url
     engine = OpenAIEngine("m", base_url=url, max_retries=1, backoff_s=0.01)
-    with pytest.raises(PolicyError, match=f"at {url}: no answer after 2 attempts"):
+    with pytest.raises(PolicyError, match=f"{url}/chat/completions: no answer after 2 attempts"):
         await engine.generate([MESSAGES])
 
 

@@ -1,0 +1,113 @@
+"""Reads a judge's reply: one JSON object of verdicts, wherever in the reply it stands.
+
+Models think aloud, speak before and after, and put fences around; all that is passed over. What is
+not passed over is doubt: two objects that differ, a number twice, a verdict of another kind, or a
+number too few is no verdict, and the judge is asked again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from wideseek_env.backends.replies import unambiguous
+
+_MAX_CHARS = 200_000
+"""More than the verdicts of any batch take, and little enough to look through at once."""
+_MAX_BRACES = 1_000
+"""Each may begin the object; a failed look at one takes time in proportion to the reply."""
+_THINKING = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<reflection>", "</reflection>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|channel|>analysis", "<|channel|>final"),
+)
+"""How models mark thinking; the first tag may stand in the prompt, and only the second here."""
+
+
+def read_reply(
+    reply: str, field_name: str, num: int, num_choices: int | None, asked: str = ""
+) -> list[Any]:
+    """Returns the verdicts of a reply, by number.
+
+    Args:
+        reply: with one JSON object outside of its thinking.
+        field_name: the object's field with the verdicts.
+        num: how many verdicts it must have, numbered from 0.
+        num_choices: None: verdicts are true or false; else they are numbers below this, or null.
+        asked: what the reply is about; an object that is quoted from it is no verdict.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    verdicts = _object(_said(reply), field_name, asked)[field_name]
+    if not isinstance(verdicts, dict) or set(verdicts) != {str(number) for number in range(num)}:
+        raise ValueError(f"{field_name!r} does not have exactly the numbers 0 to {num - 1}")
+    for verdict in verdicts.values():
+        if num_choices is None:
+            usable = isinstance(verdict, bool)
+        else:
+            is_index = isinstance(verdict, int) and not isinstance(verdict, bool)
+            usable = verdict is None or (is_index and 0 <= verdict < num_choices)
+        if not usable:
+            raise ValueError(f"{str(verdict)[:50]!r} is no verdict")
+    return [verdicts[str(number)] for number in range(num)]
+
+
+def _said(reply: str) -> str:
+    """The reply without its thinking; thinking that never ends hides all that follows it."""
+    for begin, end in _THINKING:
+        head, ended, rest = reply.partition(end)
+        if ended and begin not in head:  # it was begun in the prompt
+            reply = rest
+        first, *others = reply.split(begin)
+        reply = first + "".join(part.partition(end)[2] for part in others)
+    return reply
+
+
+def _object(text: str, field_name: str, asked: str) -> dict[str, Any]:
+    """The one object with this field in a text."""
+    if len(text) > _MAX_CHARS:
+        raise ValueError(f"more than {_MAX_CHARS:,} characters for one object of verdicts")
+    found: dict[str, Any] | None = None
+    for value, start, end in _objects(text):
+        alone = not re.sub(r"```(?:json)?", "", text[:start] + text[end:], flags=re.I).strip()
+        if field_name not in value or (
+            not alone and _squeezed(text[start:end]) in _squeezed(asked)
+        ):
+            continue
+        if found is not None and found[field_name] != value[field_name]:
+            raise ValueError(f"two {field_name!r} objects that differ")
+        found = value
+    if found is None:
+        raise ValueError(f"no JSON object with {field_name!r}")
+    return found
+
+
+def _objects(text: str) -> list[tuple[dict[str, Any], int, int]]:
+    """All JSON objects of a text that stand in no other one, and where."""
+    decoder = json.JSONDecoder(object_pairs_hook=unambiguous)
+    found, start, num_tried = [], text.find("{"), 0
+    while start >= 0:
+        num_tried += 1
+        if num_tried > _MAX_BRACES:
+            raise ValueError(f"more than {_MAX_BRACES:,} braces for one object of verdicts")
+        try:
+            value, end = decoder.raw_decode(text, start)
+            found.append((value, start, end))
+        except json.JSONDecodeError:
+            end = start + 1
+        except RecursionError:
+            raise ValueError("its brackets are too deep") from None
+        start = text.find("{", end)
+    return found
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s\\]", "", text)
