@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from wideseek_env.backends.replies import (
     HttpReply,
@@ -132,10 +133,16 @@ class HttpClient:
     Args:
         limits: how much, how long and how often.
         headers: of every request; their values are never shown in a message.
+        resolver: makes what finds the addresses of hosts, such as `UrlGuard.resolver`; None: the
+            system's.
     """
 
     def __init__(
-        self, limits: HttpLimits | None = None, *, headers: Mapping[str, str] | None = None
+        self,
+        limits: HttpLimits | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        resolver: Callable[[], AbstractResolver] | None = None,
     ) -> None:
         self.limits = limits or HttpLimits()
         self.num_requests = 0
@@ -143,6 +150,7 @@ class HttpClient:
         self.num_retries = 0
         """Of these, those after a failed one."""
         self._headers = dict(headers or {})
+        self._resolver = resolver
         self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
         self._told_s: dict[str, float] = {}
 
@@ -274,8 +282,10 @@ class HttpClient:
             for other in list(self._lines):
                 if other.is_closed():
                     self._lines.pop(other, None)
+            resolver = self._resolver() if self._resolver else None
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
             slots = asyncio.Semaphore(self.limits.max_in_flight)
             line = _Line(session, _until_the_loop_ends(session), slots, WeakValueDictionary())

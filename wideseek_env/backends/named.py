@@ -15,7 +15,8 @@ def backend_named(text: str) -> Backend:
     """Makes the backend that a text stands for, once for each process.
 
     Args:
-        text: a folder or JSON lines file of pages, or a plug-in: a Python path
+        text: a folder or JSON lines file of pages; the live web, `web:serper`, `web:brave`,
+            `web:tavily` or `web:searxng:http://127.0.0.1:8888`; or a plug-in: a Python path
             `my_package.backends:make`, or the name of an entry point of `wideseek.backends`. What
             it names is a backend, or makes one when called without arguments.
 
@@ -26,6 +27,11 @@ def backend_named(text: str) -> Backend:
     """
     if Path(text).exists():
         return FolderBackend(text, links=True)
+    if text.startswith("web:"):
+        from wideseek_env.backends.web import WebBackend  # noqa: PLC0415 - aiohttp takes its time
+
+        api, _, base_url = text.removeprefix("web:").partition(":")
+        return WebBackend(api, base_url=base_url or None)
     try:
         found = resolve("backends", text, {})
     except ValueError as error:
