@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -37,6 +38,7 @@ ROWS_TARGET = 0.97
 FOUND_TARGET = 0.95
 QUERIES_PER_TABLE = 3
 
+_RAISED = re.compile(r"(?<=\w)\[(\w{1,2})\]|\^(?=[+\-\u2212\u2013]?\d)")
 _Record = TypeVar("_Record")
 
 
@@ -60,8 +62,9 @@ class RowsKept:
 def rows_kept(texts: dict[str, str], tables: Sequence[PageTable]) -> RowsKept:
     """Returns how many gold rows are one line of their page's text.
 
-    Cells are compared without white space, case and invisible characters, after Unicode NFKC;
-    nothing else is forgiven.
+    Cells are compared without white space, case and invisible characters, after Unicode NFKC, and
+    without what tells a superscript from the text before it, as gold runs the two together (`19881`
+    for 1988 with note 1). Nothing else is forgiven.
     """
     num_rows = as_cells = as_row = 0
     for table in tables:
@@ -177,7 +180,8 @@ def _word(rng: random.Random) -> str:
 
 
 def _bare(cell: str) -> str:
-    return "".join(one_line(unicodedata.normalize("NFKC", cell)).casefold().split())
+    bare = "".join(one_line(unicodedata.normalize("NFKC", cell)).casefold().split())
+    return _RAISED.sub(r"\1", bare)
 
 
 def _lines(texts: dict[str, str], table: PageTable) -> list[str]:

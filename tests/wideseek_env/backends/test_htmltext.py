@@ -73,8 +73,39 @@ def test_read_html_drops_what_is_not_shown_and_keeps_what_follows(hidden: str) -
     assert text(f"<table><tr><td>a{hidden}<td>b</table>") == "a | b"
 
 
-def test_read_html_keeps_superscripts_that_are_part_of_a_value() -> None:
-    assert text("<p>12 km<sup>2</sup></p>") == "12 km2"
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        # units, ordinals and marks that no reader takes for digits stay as they are
+        ("12 km<sup>2</sup>", "12 km2"),
+        ("3 m<sup>3</sup>/s", "3 m3/s"),
+        ("1<sup>st</sup> and 2<sup>nd</sup>", "1st and 2nd"),
+        ("XIX<sup>e</sup> siècle, N<sup>o</sup> 5", "XIXe siècle, No 5"),
+        ("<sup>14</sup>C", "14C"),
+        ("H<sub>2</sub>O, Ca<sup>2+</sup>", "H2O, Ca2+"),
+        ("Apps<sup>†</sup>", "Apps†"),
+        ("see <sup>1</sup>", "see 1"),
+        # exponents
+        ("10<sup>6</sup>", "10^6"),
+        ("2<sup>10</sup>", "2^10"),
+        ("6.02 × 10<sup>23</sup> mol", "6.02 × 10^23 mol"),
+        ("1.5×10<sup>−4</sup>", "1.5×10^−4"),
+        ("10<sup><b>6</b></sup>", "10^6"),
+        # note marks
+        ("481,000<sup>1</sup>", "481,000[1]"),
+        ("1988<sup>12</sup>", "1988[12]"),
+        ("Bern<sup>a</sup>", "Bern[a]"),
+        ("7<sup>b</sup>", "7[b]"),
+        ("Unknown<sup>1</sup>", "Unknown[1]"),
+        ('Bern<sup><a href="#n">1</a></sup>', "Bern[1]"),
+        # fractions
+        ("5<sup>1</sup>/<sub>2</sub>", "5 1/2"),
+        ("5<sup>1</sup>⁄<sub>2</sub>", "5 1⁄2"),
+    ],
+)
+def test_read_html_runs_no_superscript_into_a_number_or_name(html: str, expected: str) -> None:
+    assert text(f"<p>{html}</p>") == expected
+    assert table(f"<td>k<td>{html}") == f"k | {expected}"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +183,54 @@ def test_table_row_span_at_the_end_of_a_row_reaches_past_a_gap() -> None:
 def test_table_row_span_ends_with_the_table_and_zero_means_all_rows() -> None:
     assert table("<td rowspan=99>a<td>1", "<td>2") == "a | 1\na | 2"
     assert table("<td rowspan=0>a<td>1", "<td>2", "<td>3") == "a | 1\na | 2\na | 3"
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        (
+            "<thead><tr><th rowspan=2>Team<th>W</thead><tbody><tr><td>Ajax<td>3</tbody>",
+            "Team | W\nAjax | 3",
+        ),
+        (
+            "<tbody><tr><td rowspan=9>a<td>1</tbody><tfoot><tr><td>Total<td>3</tfoot>",
+            "a | 1\nTotal | 3",
+        ),
+        (
+            "<tbody><tr><td rowspan=3>Jan<td>1<tr><td>2</tbody><tbody><tr><td>Feb<td>5</tbody>",
+            "Jan | 1\nJan | 2\nFeb | 5",
+        ),
+        (
+            "<tbody><tr><td rowspan=0>a<td>1<tr><td>2</tbody><tbody><tr><td>b<td>3</tbody>",
+            "a | 1\na | 2\nb | 3",
+        ),
+        ("<tr><td rowspan=9>a<td>1<tbody><tr><td>b<td>2</tbody>", "a | 1\nb | 2"),
+        ("<tbody><tr><td rowspan=9>a<td>1</tbody><tr><td>b<td>2", "a | 1\nb | 2"),
+        (  # feet are shown last, wherever they stand
+            "<tfoot><tr><td>Total<td>3</tfoot><tbody><tr><td>a<td>3</tbody>",
+            "a | 3\nTotal | 3",
+        ),
+    ],
+)
+def test_table_row_spans_end_with_their_row_group(html: str, expected: str) -> None:
+    assert text(f"<table>{html}</table>") == expected
+
+
+def test_table_column_span_over_a_cell_from_above_uses_it_up() -> None:
+    first, last = "<td>a<td>b<td rowspan=2>c", "<td>d<td>e<td>f"
+    assert table(first, "<td>x<td colspan=2>y", last) == "a | b | c\nx | y | y\nd | e | f"
+    assert table(first, "<td colspan=3>note", last) == "a | b | c\nnote\nd | e | f"
+    assert table(first, "<td>x<td>y", last) == "a | b | c\nx | y | c\nd | e | f"
+    longer = "<td>a<td>b<td rowspan=3>c"
+    assert table(longer, "<td>x<td colspan=2>y", "<td>d<td>e") == (
+        "a | b | c\nx | y | y\nd | e | c"
+    )
+
+
+def test_table_column_spans_are_those_of_browsers() -> None:
+    assert table("<td colspan=70>H<td>Z") == " | ".join(["H"] * 70 + ["Z"])
+    assert table("<td colspan=5000>H<td>Z").count("H") == 1000
+    assert table("<td colspan=+2>H<td>Z") == "H | H | Z"
 
 
 @pytest.mark.parametrize("span", ["x", "-1", "0", "", "1.5", "2;", "99999999999"])
@@ -258,6 +337,31 @@ def test_read_html_never_raises(html: str) -> None:
         (b'<meta charset="no-such-charset"><p>\xc3\xbc</p>', "ü"),
         (b'<meta charset="utf-8"><p>caf\xe9 is French</p>', "café is French"),
         (b"<p>caf\xe9 is French</p>", "café is French"),
+        # labels mean what they mean in browsers
+        (b'<meta charset=iso-8859-9><p>\xddzmir \x93x\x94', "İzmir “x”"),
+        (b"<meta charset=latin1><p>\x80 5", "€ 5"),
+        (b"<meta charset=us-ascii><p>caf\xe9", "café"),
+        (b"<meta charset=gb2312><p>" + "朱镕基 €".encode("gb18030"), "朱镕基 €"),
+        (b"<meta charset=ks_c_5601-1987><p>" + "서울 펲시".encode("cp949"), "서울 펲시"),
+        (b"<meta charset=x-sjis><p>" + "東京①㈱".encode("cp932"), "東京①㈱"),
+        (b"<meta charset=big5><p>" + "香港噉".encode("big5hkscs"), "香港噉"),
+        (b"<meta charset=euc-jp><p>\xc5\xec\xb5\xfe\xad\xa1", "東京①"),
+        (b"<meta charset=cp1251><p>" + "Москва".encode("cp1251"), "Москва"),
+        (b"<meta charset=windows-874><p>" + "ไทย".encode("cp874"), "ไทย"),
+        (b"<meta charset=utf-16><p>\xc3\xbc", "ü"),
+        # what is no label of the web is no declaration, whatever codec Python has of this name
+        *(
+            (f'<meta charset="{label}"><p>Zürich'.encode(), "Zürich")
+            for label in "undefined unicode_escape charmap punycode idna utf-7 rot13 hex zlib "
+            "replacement hz-gb-2312 x-user-defined mbcs \x00 utf-8\x00 é".split(" ")
+        ),
+        ('<?xml version="1.0" encoding="undefined"?><p>Zürich</p>'.encode(), "Zürich"),
+        ('<?xml version="1.0" encoding="windows-1252"?><p>Zürich</p>'.encode("cp1252"), "Zürich"),
+        # one bad byte costs one character
+        ("<meta charset=utf-8><p>Zürich Łódź 東京".encode() + b"\xff", "Zürich Łódź 東京\ufffd"),
+        ("<p>Zürich Łódź 東京".encode() + b"\xff", "Zürich Łódź 東京\ufffd"),
+        (b"<meta charset=big5><p>\xff" + "香港".encode("big5"), "\ufffd香港"),
+        (b"<meta charset=windows-1252><p>caf\xe9 \x81", "café \ufffd"),
     ],
 )
 def test_read_html_decodes_bytes(source: bytes, expected: str) -> None:
