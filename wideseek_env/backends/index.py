@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +25,10 @@ from wideseek_env.errors import DataError
 PASSAGE_CHARS = 600
 """Longest passage; about 100 English words."""
 _MIN_PASSAGE_CHARS = 200
-_MAX_QUERY_WORDS = 64  # a model may send a whole page as its query
+_MAX_QUERY_CHARS = 5_000  # a model may send a whole page as its query
+_MAX_QUERY_WORDS = 64
+_MAX_TITLE_CHARS = 300  # of a title before each passage
+_MAX_WORD_BYTES = 400  # longer "words" are data; 100 letters of any script are less
 _WRITER_BYTES = 64 << 20
 _FIRST_FETCH, _MAX_FETCH = 32, 2048  # passages asked for to fill the pages wanted, ties included
 _ANALYZER = "words"
@@ -33,6 +37,13 @@ _ANALYZER = "words"
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+# Marks above, below and in letters: of all alphabets, of Hebrew and of Arabic. Vowel signs of other
+# scripts are letters in their own right. Last: what stretches Arabic words.
+_MARKS = re.compile(
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0640]+"
 )
 
 
@@ -88,8 +99,8 @@ class PassageIndex:
         def add(number: int, title: str, text: str) -> None:
             for start, end in passages(text):
                 document = tantivy.Document()
-                words = f"{title}\n{without_links(text[start:end])}"
-                document.add_text("body", _spaced(words))
+                words = f"{title[:_MAX_TITLE_CHARS]}\n{without_links(text[start:end])}"
+                document.add_text("body", _plain(words))
                 document.add_integer("page", number)
                 document.add_integer("start", start)
                 document.add_integer("end", end)
@@ -113,14 +124,16 @@ class PassageIndex:
         return int(self._searcher.num_docs)
 
     def words(self, text: str) -> list[str]:
-        """Returns the words of a text as the index sees them: folded, stemmed, each once."""
-        return list(dict.fromkeys(self._analyzer.analyze(_spaced(encodable(text)))))
+        """Returns the words of a query as the index sees them: folded, stemmed, each once."""
+        text = encodable(text[:_MAX_QUERY_CHARS])
+        return list(dict.fromkeys(self._analyzer.analyze(_plain(text))))
 
     def search(self, query: str, num_pages: int) -> list[Match]:
         """Returns the pages that match any word of a query, each by its best passage.
 
         Args:
-            query: any text; there is no query syntax. Words after the 64th are ignored.
+            query: any text; there is no query syntax. Words after the 64th, and characters after
+                the 5,000th, are ignored.
             num_pages: pages wanted, at least 1.
 
         Returns:
@@ -138,7 +151,7 @@ class PassageIndex:
         if not terms:
             return []
         parsed = tantivy.Query.boolean_query(terms)
-        limit = max(_FIRST_FETCH, 4 * num_pages)
+        limit = min(max(_FIRST_FETCH, 4 * num_pages), max(_MAX_FETCH, len(self)))
         while True:
             matches, lowest = self._best_passages(parsed, limit)
             last = matches[num_pages - 1].score if len(matches) >= num_pages else 0.0
@@ -198,8 +211,16 @@ def _comparable(score: float) -> float:
     return math.ldexp(round(math.ldexp(mantissa, 16)), exponent - 16)
 
 
-def _spaced(text: str) -> str:
-    return text if text.isascii() else _UNSPACED.sub(_characters_and_pairs, text)
+def _plain(text: str) -> str:
+    """Returns a text in the one form in which its words are compared, for tantivy to take apart.
+
+    One spelling for composed and decomposed letters, full and half width; letters without marks;
+    a space between what counts as a word in scripts that have none.
+    """
+    if text.isascii():
+        return text
+    apart = _MARKS.sub("", unicodedata.normalize("NFKD", text))
+    return _UNSPACED.sub(_characters_and_pairs, unicodedata.normalize("NFC", apart))
 
 
 def _characters_and_pairs(match: re.Match[str]) -> str:
@@ -211,7 +232,7 @@ def _characters_and_pairs(match: re.Match[str]) -> str:
 def _analyzer() -> tantivy.TextAnalyzer:
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     for step in (
-        tantivy.Filter.remove_long(40),
+        tantivy.Filter.remove_long(_MAX_WORD_BYTES),
         tantivy.Filter.lowercase(),
         tantivy.Filter.ascii_fold(),
         tantivy.Filter.stemmer("English"),

@@ -27,7 +27,7 @@ from wideseek_env.backends.pagestore import (
 )
 from wideseek_env.errors import DataError, PageNotFound
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""
 _ABOUT_FILE = "index.json"
 _CACHED_SEARCHES = 20_000

@@ -1,5 +1,6 @@
 import math
 import random
+import unicodedata
 from collections import Counter
 from itertools import pairwise
 
@@ -95,10 +96,55 @@ def test_search_is_not_filled_up_by_one_long_page() -> None:
         ("서울", "서울특별시"),
         ("москва", "Москва"),
         ("3.14", "pi is 3.14"),
+        ("Bézier", "Be\u0301zier"),
+        ("Be\u0301zier", "Bézier"),
+        ("Bezier", "Be\u0301zier"),
+        ("カタカナ", "ｶﾀｶﾅ"),
+        ("ｶﾞｲﾄﾞ", "ガイド"),
+        ("ＴＯＫＹＯ　２０２０", "Tokyo 2020"),
+        ("Izmir", "İzmir"),
+        ("İZMİR", "izmir"),
+        ("ﬁnal", "final"),
+        ("שלום", "שָׁלוֹם"),
+        ("שָׁלוֹם", "שלום"),
+        ("محمد", "مُحَمَّد"),
+        ("مـحـمـد", "محمد"),
+        ("αθηνα", "Αθήνα"),
+        ("Lodz", "Łódź"),
+        ("한국", unicodedata.normalize("NFD", "한국어")),
+        ("Достопримечательности", "Все Достопримечательности"),
+        ("высококвалифицированный", "Высококвалифицированный труд"),
+        (
+            "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+            "Das Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+        ),
+        ("Ηλεκτροεγκεφαλογράφημα", "ένα ηλεκτροεγκεφαλογράφημα"),
+        ("அருங்காட்சியகங்களிலிருந்து", "அருங்காட்சியகங்களிலிருந்து"),
+        ("x" * 130, "x" * 130),
     ],
 )
 def test_search_matches_words_as_people_mean_them(query: str, text: str) -> None:
     assert pages_for(index_of(["nothing", text]), query) == [1]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("Bezier", "Brazier"),
+        ("ガイド", "カイト"),  # the voicing of kana is no accent
+        ("कमल", "कोमल"),  # nor are vowel signs of Indian scripts
+        ("한국", "하늘"),
+        ("שלום", "שלם"),
+        ("высоко", "высококвалифицированный"),
+        ("x" * 130, "x" * 131),
+    ],
+)
+def test_search_keeps_different_words_apart(query: str, text: str) -> None:
+    index = index_of([text, query])
+    assert pages_for(index, query)[0] == 1
+    assert index.search(query, 1)[0].score > 0
+    scores = {match.page: match.score for match in index.search(query, 5)}
+    assert scores.get(0, 0.0) < scores[1]
 
 
 def test_search_prefers_chinese_words_to_their_characters() -> None:
