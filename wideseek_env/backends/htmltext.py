@@ -87,7 +87,8 @@ def split_parts(text: str, max_chars: int) -> list[str]:
     """Cuts a text into parts of at most `max_chars` characters, at line ends where it can.
 
     A part that begins inside a table begins with the table's header row (its first row), unless
-    that is longer than half a part, or header and row do not fit together. A line that is longer than a part is cut between words.
+    that is longer than half a part, or header and row do not fit together. A line that is longer
+    than a part is cut between words.
 
     Args:
         text: as `read_html` gives it.
@@ -112,9 +113,9 @@ def split_parts(text: str, max_chars: int) -> list[str]:
         for line in _cut(whole_line, max_chars):
             if lines and size + 1 + len(line) > max_chars:
                 parts.append("\n".join(lines).strip("\n"))
-                repeat = header and 2 * len(header) <= max_chars and in_table
-                repeat = repeat and len(header) + 1 + len(line) <= max_chars
-                lines = [header] if header and repeat else []
+                lines = []
+                if in_table and header and 2 * len(header) <= max_chars:
+                    lines = [header] if len(header) + 1 + len(line) <= max_chars else []
                 size = len(lines[0]) if lines else -1
             lines.append(line)
             size = len(line) if len(lines) == 1 else size + 1 + len(line)

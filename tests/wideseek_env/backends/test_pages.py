@@ -12,7 +12,7 @@ import pytest
 from contract import *  # noqa: F403 - the tests that every backend passes
 from contract import CONTRACT_PAGES
 
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.pages import INDEX_VERSION, PagesBackend, RawPage
 from wideseek_env.errors import DataError
 
 
@@ -132,7 +132,7 @@ def test_index_dir_in_use_is_an_error_and_can_be_loaded(tmp_path: Path) -> None:
 def test_index_of_another_version_is_an_error(tmp_path: Path) -> None:
     PagesBackend(CONTRACT_PAGES, index_dir=tmp_path)
     about = tmp_path / "index.json"
-    about.write_text(about.read_text().replace('"version":1', '"version":999'))
+    about.write_text(about.read_text().replace(f'"version":{INDEX_VERSION}', '"version":999'))
     with pytest.raises(DataError, match="got 999"):
         PagesBackend.load(tmp_path)
 
@@ -159,7 +159,7 @@ def test_pages_are_read_one_at_a_time(tmp_path: Path) -> None:
 
 _HASHES = """
 import asyncio, hashlib, random, sys
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.pages import INDEX_VERSION, PagesBackend, RawPage
 rng = random.Random(5)
 words = [f"w{i}" for i in range(40)]
 pages = [RawPage(f"u/{i}", rng.choice(words), f"<p>{' '.join(rng.choices(words, k=30))}")
