@@ -40,6 +40,9 @@ class TinyBackend:
             raise PageNotFound(f"no page {url!r} with a part {part}")
         return Page(url, name, f"{name} is a river. Length: {RIVERS[name]} km.")
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
     async def _wait(self, asked: str) -> None:
         self.asked.append(asked)
         if self.delay_s is not None:

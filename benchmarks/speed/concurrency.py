@@ -68,6 +68,9 @@ class SlowPages:
         await asyncio.sleep(self.seconds[subagent][call])
         return Page(url, url, "x")
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
 
 class OnePageAfterAnother:
     """The lead delegates once; each subagent opens its pages and reports."""

@@ -288,7 +288,10 @@ def test_reset_plays_the_asked_task_with_fewer_slots() -> None:
         ({"preset": "soft"}, "starter"),
         ({"split": "dev"}, "test"),
         ({"tasks": "tasks.jsonl", "backend": TinyBackend()}, "`tasks` must hold `Task` records"),
-        ({"tasks": [TASK], "backend": "pages"}, "`backend` must have `search` and `open`, got 'p"),
+        (
+            {"tasks": [TASK], "backend": "pages"},
+            "`backend` must have `search`, `open` and `close`, got 'p",
+        ),
         ({"limits": {"top_k": 3}}, "`limits` must be a `Limits` or None"),
         ({"reward": 1.0}, "`reward` must be a `RewardConfig` or None, got 1.0"),
         ({"scorer": "official"}, "`scorer` must be None or a scorer such as"),

@@ -1,4 +1,4 @@
-"""Where `search` and `open` get their answers: one protocol with two members.
+"""Where `search` and `open` get their answers: one protocol with three members.
 
 Every backend (the closed world, a folder of pages, a server, the live web) is held to the same
 contract by `tests/wideseek_env/backends/contract.py`.
@@ -37,7 +37,7 @@ class Page:
 class Backend(Protocol):
     """Answers the two information tools.
 
-    Both members raise `ToolError` when this call cannot be answered (the agent is told) and
+    `search` and `open` raise `ToolError` when this call cannot be answered (the agent is told) and
     `BackendError` when none can (the episode is invalid).
     """
 
@@ -50,5 +50,12 @@ class Backend(Protocol):
 
         Raises:
             PageNotFound: there is no page with this URL, or it has fewer parts.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Frees connections and files; who made the backend calls it when nobody plays any more.
+
+        Harmless twice; a later call opens again what it needs.
         """
         ...

@@ -138,6 +138,10 @@ class PagesBackend:
             raise PageNotFound(f"part {part} of {page.url}: it has parts 1 to {len(parts)}")
         return Page(page.url, page.title, parts[part - 1], part, len(parts))
 
+    async def close(self) -> None:
+        """Closes the files of an index on disk; see `Backend`."""
+        self._store.close()
+
     def _search_uncached(self, query: str, top_k: int) -> tuple[Hit, ...]:
         matches = self._index.search(query, top_k)
         found = [(-match.score, self._store.get(match.page), match) for match in matches]

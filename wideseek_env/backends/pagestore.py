@@ -37,6 +37,10 @@ class PageStore(Protocol):
         """Returns a page by its URL, in any spelling that `url_key` takes for the same."""
         ...
 
+    def close(self) -> None:
+        """Frees what is open; the next look-up opens it again."""
+        ...
+
     def __len__(self) -> int: ...
 
 
@@ -83,6 +87,9 @@ class MemoryStore:
         number = self._numbers.get(url_key(url))
         return None if number is None else self._pages[number]
 
+    def close(self) -> None:
+        """Frees nothing: there is no file."""
+
     def __len__(self) -> int:
         return len(self._pages)
 
@@ -98,11 +105,8 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self._path = path
-        mode = "rwc" if create else "ro&immutable=1"
-        # Reads from several threads are safe: SQLite serialises them.
-        self._connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}", uri=True, check_same_thread=False
-        )
+        self._connection = self._connect("rwc" if create else "ro&immutable=1")
+        self._is_open = True
         if create:
             self._connection.execute("PRAGMA journal_mode = OFF")
             self._connection.execute("PRAGMA synchronous = OFF")
@@ -154,12 +158,21 @@ class SqliteStore:
             raise self._not_written(error) from error
 
     def close(self) -> None:
-        """Closes the file; the store is of no use after that."""
+        """See `PageStore`."""
+        self._is_open = False
         self._connection.close()
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        # Reads from several threads are safe: SQLite serialises them.
+        uri = f"{self._path.resolve().as_uri()}?mode={mode}"
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
     def _select(self, condition: str, value: int | str) -> StoredPage | None:
         query = f"SELECT url, title, text FROM pages WHERE {condition}"
         try:
+            if not self._is_open:
+                self._connection = self._connect("ro&immutable=1")
+                self._is_open = True
             row = self._connection.execute(query, (value,)).fetchone()
         except sqlite3.Error as error:
             raise BackendError(f"cannot read pages from {self._path}: {error}") from error

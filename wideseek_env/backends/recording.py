@@ -247,9 +247,8 @@ class StoredBackend:
 
     async def close(self) -> None:
         """Closes the backend that is asked; the store belongs to who made it."""
-        close = getattr(self._backend, "close", None)
-        if close is not None:
-            await close()
+        if self._backend is not None:
+            await self._backend.close()
 
 
 def _give(call: StoredCall, kind: type[_Answer]) -> _Answer:

@@ -31,7 +31,9 @@ class LoopRunner:
         return self._thread.submit(self._loop.run_until_complete, coroutine).result()
 
     def close(self) -> None:
-        """Frees the loop; the next `run` makes a new one."""
+        """Ends what is left in the loop, connections too, and frees it; `run` makes a new one."""
+        if self._loop is not None:
+            self.run(_end())
         if self._thread is not None:
             self._thread.shutdown()
         if self._loop is not None:
@@ -44,3 +46,12 @@ class LoopRunner:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_loop": None, "_thread": None}
+
+
+async def _end() -> None:
+    """Does what `asyncio.run` does at its end."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()

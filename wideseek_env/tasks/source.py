@@ -215,8 +215,8 @@ class _Listed(TaskSource):
     def __init__(self, name: str, tasks: Iterable[Task], backend: Backend, limits: Limits) -> None:
         if not isinstance(backend, Backend):
             raise TypeError(
-                f"`backend` must have `search` and `open`, got {backend!r}; for files of pages, "
-                "give wideseek_env.backends.folder.FolderBackend(path)"
+                f"`backend` must have `search`, `open` and `close`, got {backend!r}; for files of "
+                "pages, give wideseek_env.backends.folder.FolderBackend(path)"
             )
         self.name = name
         self._tasks = _checked(tasks)

@@ -43,6 +43,9 @@ class Backend:
             raise PageNotFound(f"no page {url}")
         return Page(url, url[1:], PAGES[url])
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
 
 class NoHits(Backend):
     async def search(self, query: str, top_k: int) -> list[Hit]:

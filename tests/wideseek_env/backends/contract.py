@@ -139,3 +139,13 @@ async def test_calls_at_once_do_not_mix(backend: Backend) -> None:
     names = ["alden", "brook", "cities"] * 5
     pages = await asyncio.gather(*(backend.open(f"https://w.example/{name}") for name in names))
     assert [page.url for page in pages] == [f"https://w.example/{name}" for name in names]
+
+
+async def test_close_is_harmless_twice_and_a_later_call_opens_again(backend: Backend) -> None:
+    before = await backend.open("https://w.example/alden")
+    await backend.close()
+    await backend.close()
+    hits = await backend.search("river in Torvia or so", 3)
+    assert hits[0].url == "https://w.example/alden"
+    assert await backend.open("https://w.example/alden") == before
+    assert (await backend.open("https://w.example/brook")).title == "Brook"

@@ -190,7 +190,7 @@ def test_full_disk_is_an_error_that_says_so_and_leaves_nothing(tmp_path: Path) -
 
 def test_backend_whose_files_fail_is_broken_for_every_call(tmp_path: Path) -> None:
     backend = FolderBackend(write_pages(tmp_path / "pages.jsonl", TWO))
-    backend._store.close()  # type: ignore[attr-defined]
+    backend._store._connection.close()  # type: ignore[attr-defined]
     with pytest.raises(BackendError, match="cannot read pages"):
         asyncio.run(backend.open("u/1"))
     with pytest.raises(BackendError, match="cannot read pages"):

@@ -31,6 +31,20 @@ def at_once(coroutine: Awaitable[Any]) -> Any:
     return stopped.value.value
 
 
+def _open_files(folder: Path) -> list[str]:
+    links = Path("/proc/self/fd").iterdir()
+    names = [os.readlink(link) for link in links if link.is_symlink()]
+    return [name for name in names if name.startswith(str(folder))]
+
+
+async def test_closed_index_holds_no_file(tmp_path: Path) -> None:
+    backend = PagesBackend(CONTRACT_PAGES, index_dir=tmp_path)
+    await backend.search("river", 2)
+    assert _open_files(tmp_path)
+    await backend.close()
+    assert _open_files(tmp_path) == []
+
+
 def test_search_and_open_never_suspend(backend: PagesBackend) -> None:
     assert at_once(backend.search("river", 2))
     assert at_once(backend.open("https://w.example/brook")).title == "Brook"

@@ -48,6 +48,9 @@ class Web:
     async def open(self, url: str, part: int = 1) -> Page:
         return Page(url, "title", str(await self._count()), part, 9)
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
     async def _count(self) -> int:
         self.num_calls += 1
         await asyncio.sleep(self.delay_s)

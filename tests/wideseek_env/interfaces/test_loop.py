@@ -1,5 +1,6 @@
 import asyncio
 import pickle
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -42,3 +43,32 @@ def test_pickled_runner_comes_back_ready() -> None:
     assert copy.run(double(2)) == 4
     runner.close()
     copy.close()
+
+
+def test_close_ends_tasks_and_connections_that_are_left() -> None:
+    ended: list[str] = []
+
+    async def connection() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await asyncio.sleep(0)
+            ended.append("connection")
+
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("task")
+
+    left: list[object] = []
+
+    async def leave() -> None:
+        left.extend((asyncio.create_task(wait()), opened := connection()))
+        await anext(opened)
+        await asyncio.sleep(0)
+
+    runner = LoopRunner()
+    runner.run(leave())
+    runner.close()
+    assert sorted(ended) == ["connection", "task"]

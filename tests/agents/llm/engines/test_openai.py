@@ -37,6 +37,9 @@ class Backend:
     async def open(self, url: str, part: int = 1) -> Page:
         return Page(url, "Ula", "Ula is a lake.")
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
 
 @asynccontextmanager
 async def served(

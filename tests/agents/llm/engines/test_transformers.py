@@ -293,6 +293,9 @@ class Backend:
     async def open(self, url: str, part: int = 1) -> Page:
         return Page(url, "A", "Alden | Varnia")
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
 
 async def test_policy_tokens_are_those_that_the_model_saw(folder: Path) -> None:
     """Whole conversations, read once without a cache, give the log-probabilities of the sampler."""

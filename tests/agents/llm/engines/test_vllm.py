@@ -58,6 +58,9 @@ class Backend:
     async def open(self, url: str, part: int = 1) -> Page:
         return Page(url, "A", "Alden | Varnia")
 
+    async def close(self) -> None:
+        """Frees nothing: there is nothing to free."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
