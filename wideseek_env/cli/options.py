@@ -11,7 +11,7 @@ import os
 import tempfile
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from typing import get_type_hints as hints_of
@@ -21,7 +21,12 @@ from msgspec import Meta
 from wideseek_env.plugins import one_of
 
 if TYPE_CHECKING:
-    from tyro.constructors import PrimitiveConstructorSpec, PrimitiveTypeInfo
+    from tyro.constructors import (
+        PrimitiveConstructorSpec,
+        PrimitiveTypeInfo,
+        StructConstructorSpec,
+        StructTypeInfo,
+    )
 
 Options = TypeVar("Options")
 
@@ -163,9 +168,48 @@ def read_options(
     registry.primitive_rule(_list_rule)
     registry.primitive_rule(_optional_rule)
     registry.primitive_rule(_word_rule)
+    registry.struct_rule(_DataclassRule())
     more: dict[str, Any] = {} if default is None else {"default": default}
-    read: Options = tyro.cli(kind, prog=prog, args=list(argv), registry=registry, **more)
+    try:
+        read: Options = tyro.cli(kind, prog=prog, args=list(argv), registry=registry, **more)
+    except _Refused as refused:
+        raise ValueError(str(refused)) from refused.__cause__
     return read
+
+
+class _Refused(Exception):
+    """A dataclass refused its values; tyro would frame a ValueError and break its lines."""
+
+
+class _DataclassRule:
+    """Lets the errors of `__post_init__` through to who reads the options."""
+
+    def __init__(self) -> None:
+        self._asking = False
+
+    def __call__(self, info: StructTypeInfo) -> StructConstructorSpec | None:
+        import tyro  # noqa: PLC0415
+
+        if self._asking or not is_dataclass(info.type):
+            return None
+        self._asking = True  # the next rule, which is tyro's own
+        try:
+            spec = tyro.constructors.ConstructorRegistry.get_struct_spec(info)
+        finally:
+            self._asking = False
+        if not isinstance(spec, tyro.constructors.StructConstructorSpec):
+            return None
+        return replace(spec, instantiate=_refusing(spec.instantiate))
+
+
+def _refusing(make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(**values: Any) -> Any:
+        try:
+            return make(**values)
+        except ValueError as error:
+            raise _Refused(str(error)) from error
+
+    return made
 
 
 def _list_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
