@@ -13,7 +13,9 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+import tyro
 
 from agents.llm.chat import Chat, MessageChat, TokenChat
 from agents.llm.engines import Completion, ContextOverflow, Engine, Request
@@ -39,12 +41,14 @@ Usage: TypeAlias = "defaultdict[str, float]"
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What tokens cost, in US dollars per million."""
+    """What tokens cost, in US dollars for a million of them."""
 
-    prompt: float = 0.0
-    cached: float = 0.0
-    """Prompt tokens that the engine had computed before."""
-    new: float = 0.0
+    prompt: Annotated[float, tyro.conf.arg(name="price-prompt")] = 0.0
+    """Of tokens that are read."""
+    cached: Annotated[float, tyro.conf.arg(name="price-cached")] = 0.0
+    """Of tokens that are read and that the engine had computed before."""
+    new: Annotated[float, tyro.conf.arg(name="price-new")] = 0.0
+    """Of tokens that are written."""
 
     def __post_init__(self) -> None:
         if not all(0 <= price < math.inf for price in (self.prompt, self.cached, self.new)):
@@ -72,6 +76,7 @@ class LLMConfig:
     temperature: float = 1.0
     """0 is greedy; 1 is what the objective assumes of rollouts."""
     top_p: float = 1.0
+    """Samples among the most likely tokens of this total probability."""
     language: Literal["auto", "en", "zh"] = "auto"
     """Of the prompts; auto follows the task."""
     prompts: Literal["full", "short"] = "full"
@@ -83,6 +88,7 @@ class LLMConfig:
     summarize_min_chars: int | None = None
     """Opened pages at least this long are summed up by the model first; None: never."""
     prices: Prices = field(default_factory=Prices)
+    """What its tokens cost, for the record."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_tokens < self.max_context_tokens:

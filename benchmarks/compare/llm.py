@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from tyro.conf import OmitArgPrefixes
 
 from agents.episode_file import read_episodes
 from agents.llm.engines import ENGINES, Engine, make_engine
-from agents.llm.policy import LLMConfig, LLMPolicy, Prices
+from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.llm.replay import ReplayPolicy
 from agents.policy import Policy
+from wideseek_env.cli.options import Count, Natural, PathRule, check_values
 from wideseek_env.errors import DataError
 from wideseek_env.formats import get_format
 from wideseek_env.plugins import check
@@ -29,26 +32,32 @@ class LLMSettings:
     """Which model plays; part of a run's settings, so that a run goes on with the same model."""
 
     engine: str = "openai"
-    """One of `agents.llm.engines.ENGINES`."""
+    """Who runs it: openai, transformers, vllm, or the path of an engine of your own."""
     model: str | None = None
     """Folder, name on the model hub, or what the server calls it."""
     base_url: str | None = None
-    """Of the server, for the engine openai; None is its default."""
+    """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     subagent_model: str | None = None
     """Another model of the same engine for the subagents."""
-    replay: str | None = None
-    """Episodes that are played again instead, without any engine."""
-    config: LLMConfig = field(default_factory=LLMConfig)
+    replay: Annotated[str, PathRule("file", "read")] | None = None
+    """Episodes of a run (episodes.jsonl) that are played again instead, without any engine."""
+    config: OmitArgPrefixes[LLMConfig] = field(default_factory=LLMConfig)
     """How the model plays."""
-    max_retries: int = 6
+    max_retries: Natural = 6
     """Of a request to a server that fails for a passing reason."""
-    max_concurrent: int = 64
+    max_concurrent: Count = 64
     """Episodes in flight; each has up to one request for each of its agents."""
 
+    @property
+    def chosen(self) -> bool:
+        """Whether these name something that can play."""
+        return self.model is not None or self.replay is not None
+
     def __post_init__(self) -> None:
+        check_values(self)
         check("engines", self.engine, ENGINES)
         native_tools = get_format(self.config.format).native_tools
-        if (self.model is None) == (self.replay is None):
+        if self.model is not None and self.replay is not None:
             raise ValueError(
                 "the policy llm plays a model or a record: give --model or --replay, one of them"
             )
@@ -64,10 +73,6 @@ class LLMSettings:
                 f"--format {self.config.format} goes with the engine openai, got "
                 f"{self.engine!r}; choose hermes or json"
             )
-        if self.max_retries < 0:
-            raise ValueError(f"--retries: expected at least 0, got {self.max_retries}")
-        if self.max_concurrent < 1:
-            raise ValueError(f"--concurrent: expected at least 1, got {self.max_concurrent}")
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Policy]:
@@ -101,12 +106,6 @@ class LLMSettings:
             if self.base_url is not None:
                 options["base_url"] = self.base_url
         return make_engine(self.engine, model, **options)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> LLMSettings:
-        """Returns the settings that `dataclasses.asdict` gave."""
-        config = {**data["config"], "prices": Prices(**data["config"]["prices"])}
-        return cls(**{**data, "config": LLMConfig(**config)})
 
 
 def figures_of(episode: Episode) -> tuple[float, float, float]:

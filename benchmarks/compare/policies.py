@@ -1,4 +1,4 @@
-"""The policies that `python -m benchmarks` can play; adding one is one row of `POLICIES`."""
+"""The policies of ours that a benchmark can play; `entry_of` finds a user's own beside them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agents.policy import Policy
 from agents.scripted import CHEATERS, MakePolicy
 from agents.scripted import POLICIES as SCRIPTED
 from benchmarks.compare.llm import LLM
+from wideseek_env.plugins import resolve
 from wideseek_env.records import Task
 from wideseek_env.worlds import PRESETS
 
@@ -40,6 +41,24 @@ class Entry:
         """Returns whether it plays this preset (or a corpus) with this number of subagents."""
         fits = self.team == "any" or (self.team == "alone") == (width == 0)
         return fits and (self.presets is None or preset in self.presets)
+
+
+def entry_of(name: str) -> Entry:
+    """Finds a policy by its name here, its Python path, or the name that its package gave it.
+
+    What has no row here is a class or function that makes a policy without arguments, or a policy;
+    it plays at all widths and on all pages. It may also be an `Entry` that says otherwise.
+
+    Raises:
+        ValueError: there is none, or it is no policy; the message lists them.
+    """
+    found = resolve("policies", name, POLICIES)
+    if isinstance(found, Entry):
+        return found
+    if not callable(found) and not hasattr(found, "begin"):
+        raise ValueError(f"policies: expected a policy or what makes one in {name}, got {found!r}")
+    usage = (found.__doc__ or "your own").strip().split("\n")[0]
+    return Entry(lambda tasks: found() if callable(found) else found, usage)
 
 
 def _shipped_model(name: str, tasks: Iterable[Task]) -> Policy:

@@ -50,11 +50,12 @@ class RunInfo:
         path = folder / RUN
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**data, "settings": Settings.from_json(data["settings"])})
+            settings = Settings.from_json(data.pop("settings"))
+            return cls(settings=settings, **data)
         except FileNotFoundError as error:
             raise DataError(
                 f"expected the folder of a benchmark run, but {path} is not there; "
-                "`python -m benchmarks` makes one under runs/"
+                "`wideseek benchmark` makes one under runs/"
             ) from error
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(

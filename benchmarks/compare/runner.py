@@ -28,7 +28,7 @@ from agents.policy import Policy
 from agents.rollout import Job, rollout
 from benchmarks.compare.corpus import corpus_backend, corpus_tasks
 from benchmarks.compare.llm import LLM
-from benchmarks.compare.policies import POLICIES
+from benchmarks.compare.policies import entry_of
 from benchmarks.compare.run_folder import EPISODES, RunInfo, check_same
 from benchmarks.compare.settings import Cell, Settings
 from wideseek_env.backends import Backend
@@ -138,7 +138,7 @@ def play(
             file.append(episode)
             on_episode(episode)
 
-        if num_workers == 1 or settings.llm is not None:  # an engine lives in one process
+        if num_workers == 1 or settings.plays_llm:  # an engine lives in one process
             asyncio.run(_play_here(settings, cells, frozenset(file.keys), keep))
         else:
             _play_there(settings, cells, frozenset(file.keys), num_workers, keep)
@@ -154,7 +154,9 @@ async def _play_here(
     """Plays all cells of a policy on a preset as one rollout: widths share its concurrency."""
     by_policy = sorted(cells, key=lambda cell: (cell.preset, cell.policy))
     async with contextlib.AsyncExitStack() as stack:
-        model = await stack.enter_async_context(settings.llm.opened()) if settings.llm else None
+        model = (
+            await stack.enter_async_context(settings.llm.opened()) if settings.plays_llm else None
+        )
         for (preset, name), members in groupby(by_policy, lambda cell: (cell.preset, cell.policy)):
             jobs = (j for cell in members for j in jobs_of(settings, cell) if j.key not in done)
             await _play_jobs(settings, preset, name, jobs, keep, model=model)
@@ -170,11 +172,11 @@ async def _play_jobs(
     model: Policy | None = None,
 ) -> None:
     """Plays jobs of one policy on one preset; `model` is the policy behind the name `llm`."""
-    if name == LLM and model is not None and settings.llm is not None:
+    if name == LLM and model is not None:
         policy, max_concurrent = model, settings.llm.max_concurrent
     else:
-        policy = POLICIES[name].make(tasks_of(settings, preset))
-        max_concurrent = POLICIES[name].max_concurrent
+        entry = entry_of(name)
+        policy, max_concurrent = entry.make(tasks_of(settings, preset)), entry.max_concurrent
     backend = backend_of(settings, preset)
     played = rollout(jobs, policy, backend, max_concurrent=max_concurrent)
     async with contextlib.aclosing(played) as episodes:

@@ -11,9 +11,25 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.compare.summary import Row
+from wideseek_env.cli.terminal import print_table as print_fitting
 from wideseek_env.scoring.statistics import Interval
 
 Value: TypeAlias = str | float | int | Interval | None
+
+DROPPABLE = (
+    "Drift",
+    "Path",
+    "Chars read",
+    "Seconds",
+    "Turns",
+    "Depth",
+    "Row F1",
+    "Success",
+    "Calls",
+    "Dollars",
+    "Tokens",
+)
+"""Columns that a narrow terminal goes without, the least needed first; the report has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +110,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
         for place, row in enumerate(members):
             ends = place + 1 < len(members) and members[place + 1].cell.policy != row.cell.policy
             table.add_row(*(_terminal_cell(column, row) for column in shown), end_section=ends)
-        console.print(table)
+        print_fitting(console, table, [str(c.header) for c in table.columns], DROPPABLE)
 
 
 def _terminal_cell(column: TableColumn, row: Row) -> str:

@@ -62,7 +62,7 @@ def render(
         "table": _table(rows),
         "episode_note": (
             f"{len(episodes)} of {len(results):,} episodes are in this page, each text cut at "
-            f"{MAX_TEXT_CHARS} characters; <code>python -m benchmarks report FOLDER --task "
+            f"{MAX_TEXT_CHARS} characters; <code>wideseek report FOLDER --task "
             "ID</code> shows those of one task, and episodes.jsonl holds all of them whole."
         ),
         "settings": _definitions({**info.settings.to_json(), "command": info.command}),

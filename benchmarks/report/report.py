@@ -1,6 +1,6 @@
 """The report of a run: from its episodes to summary.json, two PNGs and one page without links out.
 
-Everything is made from the run's folder, so `python -m benchmarks report FOLDER` makes it again.
+Everything is made from the run's folder, so `wideseek report FOLDER` makes it again.
 Pages are written by strangers: every text is escaped here, or set by the page as text.
 """
 

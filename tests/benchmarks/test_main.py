@@ -10,8 +10,8 @@ import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
 from benchmarks.report import charts
 
-SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2", "--tasks", "2",
-         "--depths", "", "--workers", "1"]  # fmt: skip
+SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2",
+         "--num-tasks", "2", "--depths", "", "--num-workers", "1"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_main_writes_a_run_and_says_where(tmp_path, capsys):
     assert "at most 240 search and open calls" in " ".join(out.split())
     assert (tmp_path / "r" / "report.html").exists()
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
-    assert summary["command"].startswith("python -m benchmarks --policies oracle,random")
+    assert summary["command"].startswith("wideseek benchmark")
 
 
 def test_main_report_makes_it_again_from_the_folder(tmp_path, capsys):
@@ -48,11 +48,11 @@ def test_main_report_makes_it_again_from_the_folder(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--policies", "oracel"], "expected any of solo, "),
-        (["--presets", "medium"], "expected any of starter, "),
-        (["--tasks", "0"], "--tasks: expected 1 to"),
-        (["--workers", "0"], "--workers: expected at least 1, got 0"),
-        (["--corpus", "/no/such"], "--corpus"),
+        (["--policies", "oracel"], "did you mean oracle?"),
+        (["--presets", "medium"], "expected one of starter, "),
+        (["--num-tasks", "0"], "--num-tasks: expected at least 1"),
+        (["--num-workers", "0"], "--num-workers: expected at least 1, got 0"),
+        (["--name", "../../evil"], "--name: expected a name without folders in it"),
     ],
 )
 def test_main_mistake_is_one_line_and_exit_2(tmp_path, capsys, arguments, message):
@@ -65,14 +65,20 @@ def test_main_mistake_is_one_line_and_exit_2(tmp_path, capsys, arguments, messag
 
 @pytest.mark.parametrize("arguments", [["--widths", "1,two"], ["--budget", "-3"]])
 def test_main_numbers_that_are_none_are_refused(tmp_path, capsys, arguments):
-    with pytest.raises(SystemExit, match="2"):
-        run(tmp_path, *arguments)
-    assert f"got '{arguments[1]}'" in capsys.readouterr().err
+    assert run(tmp_path, *arguments) == 2
+    assert "expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--corpus", "/no/such"], ["--policies", "os:sep"]])
+def test_main_failed_start_leaves_no_folder(tmp_path, arguments):
+    out = tmp_path / "made" / "here"
+    assert cli.main([*SMALL, "--out", str(out), *arguments]) in (1, 2)
+    assert not out.exists()
 
 
 def test_main_other_settings_under_the_same_name_is_exit_1(tmp_path, capsys):
     run(tmp_path)
-    assert run(tmp_path, "--tasks", "3") == 1
+    assert run(tmp_path, "--num-tasks", "3") == 1
     assert "give this run another --name" in capsys.readouterr().err
 
 
@@ -86,7 +92,7 @@ def test_main_second_run_of_the_same_name_is_exit_1(tmp_path, capsys):
 def test_main_folder_that_cannot_be_made_is_exit_1(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run(tmp_path / "file") == 1
-    assert "cannot read or write" in capsys.readouterr().err
+    assert "--out:" in capsys.readouterr().err
 
 
 def test_main_full_disk_is_exit_1_and_keeps_what_is_whole(tmp_path, capsys, monkeypatch):

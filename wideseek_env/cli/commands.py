@@ -51,7 +51,18 @@ COMMANDS = {
         "wideseek_env.cli.score:ScoreOptions",
         "wideseek_env.cli.score:run",
     ),
+    "benchmark": Command(
+        "play policies by width, at equal budget, and report",
+        "benchmarks.compare.command:BenchmarkOptions",
+        "benchmarks.compare.command:run",
+    ),
+    "report": Command(
+        "make the report of a benchmark run again",
+        "benchmarks.compare.command:ReportOptions",
+        "benchmarks.compare.command:report",
+    ),
 }
+"""The first are in the wheel; the others need a checkout (`pip install -e .`)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ before any work begins.
 
 from __future__ import annotations
 
+import inspect
 import os
 import tempfile
 import types
@@ -171,7 +172,14 @@ def read_options(
     registry.struct_rule(_DataclassRule())
     more: dict[str, Any] = {} if default is None else {"default": default}
     try:
-        read: Options = tyro.cli(kind, prog=prog, args=list(argv), registry=registry, **more)
+        read: Options = tyro.cli(
+            kind,
+            prog=prog,
+            description=inspect.getdoc(kind),
+            args=list(argv),
+            registry=registry,
+            **more,
+        )
     except _Refused as refused:
         raise ValueError(str(refused)) from refused.__cause__
     return read

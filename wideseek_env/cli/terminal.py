@@ -59,8 +59,10 @@ def progress(what: str, total: int | None) -> Iterator[Callable[..., None]]:
     """Shows on standard error how far a work is; gives what is called after each part of it.
 
     `advance(note)` counts one more; the note stands behind the bar, or at the end of the line.
+    `total=` and `what=` set what the work is and how much there is of it.
     """
-    err, done, told_s = Console(stderr=True), 0, time.monotonic()
+    err = Console(stderr=True)
+    done, told_s = 0, time.monotonic()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,13 +75,15 @@ def progress(what: str, total: int | None) -> Iterator[Callable[..., None]]:
     )
     row = bar.add_task(what, total=total, note="")
 
-    def advance(note: str = "", count: int = 1) -> None:
+    def advance(
+        note: str = "", count: int = 1, what: str = what, total: int | None = total
+    ) -> None:
         nonlocal done, told_s
         done += count
-        bar.update(row, advance=count, note=note)
+        bar.update(row, advance=count, note=note, description=what, total=total)
         if not err.is_terminal and time.monotonic() - told_s > LINE_EVERY_S:
             told_s = time.monotonic()
-            of = f" of {total:,}" if total else ""
+            of = f" of {bar.tasks[row].total:,.0f}" if bar.tasks[row].total else ""
             print(f"{what}: {done:,}{of}  {note}".rstrip(), file=sys.stderr, flush=True)
 
     with bar:

@@ -17,8 +17,8 @@ from wideseek_env.jsonlines import encode
 from wideseek_env.tasks.files import load_tasks
 from wideseek_env.worlds import World
 
-GRID = ["--policy", "llm", "--presets", "starter", "--widths", "0,2", "--tasks", "2",
-        "--depths", "", "--trials", "2"]  # fmt: skip
+GRID = ["--policies", "llm", "--presets", "starter", "--widths", "0,2", "--num-tasks", "2",
+        "--depths", "", "--num-trials", "2"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def run(tmp_path, name, *arguments):
 
 
 def test_model_plays_and_its_record_plays_again_without_an_engine(tmp_path, server, capsys):
-    model = ["--model", "tiny", "--base-url", server.url, "--price", "1,2"]
+    model = ["--model", "tiny", "--base-url", server.url, "--price-prompt", "1", "--price-new", "2"]
     assert run(tmp_path, "first", *model) == 0
     out = capsys.readouterr().out
     assert "Avg@2" in out
@@ -80,7 +80,7 @@ def test_model_plays_and_its_record_plays_again_without_an_engine(tmp_path, serv
 
 def test_record_of_another_policy_is_refused(tmp_path, capsys):
     solo = ["--policies", "solo", "--presets", "starter", "--widths", "0", "--depths", ""]
-    solo += ["--tasks", "1", "--workers", "1", "--out", str(tmp_path), "--name", "solo"]
+    solo += ["--num-tasks", "1", "--num-workers", "1", "--out", str(tmp_path), "--name", "solo"]
     assert cli.main(solo) == 0
     assert run(tmp_path, "r", "--replay", str(tmp_path / "solo" / "episodes.jsonl")) == 1
     assert "expected episodes that the policy llm played in" in capsys.readouterr().err
@@ -105,7 +105,7 @@ def test_answers_to_widesearch_lie_where_its_own_script_looks_for_them(tmp_path,
     evaluation = {"required": ["name"], "unique_columns": ["name"], "eval_pipeline": rules}
     task = {"instance_id": "ws_zh_001", "query": "谁？", "language": "zh", "evaluation": evaluation}
     (tmp_path / "tasks.jsonl").write_text(json.dumps(task) + "\n")
-    arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--trials", "2"]
+    arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--num-trials", "2"]
     arguments += ["--corpus", str(corpus), "--task-file", str(tmp_path / "tasks.jsonl")]
     arguments += ["--tables", str(tables), "--model", "tiny", "--base-url", server.url]
     assert cli.main([*arguments, "--out", str(tmp_path), "--name", "r"]) == 0
@@ -119,13 +119,13 @@ def test_answers_to_widesearch_lie_where_its_own_script_looks_for_them(tmp_path,
 
 def test_dead_server_makes_invalid_episodes_and_the_run_goes_on_later(tmp_path, server, capsys):
     server.alive = False
-    model = ["--model", "tiny", "--base-url", server.url, "--widths", "0", "--tasks", "1"]
-    assert run(tmp_path, "r", *model, "--retries", "0") == 0
+    model = ["--model", "tiny", "--base-url", server.url, "--widths", "0", "--num-tasks", "1"]
+    assert run(tmp_path, "r", *model, "--max-retries", "0") == 1
     out = capsys.readouterr().out
     assert "2 episodes are invalid" in out
     assert "disconnected" in out  # the reason
     server.alive = True
-    assert run(tmp_path, "r", *model, "--retries", "0") == 0
+    assert run(tmp_path, "r", *model, "--max-retries", "0") == 0
     assert "are invalid" not in capsys.readouterr().out
 
 
@@ -143,7 +143,7 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     pages.rename(corpus / "pages.jsonl")
-    arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--tasks", "2"]
+    arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--num-tasks", "2"]
     arguments += ["--corpus", str(corpus), "--task-file", str(tasks)]
     arguments += ["--model", "tiny", "--base-url", server.url]
     assert cli.main([*arguments, "--out", str(tmp_path), "--name", "r"]) == 0
@@ -162,7 +162,7 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
         (["--model", "m", "--base-url", "localhost:1/v1"], "--base-url: expected an address"),
         (["--model", "m", "--engine", "vllm", "--format", "openai"], "--format openai goes with"),
         (["--model", "m", "--temperature", "nan"], "`temperature` must be 0 (greedy) or more"),
-        (["--model", "m", "--concurrent", "0"], "--concurrent: expected at least 1"),
+        (["--model", "m", "--max-concurrent", "0"], "--max-concurrent: expected at least 1"),
         (["--model", "m", "--max-tokens", "0"], "`max_tokens` must be at least 1"),
         (["--model", "m", "--task-file", "f"], "--task-file: its questions need pages"),
     ],

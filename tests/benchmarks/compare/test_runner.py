@@ -117,7 +117,7 @@ def test_play_with_other_settings_takes_the_name_of_a_run_that_played_nothing(tm
     with pytest.raises((OSError, ImportError)):
         run(tmp_path, settings)
     assert len(run(tmp_path)) == 16
-    assert json.loads((tmp_path / "run.json").read_text())["settings"]["llm"] is None
+    assert json.loads((tmp_path / "run.json").read_text())["settings"]["policies"] != ["llm"]
 
 
 def test_play_that_has_nothing_to_ask_makes_no_folder(tmp_path):
@@ -150,7 +150,7 @@ class Broken:
 
 def test_play_policy_that_raises_makes_invalid_episodes_and_the_run_goes_on(tmp_path, monkeypatch):
     entries = {**policies.POLICIES, "broken": Entry(lambda tasks: Broken(), "", "any")}
-    for module in ("policies", "settings", "runner"):
+    for module in ("policies", "settings"):
         monkeypatch.setattr(f"benchmarks.compare.{module}.POLICIES", entries)
     episodes = run(tmp_path / "r", replace(SMALL, policies=("broken", "oracle")))
     broken = [e for e in episodes if e.metadata["policy"] == "broken"]
@@ -188,8 +188,8 @@ def test_play_with_workers_gives_the_same_episodes(tmp_path):
 
 def start(folder):
     """Begins a long run with two workers in a process group of its own."""
-    command = [sys.executable, "-m", "benchmarks", "--presets", "default", "--tasks", "150",
-               "--workers", "2", "--name", "r", "--out", str(folder)]  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks", "--presets", "default", "--num-tasks", "150",
+               "--num-workers", "2", "--name", "r", "--out", str(folder)]  # fmt: skip
     return subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -203,7 +203,9 @@ def test_ctrl_c_to_all_processes_keeps_what_has_ended(tmp_path, num_bytes):
     wait_until(lambda: path.exists() and path.stat().st_size >= num_bytes)
     os.killpg(process.pid, signal.SIGINT)
     out, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (130, b"")
+    assert process.returncode == 130
+    assert b"interrupted: " in error
+    assert b"Traceback" not in error
     assert b"Partial" in out or b"Interrupted before" in out
     assert path.read_bytes()[-1:] in (b"", b"\n")
 
