@@ -46,6 +46,11 @@ COMMANDS = {
         "wideseek_env.cli.tasks:TasksOptions",
         "wideseek_env.cli.tasks:run",
     ),
+    "serve": Command(
+        "serve pages to agents over HTTP, as retrieval servers do",
+        "wideseek_env.cli.serve:ServeOptions",
+        "wideseek_env.cli.serve:run",
+    ),
     "score": Command(
         "score tables as WideSearch does and without its holes, or explain one score",
         "wideseek_env.cli.score:ScoreOptions",
@@ -60,6 +65,11 @@ COMMANDS = {
         "make the report of a benchmark run again",
         "benchmarks.compare.command:ReportOptions",
         "benchmarks.compare.command:report",
+    ),
+    "speed serving": Command(
+        "measure the retrieval server under load",
+        "benchmarks.speed.serving:ServingOptions",
+        "benchmarks.speed.serving:run",
     ),
 }
 """The first are in the wheel; the others need a checkout (`pip install -e .`)."""

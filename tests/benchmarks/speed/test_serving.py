@@ -1,0 +1,23 @@
+import re
+import socket
+
+import pytest
+
+from benchmarks.speed.serving import ServingOptions, run
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_load_is_answered_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ServingOptions(num_passages=500, workers=1, clients=4, seconds=1.0, port=free_port())
+    status = run(options)
+    said = capsys.readouterr().out
+    (rate,) = re.findall(r"ours, 1 processes: ([\d,]+) queries a second", said)
+    assert int(rate.replace(",", "")) > 20
+    assert ", 0 failed" in said
+    assert ("MISSED" in said) == (status == 1)
