@@ -109,13 +109,13 @@ def _write_corpus(folder: Path, num_passages: int) -> list[str]:
         world = World("default", num_pages=num_pages)
         path = folder / "pages.jsonl"
         write_world(world, path)
-        texts = [msgspec.json.decode(line)["html"] for line in path.open("rb")]
+        texts = [msgspec.json.decode(line)["html"] for line in path.read_bytes().splitlines()]
         count = sum(sum(1 for _ in passages(text)) for text in texts)
         if count >= num_passages:
             break
         num_pages = int(num_pages * 1.1 * num_passages / count)
     found = {
-        word for text in texts[:: len(texts) // 500] for word in text.split() if word.isalpha()
+        word for text in texts[:: len(texts) // 500 + 1] for word in text.split() if word.isalpha()
     }
     print(f"{count:,} passages of {len(texts):,} pages")
     return sorted(found)

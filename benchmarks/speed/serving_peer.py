@@ -23,7 +23,7 @@ def main(corpus: Path, port: int) -> None:
     """Indexes the corpus and serves it."""
     bm25s, fastapi, uvicorn = (require(name, "dev") for name in ("bm25s", "fastapi", "uvicorn"))
     documents = []
-    for line in (corpus / "pages.jsonl").open("rb"):
+    for line in (corpus / "pages.jsonl").read_bytes().splitlines():
         page = msgspec.json.decode(line)
         text = read_html(page["html"]).text
         for start, end in passages(text):
