@@ -51,6 +51,11 @@ COMMANDS = {
         "wideseek_env.cli.serve:ServeOptions",
         "wideseek_env.cli.serve:run",
     ),
+    "mcp": Command(
+        "offer search and open to other agents over the Model Context Protocol",
+        "wideseek_env.cli.mcp:McpOptions",
+        "wideseek_env.cli.mcp:run",
+    ),
     "score": Command(
         "score tables as WideSearch does and without its holes, or explain one score",
         "wideseek_env.cli.score:ScoreOptions",
