@@ -7,12 +7,13 @@ and log-probabilities go into a file beside it (`tokens_file.py`).
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
 from types import TracebackType
+
+from filelock import FileLock, Timeout
 
 from agents.tokens_file import (
     join_tokens,
@@ -65,12 +66,11 @@ class EpisodeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A file of its own, never removed: the episodes' file is replaced when it is reopened.
-        self._lock = path.with_name(f".{path.name}.lock").open("w")
+        # A file of its own: the episodes' file is replaced when it is reopened.
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
+            self._lock.acquire()
+        except Timeout as error:
             raise DataError(
                 f"another run writes to {path}; wait for it, or give this one another name"
             ) from error
@@ -79,7 +79,7 @@ class EpisodeFile:
             self._file = path.open("ab", buffering=0)
             self._tokens_file: RawIOBase | None = None
         except BaseException:
-            self._lock.close()
+            self._lock.release()
             raise
 
     def append(self, episode: Episode) -> None:
@@ -122,7 +122,7 @@ class EpisodeFile:
         self._file.close()
         if self._tokens_file is not None:
             self._tokens_file.close()
-        self._lock.close()
+        self._lock.release()
 
     def _keep_valid(self) -> set[str]:
         """Rewrites the file with its valid episodes alone; returns their keys."""

@@ -1,4 +1,4 @@
-"""Reads the actors' weights; numpy alone, so that playing needs no torch."""
+"""Reads the actors' weights, without torch, so that playing needs none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from wideseek_env.discrete.interface import DISCRETE_VERSION
 from wideseek_env.errors import DataError
@@ -61,25 +62,20 @@ def load_weights(path: Path) -> Weights:
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Returns the float32 tensors and the metadata of a safetensors file.
+    """Reads the float32 tensors and the metadata of a safetensors file.
 
     Raises:
         DataError: the file is not in this format, or holds other types.
     """
-    data = path.read_bytes()
-    size = int.from_bytes(data[:8], "little")
     try:
-        header = json.loads(data[8 : 8 + size])
-        metadata = header.pop("__metadata__", {})
-        tensors = {}
-        for name, entry in header.items():
-            if entry["dtype"] != "F32":
-                raise DataError(f"{str(path)!r}: expected float32 weights, got {entry['dtype']}")
-            start, end = entry["data_offsets"]
-            raw = data[8 + size + start : 8 + size + end]
-            tensors[name] = np.frombuffer(raw, np.float32).reshape(entry["shape"])
-    except (ValueError, KeyError) as error:
+        with safe_open(path, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
         raise DataError(f"expected a safetensors file, got {str(path)!r} ({error})") from error
+    for tensor in tensors.values():
+        if tensor.dtype != np.float32:
+            raise DataError(f"{str(path)!r}: expected float32 weights, got {tensor.dtype}")
     return tensors, metadata
 
 
