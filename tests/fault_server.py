@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import json
 import os
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -138,3 +140,104 @@ def num_sockets() -> int:
         except OSError:  # the folder's own, gone by now
             continue
     return count
+
+
+@contextmanager
+def in_a_thread(server: FaultServer) -> Iterator[FaultServer]:
+    """Runs a server beside a program that has its own event loop."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10.0)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10.0)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def completion(content: object, **fields: Any) -> dict[str, Any]:
+    """A chat completion; `fields` are further ones of its choice."""
+    choice = {"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    return {"choices": [choice | fields], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+
+
+def _part(text: str, kind: str = "text") -> dict[str, Any]:
+    return {"type": kind, "text": text}
+
+
+def contents(said: str, draft: str) -> dict[str, object]:
+    """Forms of `content` that say `said`, some with `draft` in their thinking."""
+    return {
+        "text": said,
+        "a part": [_part(said)],
+        "parts": [_part(said[:4]), _part(said[4:])],
+        "a part of text alone": [said],
+        "a part without a kind": [{"text": said}],
+        "output text": [_part(said, "output_text")],
+        "empty part": [_part(""), _part(said)],
+        "thinking of parts": [{"type": "thinking", "thinking": [_part(draft)]}, _part(said)],
+        "thinking of text": [{"type": "thinking", "thinking": draft}, _part(said)],
+        "reasoning": [{"type": "reasoning", "text": draft}, _part(said)],
+        "thinking after": [_part(said), {"type": "thinking", "thinking": draft}],
+        "text of parts": [{"type": "text", "text": [_part(said)]}],
+        "a picture beside": [{"type": "image_url", "image_url": {"url": draft}}, _part(said)],
+        "thinking of nothing": [{"type": "thinking", "thinking": None}, _part(said)],
+    }
+
+
+NO_CONTENTS: dict[str, object] = {
+    "number": 5,
+    "fraction": 0.5,
+    "true": True,
+    "false": False,
+    "object": {"text": "fine"},
+    "a list of numbers": [1, 2],
+    "a list of null": [None],
+    "a list of lists": [["fine"]],
+    "infinity": float("inf"),
+    "large": 10**30,
+}
+"""Forms of `content` that say nothing."""
+
+
+def deep(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+NO_COMPLETIONS: dict[str, object] = {
+    "empty": {},
+    "no choices": {"choices": []},
+    "null choices": {"choices": None},
+    "choices of text": {"choices": "fine"},
+    "a number in choices": {"choices": [5]},
+    "null in choices": {"choices": [None]},
+    "choices as an object": {"choices": {"0": {}}},
+    "no message": {"choices": [{"text": "fine"}]},
+    "null message": {"choices": [{"message": None}]},
+    "message of text": {"choices": [{"message": "fine"}]},
+    "message of parts": {"choices": [{"message": [_part("fine")]}]},
+    "error for an answer": {"error": {"message": "overloaded", "code": 200}},
+    "deep": {"choices": deep(500)},
+}
+"""Answers that are JSON objects and no chat completions."""
+
+USAGES: dict[str, object] = {
+    "none": None,
+    "text": "many",
+    "list": [],
+    "texts": {"prompt_tokens": "many", "completion_tokens": None},
+    "infinite": {"prompt_tokens": float("inf"), "completion_tokens": float("nan")},
+    "negative": {"prompt_tokens": -5, "completion_tokens": -1},
+    "too large": {"prompt_tokens": 10**40, "completion_tokens": 1e300},
+    "objects": {"prompt_tokens": {}, "completion_tokens": []},
+    "details of text": {"prompt_tokens": 5, "prompt_tokens_details": "x"},
+    "cached of text": {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": "x"}},
+    "more cached than sent": {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 9}},
+}
+"""Forms of `usage`; none of them is worth an episode."""

@@ -46,7 +46,7 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
                     continue
                 try:
                     yield number, decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     yield (
                         number,
                         DataError(
@@ -71,7 +71,7 @@ def decode_episode(line: bytes | str) -> Episode:
     """
     try:
         version = msgspec.json.decode(line, type=_Version).version
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         version = RECORD_VERSION  # no JSON: `_decode` says so
     if version != RECORD_VERSION:
         raise ValueError(
@@ -98,7 +98,7 @@ def decode_task(line: bytes | str) -> Task:
 def _decode(line: bytes | str, kind: type[_Record]) -> _Record:
     try:
         return msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(
             f"expected one line of JSON that holds a {kind.__name__}, got {line[:80]!r}: {error}"
         ) from error

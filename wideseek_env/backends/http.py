@@ -231,7 +231,8 @@ class HttpClient:
                 break
             self._tell(place, hide(f"{last}; trying again in {pause_s:.1f} s"), patience)
             await asyncio.sleep(pause_s)
-        attempts = "1 attempt" if num_tries == 1 else f"{num_tries} attempts"
+        num_made = patience.max_tries - patience.tries_left
+        attempts = "1 attempt" if num_made == 1 else f"{num_made} attempts"
         late = patience.tries_left > 0
         limit = f", and the deadline of {patience.deadline_s:g} s leaves no time" if late else ""
         message = (

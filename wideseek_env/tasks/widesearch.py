@@ -102,7 +102,7 @@ def read_evaluation(value: object) -> Evaluation:
             if isinstance(value, str)
             else msgspec.convert(value, Evaluation)
         )
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
         raise ValueError(
             f"expected `evaluation` with required, unique_columns and eval_pipeline: {error}"
         ) from error

@@ -244,8 +244,10 @@ async def test_patience_is_used_up_by_all_that_share_it() -> None:
         await client.post_json(server.url, {}, patience=patience)
         assert patience.tries_left == 1
         server.script = [reply(status=500)]
-        assert "after 1 attempt;" in str(await failing(client, server.url, patience=patience))
-        assert "no answer after 0" in str(await failing(client, server.url, patience=patience))
+        error = await failing(client, server.url, patience=patience)
+        assert "after 3 attempts; the last one: HTTP 500" in str(error)
+        error = await failing(client, server.url, patience=patience)
+        assert "after 3 attempts; the last one: not asked" in str(error)
         assert len(server.requests) == 3
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from wideseek_env.scoring.judge.reply import read_reply
+from wideseek_env.scoring.judge.reply import is_verdict, read_reply
 from wideseek_env.scoring.judge.server import ChatServer, JudgeUsage
 from wideseek_env.scoring.judge.verdicts import VerdictStore
 
@@ -159,7 +159,9 @@ class Judge:
     ) -> list[Any]:
         """Returns one verdict for each question, from the cache or the server."""
         keys = [self._cache_key(prompt, question, references) for question in questions]
-        verdicts = self._store.read(keys)
+        num_choices = None if references is None else len(references)
+        stored = self._store.read(keys)
+        verdicts = {key: v for key, v in stored.items() if is_verdict(v, num_choices)}
         open_indices = [index for index, key in enumerate(keys) if key not in verdicts]
         batches = [
             open_indices[start : start + self._batch_size]
@@ -181,7 +183,7 @@ class Judge:
                 read_reply,
                 field_name=field_name,
                 num=len(batch),
-                num_choices=None if references is None else len(references),
+                num_choices=num_choices,
                 asked=asked,
             )
             found = await self._server.ask(prompt, asked, read)

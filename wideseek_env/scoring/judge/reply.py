@@ -50,14 +50,16 @@ def read_reply(
     if not isinstance(verdicts, dict) or set(verdicts) != {str(number) for number in range(num)}:
         raise ValueError(f"{field_name!r} does not have exactly the numbers 0 to {num - 1}")
     for verdict in verdicts.values():
-        if num_choices is None:
-            usable = isinstance(verdict, bool)
-        else:
-            is_index = isinstance(verdict, int) and not isinstance(verdict, bool)
-            usable = verdict is None or (is_index and 0 <= verdict < num_choices)
-        if not usable:
+        if not is_verdict(verdict, num_choices):
             raise ValueError(f"{str(verdict)[:50]!r} is no verdict")
     return [verdicts[str(number)] for number in range(num)]
+
+
+def is_verdict(value: object, num_choices: int | None) -> bool:
+    """Whether a value is true or false, or, of so many choices, the index of one or null."""
+    if num_choices is None or isinstance(value, bool):
+        return isinstance(value, bool) and num_choices is None
+    return value is None or (isinstance(value, int) and 0 <= value < num_choices)
 
 
 def _said(reply: str) -> str:

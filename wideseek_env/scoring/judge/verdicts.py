@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,10 @@ class VerdictStore:
             query = f"SELECT key, verdict FROM verdicts WHERE key IN ({marks})"
             with self._working():
                 found = self._connection.execute(query, some).fetchall()
-            known.update((key, json.loads(text)) for key, text in found)
+            for key, text in found:
+                # What is no JSON was not written here; it is asked for again, and replaced.
+                with suppress(ValueError, TypeError, RecursionError):
+                    known[key] = json.loads(text)
         return known
 
     def write(self, verdicts: Mapping[str, Any]) -> None:

@@ -201,6 +201,23 @@ async def test_judge_cache_that_fails_is_no_score(server: JudgeServer, tmp_path:
             await judge.same("c", None, [("a", "a'")])
 
 
+@pytest.mark.parametrize("text", ["maybe", "", "5", "null", '"true"', "[" * 100_000, "{", "1e999"])
+async def test_judge_cache_of_other_things_is_asked_again(
+    server: JudgeServer, tmp_path: Path, text: str
+) -> None:
+    cache = tmp_path / "verdicts.sqlite"
+    async with judge_at(server, cache=cache) as judge:
+        await judge.same("c", None, [("a", "a'")])
+        assert await judge.match("c", ["a"], ["a'"]) == [0]
+    with sqlite3.connect(cache) as other:
+        other.execute("UPDATE verdicts SET verdict = ?", (text,))
+    other.close()
+    async with judge_at(server, cache=cache) as judge:
+        assert await judge.same("c", None, [("a", "a'")]) == [True]
+        found = await judge.match("c", ["a"], ["a'"])
+        assert found == ([None] if text == "null" else [0])
+
+
 def test_judge_cache_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("hello " * 100)
