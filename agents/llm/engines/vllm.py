@@ -109,46 +109,59 @@ class VLLMEngine:
                 f"{self.name}: {len(request.prompt_ids)} prompt tokens leave no room in a context "
                 f"of {self.max_context_tokens}"
             )
-        parameters = self._vllm.SamplingParams(
-            max_tokens=request.max_tokens,
-            temperature=request.temperature,
-            top_p=request.top_p,
-            seed=request.seed,
-            stop_token_ids=sorted(self.tokenizer.stop_ids),
-            logprobs=0,
-            detokenize=False,  # decoded here, as for every engine
-            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
-        )
+        parameters = sampling_params(self._vllm, request, self.tokenizer)
         prompt = {"prompt_token_ids": list(request.prompt_ids)}
         stream = self._engine.generate(prompt, parameters, f"request-{next(self._numbers)}")
         self.num_running += 1
         try:
             async for output in stream:
                 if output.finished:
-                    return self._completion(request, output)
+                    return completion_of(request, output, self.tokenizer)
         except self._dead as error:
             raise PolicyError(f"{self.name}: its process has ended: {error}") from error
         finally:
             self.num_running -= 1
         raise PolicyError(f"{self.name}: a request ended without an answer")
 
-    def _completion(self, request: Request, output: Any) -> Completion:
-        (choice,) = output.outputs
-        ids = tuple(choice.token_ids)
-        stopped = choice.finish_reason == "stop"
-        text_ids = ids[:-1] if stopped and ids[-1:] and ids[-1] in self.tokenizer.stop_ids else ids
-        return Completion(
-            text=self.tokenizer.decode(text_ids),
-            ids=ids,
-            logprobs=tuple(
-                step[token].logprob for token, step in zip(ids, choice.logprobs, strict=True)
-            ),
-            finish="stop" if stopped else "length",
-            prompt_ids=tuple(output.prompt_token_ids),
-            num_prompt_tokens=len(request.prompt_ids),
-            num_new_tokens=len(ids),
-            num_cached_tokens=output.num_cached_tokens or 0,
-        )
+
+def sampling_params(vllm: Any, request: Request, tokenizer: Tokenizer) -> Any:
+    """Returns a request in vLLM's own words.
+
+    Args:
+        vllm: the module.
+        request: one turn to be written.
+        tokenizer: knows what ends a turn.
+    """
+    return vllm.SamplingParams(
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        seed=request.seed,
+        stop_token_ids=sorted(tokenizer.stop_ids),
+        logprobs=0,
+        detokenize=False,  # decoded here, as for every engine
+        output_kind=vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def completion_of(request: Request, output: Any, tokenizer: Tokenizer) -> Completion:
+    """Returns what vLLM answered to a request, its `RequestOutput`, as a completion."""
+    (choice,) = output.outputs
+    ids = tuple(choice.token_ids)
+    stopped = choice.finish_reason == "stop"
+    text_ids = ids[:-1] if stopped and ids[-1:] and ids[-1] in tokenizer.stop_ids else ids
+    return Completion(
+        text=tokenizer.decode(text_ids),
+        ids=ids,
+        logprobs=tuple(
+            step[token].logprob for token, step in zip(ids, choice.logprobs, strict=True)
+        ),
+        finish="stop" if stopped else "length",
+        prompt_ids=tuple(output.prompt_token_ids),
+        num_prompt_tokens=len(request.prompt_ids),
+        num_new_tokens=len(ids),
+        num_cached_tokens=output.num_cached_tokens or 0,
+    )
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,0 +1,211 @@
+"""What an episode hands to a trainer that is not ours: its rows, and what each of them counts.
+
+The contract, which any engine of rows can be fed with (this module imports none of them):
+
+- a row is one trajectory as the tokens that were sampled and shown, never encoded again;
+- the rows of an episode stand together, the lead's last; every row has the episode's id;
+- the reward is the episode's and stands on the lead's row; None means that the episode could not be
+  scored, which is not a reward of 0;
+- `mask` is True on the tokens that train; turns that do not train are sampled tokens outside of it;
+- episodes of one group played the same task and are compared with each other.
+
+`credit` turns the rows of a batch into one advantage and one weight for each row, so that an engine
+that averages over rows follows the objective of `trainers/grpo.py`.
+
+Shape letters: E episodes, B rows of a batch, L tokens of one row.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.advantages import (
+    Floats,
+    Ints,
+    cell_shares,
+    group_advantages,
+    has_signal,
+    provenance_advantages,
+    sequence_weights,
+)
+from trainers.batch import rows_of
+from wideseek_env.records import Episode, Role
+
+Baseline: TypeAlias = Literal["mean-std", "mean", "leave-one-out"]
+Aggregation: TypeAlias = Literal["agent-mean", "sequence-mean", "token-mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRow:
+    """One trajectory of an episode."""
+
+    episode: str
+    """Id of the episode; the same on all of its rows and on no other's."""
+    group: str
+    """The prompt; episodes of one group are compared."""
+    agent: str
+    role: Role
+    ids: list[int]
+    """(L,) tokens in order, shown and sampled; empty for a lead that could not take a turn."""
+    mask: list[bool]
+    """(L,) whether the token trains; the first one never does, as nothing comes before it."""
+    logprobs: list[float]
+    """(L,) the sampler's; 0.0 where a token was shown, or the engine gave none."""
+    reward: float | None = None
+    """The episode's, on the lead's row; None there: it could not be scored."""
+    share: float = 0.0
+    """Part of the gold table that this trajectory read and the answer got right."""
+
+    @property
+    def num_trained(self) -> int:
+        """Tokens that train."""
+        return sum(self.mask)
+
+
+def team_rows(episode: Episode, *, episode_id: str, group: str) -> list[TeamRow]:
+    """Returns the rows of an episode, the lead's last; trajectories without tokens have none.
+
+    The lead has a row in any case, as the reward stands on it.
+
+    Args:
+        episode: as a policy with an engine played it.
+        episode_id: differs from that of every other episode of the batch.
+        group: what the episode is compared within.
+    """
+    share = shares(episode)
+    has_tokens = any(u.decision.tokens for t in episode.trajectories for u in t.turns)
+    rows = [
+        TeamRow(
+            episode=episode_id,
+            group=group,
+            agent=episode.trajectories[row.trajectory].agent,
+            role=row.role,
+            ids=row.ids.tolist(),
+            mask=row.trains.tolist(),
+            logprobs=np.nan_to_num(row.logprobs).tolist(),
+            reward=episode.reward if row.role == "lead" and episode.valid else None,
+            share=float(share[row.trajectory]),
+        )
+        for row in (rows_of([episode]) if has_tokens else ())
+    ]
+    lead = [row for row in rows if row.role == "lead"] or [
+        TeamRow(
+            episode_id, group, "lead", "lead", [], [], [], episode.reward if episode.valid else None
+        )
+    ]
+    return [row for row in rows if row.role != "lead"] + lead
+
+
+def shares(episode: Episode) -> Floats:
+    """Returns the part of the gold table that each trajectory supplied, (N,)."""
+    readers = [credit.trajectories for credit in episode.provenance]
+    cells = len(episode.task.gold) * len(episode.task.columns)
+    return cell_shares(readers, len(episode.trajectories), cells)
+
+
+def episodes_of(rows: Sequence[TeamRow]) -> list[list[TeamRow]]:
+    """Returns the rows of each episode.
+
+    Raises:
+        ValueError: the rows break the contract; the message says where.
+    """
+    episodes = [list(part) for _, part in itertools.groupby(rows, key=lambda row: row.episode)]
+    names = [part[0].episode for part in episodes]
+    twice = {name for name in names if names.count(name) > 1} if len({*names}) < len(names) else ()
+    if twice:
+        raise ValueError(f"the rows of an episode must stand together, {min(twice)!r} is in pieces")
+    for part in episodes:
+        roles = [row.role for row in part]
+        if roles[-1] != "lead" or roles.count("lead") != 1:
+            raise ValueError(
+                f"episode {part[0].episode!r}: expected one lead, last of its rows, got {roles}"
+            )
+        if any(row.reward is not None for row in part[:-1]):
+            raise ValueError(
+                f"episode {part[0].episode!r}: the reward belongs on the lead's row alone"
+            )
+    return episodes
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What each row of a batch counts."""
+
+    advantages: Floats
+    """(B,) of every trained token of the row."""
+    rewards: Floats
+    """(B,) the episode's; NaN where it could not be scored."""
+    weights: Floats
+    """(B,) of the row's mean over its tokens in the loss; they add up to 1, or to 0."""
+    trains: NDArray[np.bool_]
+    """(B,) whether the row counts at all; the weights of the others are 0."""
+    num_groups: int
+    num_silent: int
+    """Groups without signal: all rewards equal, or one episode left."""
+
+
+def credit(
+    rows: Sequence[TeamRow],
+    *,
+    baseline: Baseline | None = "mean-std",
+    aggregation: Aggregation = "agent-mean",
+    provenance: float = 0.0,
+) -> Credit:
+    """Returns advantage and weight of each row of a batch.
+
+    Left out are episodes without a score, groups without signal (as in `trainers/grpo.py`), and
+    rows of which no token trains; they count nowhere.
+
+    Args:
+        rows: B rows of whole episodes, as `team_rows` gives them.
+        baseline: what an episode's reward is compared with; None: nothing (a critic does it), the
+            advantage is the reward itself and every scored group has signal.
+        aggregation: how tokens are averaged, see `trainers.advantages.sequence_weights`.
+        provenance: part of a subagent's advantage that comes from the cells that it supplied.
+    """
+    episodes = episodes_of(rows)
+    groups_seen = {name: i for i, name in enumerate(dict.fromkeys(row.group for row in rows))}
+    episode = np.repeat(np.arange(len(episodes)), [len(part) for part in episodes])
+    group = np.array([groups_seen[part[-1].group] for part in episodes], dtype=np.int64)
+    reward = np.array([np.nan if (r := p[-1].reward) is None else r for p in episodes])
+    valid = ~np.isnan(reward)
+    if baseline is None:
+        by_episode, signal = reward, valid
+    else:
+        by_episode = np.zeros(len(episodes))
+        by_episode[valid] = group_advantages(reward[valid], group[valid], baseline)
+        loud = {g for g in set(group[valid]) if has_signal(reward[valid & (group == g)])}
+        signal = valid & np.isin(group, list(loud))
+    tokens: Ints = np.array([row.num_trained for row in rows], dtype=np.int64)
+    trains = signal[episode] & (tokens > 0)
+    advantages = by_episode[episode].astype(np.float64)
+    if provenance and trains.any():
+        subagent = np.array([row.role == "subagent" for row in rows])
+        share = np.array([row.share for row in rows])
+        mixed = provenance_advantages(
+            advantages[signal[episode]],
+            share[signal[episode]],
+            group[episode][signal[episode]],
+            subagent[signal[episode]],
+            provenance,
+        )
+        advantages[signal[episode]] = mixed
+    weights = np.zeros(len(rows))
+    weights[trains] = tokens[trains] * sequence_weights(
+        tokens[trains], episode[trains], aggregation
+    )
+    num_groups = len(set(group[valid]))
+    return Credit(
+        advantages=np.where(trains, advantages, 0.0),
+        rewards=reward[episode],
+        weights=weights,
+        trains=trains,
+        num_groups=num_groups,
+        num_silent=num_groups - len(set(group[signal])),
+    )
