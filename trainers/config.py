@@ -162,7 +162,7 @@ def from_command_line(
     """Returns the configuration that flags ask for: those of a preset, then the ones given."""
     parser = argparse.ArgumentParser(description=inspect.getdoc(config_type))
     parser.add_argument("--preset", choices=tuple(presets), help="settings to start from")
-    help_of, hints = _sentences(config_type), get_type_hints(config_type)
+    help_of, hints = sentences(config_type), get_type_hints(config_type)
     for field in fields(config_type):
         hint, flag = hints[field.name], "--" + field.name.replace("_", "-")
         settings: dict[str, Any] = {"default": argparse.SUPPRESS, "help": help_of[field.name]}
@@ -181,7 +181,7 @@ def from_command_line(
     return config_type(**settings)
 
 
-def _sentences(config_type: type) -> dict[str, str]:
+def sentences(config_type: type) -> dict[str, str]:
     """Returns the sentence under each field, read from the source of the class and its bases."""
     found: dict[str, str] = {}
     for kind in reversed(config_type.__mro__[:-1]):

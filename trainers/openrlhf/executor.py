@@ -188,24 +188,8 @@ def _response(row: TeamRow, prompt: str, label: str) -> dict[str, Any]:
         "reward": reward,
         "scores": reward,
         "observation_tokens": row.ids,
-        "action_ranges": spans(row.mask),
+        "action_ranges": row.spans,
         "rollout_log_probs": row.logprobs,
         "truncated": False,
         "extra_logs": {},
     }
-
-
-def spans(mask: Sequence[bool]) -> list[tuple[int, int]]:
-    """Returns begin and end of each run of True.
-
-    Example:
-        >>> spans([False, True, True, False, True])
-        [(1, 3), (4, 5)]
-    """
-    found, start = [], 0
-    for value, run in itertools.groupby(mask):
-        length = len(list(run))
-        if value:
-            found.append((start, start + length))
-        start += length
-    return found

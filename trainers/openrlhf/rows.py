@@ -67,6 +67,17 @@ class TeamRow:
         """Tokens that train."""
         return sum(self.mask)
 
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Begin and end of each run of tokens that train."""
+        found, start = [], 0
+        for trains, run in itertools.groupby(self.mask):
+            end = start + len(list(run))
+            if trains:
+                found.append((start, end))
+            start = end
+        return found
+
 
 def team_rows(episode: Episode, *, episode_id: str, group: str) -> list[TeamRow]:
     """Returns the rows of an episode, the lead's last; trajectories without tokens have none.
@@ -145,6 +156,10 @@ class Credit:
     """(B,) of the row's mean over its tokens in the loss; they add up to 1, or to 0."""
     trains: NDArray[np.bool_]
     """(B,) whether the row counts at all; the weights of the others are 0."""
+    episodes: Ints
+    """(B,) number of the row's episode in the batch."""
+    groups: Ints
+    """(B,) number of its group."""
     num_groups: int
     num_silent: int
     """Groups without signal: all rewards equal, or one episode left."""
@@ -206,6 +221,8 @@ def credit(
         rewards=reward[episode],
         weights=weights,
         trains=trains,
+        episodes=episode,
+        groups=group[episode],
         num_groups=num_groups,
         num_silent=num_groups - len(set(group[signal])),
     )

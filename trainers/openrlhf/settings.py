@@ -78,6 +78,8 @@ class TeamSettings:
     """A running cluster to join, such as `auto`; None: one is started on this machine."""
     cpu: bool = False
     """Runs without a GPU, slowly: for tests and tiny models."""
+    cpu_bf16: bool = False
+    """With `cpu`: computes in bfloat16, as on a GPU, and not in float32, which is exact."""
     dry_run: bool = False
     """Prepares the data, checks all flags, says where everything would run, and stops."""
 

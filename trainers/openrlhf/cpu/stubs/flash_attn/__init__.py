@@ -1,0 +1,1 @@
+"""Stands for flash-attn on a machine without a GPU: what OpenRLHF imports, and no attention."""

@@ -1,0 +1,1 @@
+"""Stands for flash-attn's utilities."""

@@ -1,0 +1,109 @@
+"""OpenRLHF's controllers, synchronous and asynchronous, with our generator and experience maker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from openrlhf.trainer import ppo_trainer_async
+from openrlhf.trainer.ppo_trainer import PPOTrainer
+from openrlhf.trainer.ppo_trainer_async import GenerateSamplesActor, PPOTrainerAsync, TrainingActor
+from openrlhf.trainer.ppo_utils.experience import Experience
+from openrlhf.utils.logging_utils import init_logger
+
+from trainers.openrlhf.generator import TeamSamplesGenerator
+from trainers.openrlhf.maker import TeamExperienceMaker
+
+logger = init_logger(__name__)
+
+# Ray replaces a decorated class by a handle; the class itself is what can be extended.
+_Sync: Any = PPOTrainer.__ray_metadata__.modified_class
+_Async: Any = PPOTrainerAsync.__ray_metadata__.modified_class
+_Generating: Any = GenerateSamplesActor.__ray_metadata__.modified_class
+_Training: Any = TrainingActor.__ray_metadata__.modified_class
+
+
+class TeamSteps:
+    """The training half of a controller; goes before OpenRLHF's class."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        usual: Any = self.experience_maker  # type: ignore[has-type]
+        self.experience_maker = TeamExperienceMaker(
+            usual.actor_model_group,
+            usual.critic_model_group,
+            usual.reward_model_group,
+            usual.initial_model_group,
+            usual.kl_ctl,
+            usual.strategy,
+            usual.tokenizer,
+        )
+        self._numbers: dict[str, float] = {}
+
+    def train_step(
+        self, rollout_samples: list[Experience], global_step: int
+    ) -> tuple[dict[str, Any], int]:
+        """Trains on the rows of a batch; a batch without any signal is left out, and counted."""
+        rows, self._numbers = self.experience_maker.choose(rollout_samples)
+        if not rows:
+            logger.warning("no episode differs from the others on its task: a step without update")
+            return {**self._numbers, "generated_samples": None}, global_step + 1
+        told: tuple[dict[str, Any], int] = super().train_step(rows, global_step)  # type: ignore[misc]
+        return told
+
+    def _compute_rollout_stats(self, experiences: list[Experience]) -> dict[str, float]:
+        """Returns means over episodes, where OpenRLHF's would be over rows."""
+        tokens, gap, largest = 0, 0.0, 0.0
+        for experience in experiences:
+            weight = (experience.info["team_weight"] > 0).unsqueeze(1)
+            trained = experience.action_mask.bool() & weight
+            apart = experience.action_log_probs.float() - experience.rollout_log_probs.float()
+            apart = apart.abs()[trained]
+            tokens += apart.numel()
+            gap += float(apart.sum())
+            largest = max(largest, float(apart.max()) if apart.numel() else 0.0)
+        return {
+            **self._numbers,
+            "rollout/tokens_trained": float(tokens),
+            "rollout/logprob_gap": gap / tokens,
+            "rollout/logprob_gap_max": largest,
+        }
+
+
+class TeamTrainer(TeamSteps, _Sync):  # type: ignore[misc]
+    """Plays a batch, trains on it, plays the next."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.samples_generator = _with_teams(self.samples_generator)  # type: ignore[has-type]
+
+
+class TeamTraining(TeamSteps, _Training):  # type: ignore[misc]
+    """The training half of the asynchronous controller."""
+
+
+class TeamGenerating(_Generating):  # type: ignore[misc]
+    """The playing half of the asynchronous controller."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.samples_generator = _with_teams(self.samples_generator)
+
+
+class TeamTrainerAsync(_Async):  # type: ignore[misc]
+    """Plays the next batch while it trains on the last."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        ppo_trainer_async.GenerateSamplesActor = ray.remote(TeamGenerating)
+        ppo_trainer_async.TrainingActor = ray.remote(TeamTraining)
+        super().__init__(*args, **settings)
+
+
+def _with_teams(usual: Any) -> TeamSamplesGenerator:
+    return TeamSamplesGenerator(
+        usual.strategy,
+        usual.prompts_dataloader,
+        usual.eval_dataloader,
+        usual.tokenizer,
+        usual.vllm_engines,
+    )
