@@ -132,6 +132,7 @@ def weighted_mean(weights: torch.Tensor) -> Callable[..., torch.Tensor]:
     def aggregate_loss(
         loss: torch.Tensor,
         loss_mask: torch.Tensor,
+        *,
         token_level_loss: bool = True,
         dp_size: int = 1,
         batch_num_tokens: torch.Tensor | None = None,

@@ -48,7 +48,11 @@ class Audit:
             items: B experiences of one row each, from OpenRLHF's replay buffer.
         """
         here = [
-            (int(item.info["team_episode"]), int(item.info["team_group"]), float(item.info["reward"]))
+            (
+                int(item.info["team_episode"]),
+                int(item.info["team_group"]),
+                float(item.info["reward"]),
+            )
             for item in items
             if item.info["team_weight"] > 0
         ]

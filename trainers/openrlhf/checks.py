@@ -62,8 +62,8 @@ def check(args: Mapping[str, Any]) -> None:
     episodes = args["rollout.batch_size"] * args["rollout.n_samples_per_prompt"]
     if args["train.batch_size"] != episodes:
         problems.append(
-            f"--train.batch_size must be {episodes}, the episodes of a rollout batch: one optimiser "
-            f"step is taken on each, got {args['train.batch_size']}; leave it out"
+            f"--train.batch_size must be {episodes}, the episodes of a rollout batch: one step is "
+            f"taken on each, got {args['train.batch_size']}; leave it out"
         )
     if problems:
         raise ValueError("\n".join(problems))

@@ -104,6 +104,7 @@ class AgentExecutor(AgentExecutorBase):  # type: ignore[misc]  # OpenRLHF is unt
 
     async def execute(
         self,
+        *,
         prompt: str,
         label: str,
         sampling_params: Any,
@@ -190,6 +191,4 @@ def _response(row: TeamRow, prompt: str, label: str) -> dict[str, Any]:
         "observation_tokens": row.ids,
         "action_ranges": row.spans,
         "rollout_log_probs": row.logprobs,
-        "truncated": False,
-        "extra_logs": {},
     }

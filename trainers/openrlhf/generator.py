@@ -33,8 +33,8 @@ class TeamSamplesGenerator(SamplesGenerator):  # type: ignore[misc]  # OpenRLHF 
         scored = [g for g in groups if all(lead.row.reward is not None for lead in g)]
         if len(scored) < len(groups):
             logger.warning(
-                f"evaluation leaves out {len(groups) - len(scored)} of {len(groups)} prompts, as an "
-                "episode of theirs could not be scored"
+                f"evaluation leaves out {len(groups) - len(scored)} of {len(groups)} prompts, as "
+                "an episode of theirs could not be scored"
             )
         return [lead for group in scored for lead in group]
 
@@ -49,4 +49,5 @@ class TeamSamplesGenerator(SamplesGenerator):  # type: ignore[misc]  # OpenRLHF 
     def _row(self, response: dict[str, Any], **settings: Any) -> Experience:
         experience = super()._process_response_into_experience(response, **settings)
         experience.row = response["row"]
+        del experience.info["score"]  # of the episode: no number of a row
         return experience

@@ -137,9 +137,15 @@ def token_gae(
     for row in range(len(values)):
         steps = mask[row].bool()
         estimate = gae(
-            rewards[row][steps].double().numpy(), values[row][steps].double().numpy(), 0.0, gamma, lam
+            rewards[row][steps].double().numpy(),
+            values[row][steps].double().numpy(),
+            0.0,
+            gamma,
+            lam,
         )
-        advantages[row][steps], returns[row][steps] = (torch.from_numpy(e).float() for e in estimate)
+        advantages[row][steps], returns[row][steps] = (
+            torch.from_numpy(e).float() for e in estimate
+        )
     return advantages, returns
 
 
@@ -159,9 +165,7 @@ def _numbers(rows: Sequence[Experience], told: Credit) -> dict[str, float]:
     """Returns what is logged of a batch: means over its scored episodes."""
     figures = [row.figures for row in rows if row.row.role == "lead"]
     names = sorted({name for figure in figures for name in figure})
-    numbers = {
-        name: fmean(figure[name] for figure in figures if name in figure) for name in names
-    }
+    numbers = {name: fmean(figure[name] for figure in figures if name in figure) for name in names}
     leads = np.array([row.row.role == "lead" for row in rows])
     rewards = [float(r) for r in told.rewards[leads] if not np.isnan(r)]
     return numbers | {

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from agents.llm.policy import LLMConfig
-from trainers.openrlhf.rows import Aggregation
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Limits
 from wideseek_env.tasks.named import SourceOptions, source_named
@@ -65,7 +64,7 @@ class TeamSettings:
     """`short` says only what differs between episodes, to a model that learns the rest."""
     few_shot: bool = False
     """Whether the system prompt ends with an example of a good turn."""
-    aggregation: Aggregation = "agent-mean"
+    aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "agent-mean"
     """How tokens are averaged: `agent-mean` is over episodes, an episode's agents, and an agent's
     tokens (the paper's); `sequence-mean` over trajectories; `token-mean` over tokens."""
     provenance: float = 0.0

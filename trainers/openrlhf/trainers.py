@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import ray
@@ -13,6 +15,7 @@ from openrlhf.utils.logging_utils import init_logger
 
 from trainers.openrlhf.generator import TeamSamplesGenerator
 from trainers.openrlhf.maker import TeamExperienceMaker
+from trainers.openrlhf.settings import TeamSettings
 
 logger = init_logger(__name__)
 
@@ -50,6 +53,22 @@ class TeamSteps:
             return {**self._numbers, "generated_samples": None}, global_step + 1
         told: tuple[dict[str, Any], int] = super().train_step(rows, global_step)  # type: ignore[misc]
         return told
+
+    def save_logs_and_checkpoints(
+        self,
+        global_step: int,
+        logs_dict: dict[str, Any] | None = None,
+        client_states: dict[str, Any] | None = None,
+    ) -> None:
+        """Adds the step's numbers to `metrics.jsonl`, and does what OpenRLHF does."""
+        numbers = {
+            name: round(float(value), 8)
+            for name, value in (logs_dict or {}).items()
+            if isinstance(value, (int, float)) and math.isfinite(value)
+        }
+        with TeamSettings.from_environment().folder("metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": global_step, **numbers}) + "\n")
+        super().save_logs_and_checkpoints(global_step, logs_dict, client_states)  # type: ignore[misc]
 
     def _compute_rollout_stats(self, experiences: list[Experience]) -> dict[str, float]:
         """Returns means over episodes, where OpenRLHF's would be over rows."""

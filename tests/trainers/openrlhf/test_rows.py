@@ -158,7 +158,7 @@ def test_shares_are_those_of_the_cells_that_were_read() -> None:
     episode = dataclasses.replace(episode, provenance=(CellCredit(0, 0, (1,)),))
     assert shares(episode).tolist() == [0.0, 1 / cells, *[0.0] * (len(episode.trajectories) - 2)]
     others = team_rows(episode, episode_id="7", group="t")
-    assert [r.share for r in others][0] == 1 / cells
+    assert next(r.share for r in others) == 1 / cells
 
 
 @pytest.mark.parametrize("baseline", ["mean-std", "mean", "leave-one-out"])
@@ -169,9 +169,7 @@ def test_what_rows_count_is_what_our_own_trainer_makes_of_them(
 ) -> None:
     episodes = played(provenance=(CellCredit(0, 0, (1,)),))
     episodes[1] = dataclasses.replace(episodes[1], provenance=())
-    config = GRPOConfig(
-        model="", baseline=baseline, aggregation=aggregation, provenance=provenance
-    )
+    config = GRPOConfig(model="", baseline=baseline, aggregation=aggregation, provenance=provenance)
     ours, advantages = prepare(episodes, config, {})
     known = type("Known", (), {"trains": np.concatenate([r.trains[r.sampled] for r in ours])})
     known.trains = __import__("torch").from_numpy(known.trains).float()

@@ -1,8 +1,8 @@
 """OpenRLHF without a GPU: a test vehicle for machines that have none.
 
 Nothing imports this package unless `--cpu` is given. `prepare` is for the launcher, `install` runs
-in every process that Ray starts; `workers.py` are OpenRLHF's, and `vllm_worker.py` is for vLLM's own
-process. What is exchanged:
+in every process that Ray starts; `workers.py` are OpenRLHF's, and `vllm_worker.py` is for vLLM's
+own process. What is exchanged:
 
 - flash-attn, which OpenRLHF imports though it need not use it, by `stubs/flash_attn`;
 - calls of `torch.cuda` that set or ask for a device, by nothing;

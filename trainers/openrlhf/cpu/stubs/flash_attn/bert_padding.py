@@ -31,9 +31,13 @@ def unpad_input(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, i
     lengths = mask.sum(dim=-1, dtype=torch.int32)
     indices = torch.nonzero(mask.flatten(), as_tuple=False).flatten()
     starts = torch.nn.functional.pad(torch.cumsum(lengths, 0, dtype=torch.int32), (1, 0))
-    return rearrange(values, "b t ... -> (b t) ...")[indices], indices, starts, int(
-        lengths.max()
-    ), lengths
+    return (
+        rearrange(values, "b t ... -> (b t) ...")[indices],
+        indices,
+        starts,
+        int(lengths.max()),
+        lengths,
+    )
 
 
 def pad_input(values: Tensor, indices: Tensor, batch: int, length: int) -> Tensor:
