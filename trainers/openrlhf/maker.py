@@ -20,8 +20,7 @@ from openrlhf.models.utils import compute_reward
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 
-from trainers.advantages import gae
-from trainers.openrlhf.rows import Baseline, Credit, credit
+from trainers.openrlhf.rows import Baseline, Credit, credit, token_gae
 from trainers.openrlhf.settings import TeamSettings
 
 BASELINES: dict[str, Baseline | None] = {
@@ -93,12 +92,15 @@ class TeamExperienceMaker(RemoteExperienceMaker):  # type: ignore[misc]  # OpenR
                 reward_clip_range=self.args.reward.clip_range,
             )
             if with_critic:
-                experience.advantages, experience.returns = token_gae(
-                    rewards,
-                    experience.values,
-                    experience.action_mask,
+                estimate = token_gae(
+                    rewards.double().numpy(),
+                    experience.values.double().numpy(),
+                    experience.action_mask.bool().numpy(),
                     self.args.algo.advantage.gamma,
                     self.args.algo.advantage.lambd,
+                )
+                experience.advantages, experience.returns = (
+                    torch.from_numpy(numbers).float() for numbers in estimate
                 )
             else:
                 experience.returns = self.get_cumulative_returns(
@@ -110,43 +112,6 @@ class TeamExperienceMaker(RemoteExperienceMaker):  # type: ignore[misc]  # OpenR
         if self.advantage_estimator == "gae":
             _standardise(experiences, scale=not self.args.algo.advantage.no_std_norm)
         return experiences
-
-
-def token_gae(
-    rewards: torch.Tensor,
-    values: torch.Tensor,
-    mask: torch.Tensor,
-    gamma: float,
-    lam: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns advantages and returns of the tokens that train, 0 elsewhere, (B, T) each.
-
-    A step is a token that trains: what an agent was shown in between is no step, so it neither
-    discounts nor has a value. OpenRLHF's own estimate steps through shown tokens as if they had the
-    value 0, which is right for one turn, and for several only where gamma and lambda are 1.
-
-    Args:
-        rewards: (B, T), the episode's after the last token that trains.
-        values: (B, T) before each token.
-        mask: (B, T) whether the token trains.
-        gamma: discount of one token.
-        lam: 0 trusts the values, 1 the rewards.
-    """
-    advantages = torch.zeros_like(values, dtype=torch.float32)
-    returns = torch.zeros_like(advantages)
-    for row in range(len(values)):
-        steps = mask[row].bool()
-        estimate = gae(
-            rewards[row][steps].double().numpy(),
-            values[row][steps].double().numpy(),
-            0.0,
-            gamma,
-            lam,
-        )
-        advantages[row][steps], returns[row][steps] = (
-            torch.from_numpy(e).float() for e in estimate
-        )
-    return advantages, returns
 
 
 def _standardise(experiences: Sequence[Experience], scale: bool) -> None:

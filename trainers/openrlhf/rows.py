@@ -12,7 +12,7 @@ The contract, which any engine of rows can be fed with (this module imports none
 `credit` turns the rows of a batch into one advantage and one weight for each row, so that an engine
 that averages over rows follows the objective of `trainers/grpo.py`.
 
-Shape letters: E episodes, B rows of a batch, L tokens of one row.
+Shape letters: E episodes, B rows of a batch, L tokens of one row, T tokens of the longest.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from trainers.advantages import (
     Floats,
     Ints,
     cell_shares,
+    gae,
     group_advantages,
     has_signal,
     provenance_advantages,
@@ -226,3 +227,27 @@ def credit(
         num_groups=num_groups,
         num_silent=num_groups - len(set(group[signal])),
     )
+
+
+def token_gae(
+    rewards: Floats, values: Floats, mask: NDArray[np.bool_], gamma: float, lam: float
+) -> tuple[Floats, Floats]:
+    """Returns advantages and returns of the tokens that train, 0 elsewhere, (B, T) each.
+
+    A step is a token that trains: what an agent was shown in between is no step, so it neither
+    discounts nor has a value. OpenRLHF's own estimate steps through shown tokens as if they had the
+    value 0, which is right for one turn, and for several only where gamma and lambda are 1.
+
+    Args:
+        rewards: (B, T), the episode's after the last token that trains.
+        values: (B, T) before each token.
+        mask: (B, T) whether the token trains.
+        gamma: discount of one token.
+        lam: 0 trusts the values, 1 the rewards.
+    """
+    advantages, returns = np.zeros(values.shape), np.zeros(values.shape)
+    for row, steps in enumerate(mask):
+        advantages[row, steps], returns[row, steps] = gae(
+            rewards[row, steps], values[row, steps], 0.0, gamma, lam
+        )
+    return advantages, returns

@@ -11,8 +11,10 @@ pytest.importorskip("torch")
 
 from toy_learning import tiny_lm, toy_play
 
+from trainers.batch import rows_of
 from trainers.grpo import GRPOConfig, prepare
-from trainers.openrlhf.rows import TeamRow, credit, episodes_of, shares, team_rows
+from trainers.openrlhf.rows import TeamRow, credit, episodes_of, shares, team_rows, token_gae
+from trainers.ppo import PPOConfig, estimate
 from trainers.update import updates_of
 from wideseek_env.records import CellCredit, Episode
 
@@ -192,3 +194,29 @@ def test_what_rows_count_is_what_our_own_trainer_makes_of_them(
     )
     assert [f[0] for f in found] == [e[0] for e in expected]
     assert np.array([f[1:] for f in found]) == pytest.approx(np.array([e[1:] for e in expected]))
+
+
+@pytest.mark.parametrize(("gamma", "lam"), [(1.0, 1.0), (1.0, 0.95), (0.99, 0.9), (1.0, 0.0)])
+def test_values_of_a_team_are_estimated_as_in_our_own_ppo(gamma: float, lam: float) -> None:
+    episodes = played()
+    rows = rows_of(episodes)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=sum(int(r.sampled.sum()) for r in rows))
+    config = PPOConfig(model="", step_of="token", gamma=gamma, lam=lam)
+    last = {number: 0.0 for number in range(len(rows))}
+    advantage, aim, _ = estimate(rows, episodes, values, last, config)
+
+    length = max(len(r.ids) for r in rows)
+    at = [np.flatnonzero(r.sampled) for r in rows]
+    table, mask, rewards = (np.zeros((len(rows), length)) for _ in range(3))
+    place = 0
+    for number, where in enumerate(at):
+        table[number, where] = values[place : place + len(where)]
+        mask[number, where] = 1
+        rewards[number, where[-1]] = episodes[rows[number].episode].reward
+        place += len(where)
+    advantages, returns = token_gae(rewards, table, mask > 0, gamma, lam)
+    assert returns[mask > 0] == pytest.approx(aim)
+    found = advantages[mask > 0]
+    assert (found - found.mean()) / found.std() == pytest.approx(advantage)
+    assert not advantages[mask == 0].any()

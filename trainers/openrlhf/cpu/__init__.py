@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NUM_GPUS = 8
-NUM_CPUS = 32
+HOOK = "trainers.openrlhf.cpu.install"
+RESOURCES: dict[str, Any] = {"num_cpus": 32, "num_gpus": 8, "include_dashboard": False}
 """What Ray is told of; processes that wait cost nothing."""
 
 ENVIRONMENT = {
