@@ -1,7 +1,8 @@
 """A rehearsal: OpenRLHF's program with actors that do nothing, on a cluster that is not there.
 
 Arguments, data set and placement are real: Ray places every worker on nodes of the size that the
-flags ask for, started on this machine with GPUs in name alone. No model is loaded.
+flags ask for, started on this machine with GPUs in name alone. No model is loaded, and the actors,
+of which there are dozens, do not even import OpenRLHF.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ray
-from openrlhf.trainer import ppo_trainer, ppo_trainer_async
-from openrlhf.trainer.ppo_trainer import prepare_datasets
-from openrlhf.trainer.ray import launcher, ppo_actor, ppo_critic, vllm_engine
 from ray.cluster_utils import Cluster
 
 from trainers.openrlhf.settings import TeamSettings
@@ -55,7 +55,8 @@ class Stage:
         nodes: dict[str, Counter[str]] = defaultdict(Counter)
         for line in self._path.read_text().splitlines():
             told = json.loads(line)
-            nodes[told["node"]][f"{told['what']} ({told['gpus']} GPU)"] += 1
+            share = f" on {told['gpus']:g} GPU" if told["gpus"] else ""  # else it places its own
+            nodes[told["node"]][told["what"] + share] += 1
         return "\n".join(
             f"node {number}: "
             + ", ".join(f"{count} x {what}" for what, count in sorted(on.items()))
@@ -91,12 +92,30 @@ def rehearse(
         flags: OpenRLHF's.
         run_program: of `launch.py`.
     """
+    if find_spec("flash_attn") is None:
+        from trainers.openrlhf import cpu  # noqa: PLC0415 - where it is missing
+
+        cpu.install()
+    from openrlhf import utils  # noqa: PLC0415
+    from openrlhf.trainer import ppo_trainer, ppo_trainer_async  # noqa: PLC0415
+    from openrlhf.trainer.ray import launcher, ppo_actor, ppo_critic, vllm_engine  # noqa: PLC0415
+
+    usual = utils.get_strategy
+
+    def strategy_of(args: Any) -> Any:
+        """Reads the data as a run would; stands for the first thing that the program makes."""
+        prompts, _, steps = ppo_trainer.prepare_datasets(usual(args), None)
+        print(f"data: {len(prompts)} prompts, {steps} optimiser steps")  # noqa: T201
+        return SimpleNamespace(args=args, print=lambda *told: None)
+
+    utils.get_strategy = strategy_of
+
     stand_in = ray.remote(StandIn)
     vllm_engine.RolloutRayActor = _Named(stand_in, "vLLM engine")
     ppo_actor.PolicyModelActor = _Named(stand_in, "policy")
     ppo_critic.CriticModelActor = _Named(stand_in, "critic")
     launcher.ReferenceModelActor = _Named(stand_in, "reference")
-    ppo_trainer.PPOTrainer = ppo_trainer_async.PPOTrainerAsync = ray.remote(StandInTrainer)
+    ppo_trainer.PPOTrainer = ppo_trainer_async.PPOTrainerAsync = _Controller()
     stages: list[Stage] = []
     try:
         run_program(flags, lambda args: stages.append(Stage(settings, args, environment)))
@@ -151,17 +170,12 @@ class StandIn:
         """Is never awake."""
 
 
-class StandInTrainer:
-    """Reads the data set, and trains nothing."""
+class _Controller:
+    """Stands for the controller, in this process."""
 
-    def __init__(self, pretrain: str, strategy: Any, *args: Any, **settings: Any) -> None:
-        prompts, _, self._steps = prepare_datasets(strategy, None)
-        self._prompts = len(prompts)
+    def __init__(self) -> None:
+        nothing = SimpleNamespace(remote=lambda: ray.put(0))
+        self.get_max_steps = self.fit = nothing
 
-    def get_max_steps(self) -> int:
-        """Optimiser steps of the run."""
-        print(f"data: {self._prompts} prompts, {self._steps} optimiser steps")  # noqa: T201
-        return int(self._steps)
-
-    def fit(self) -> None:
-        """Trains nothing."""
+    def remote(self, *args: Any, **settings: Any) -> _Controller:
+        return self

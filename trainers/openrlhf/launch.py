@@ -10,7 +10,6 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +41,20 @@ def launch(settings: TeamSettings, flags: Sequence[str]) -> None:
         write_prompts(settings, "eval")
     require("openrlhf", "openrlhf")
     environment = worker_environment(settings)
-    if settings.cpu or (settings.dry_run and find_spec("flash_attn") is None):
-        from trainers.openrlhf import cpu  # noqa: PLC0415 - nothing of it on a machine with GPUs
-
-        os.environ |= cpu.ENVIRONMENT
-        cpu.install()
     if settings.dry_run:
         from trainers.openrlhf import dryrun  # noqa: PLC0415 - only where it is asked for
 
         dryrun.rehearse(settings, environment, with_defaults(settings, flags), run_program)
         return
-    rebind()
     if settings.cpu:
+        from trainers.openrlhf import cpu  # noqa: PLC0415 - nothing of it on a machine with GPUs
+
+        os.environ |= cpu.ENVIRONMENT
+        cpu.install()
+        rebind()
         cpu.prepare()
+    else:
+        rebind()
     run_program(with_defaults(settings, flags), lambda args: start_ray(settings, environment))
 
 
