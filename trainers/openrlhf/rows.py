@@ -186,47 +186,48 @@ def credit(
         provenance: part of a subagent's advantage that comes from the cells that it supplied.
     """
     episodes = episodes_of(rows)
-    groups_seen = {name: i for i, name in enumerate(dict.fromkeys(row.group for row in rows))}
     episode = np.repeat(np.arange(len(episodes)), [len(part) for part in episodes])
-    group = np.array([groups_seen[part[-1].group] for part in episodes], dtype=np.int64)
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(row.group for row in rows))}
+    group = np.array([numbers[part[-1].group] for part in episodes], dtype=np.int64)
     reward = np.array([np.nan if (r := p[-1].reward) is None else r for p in episodes])
-    valid = ~np.isnan(reward)
-    if baseline is None:
-        by_episode, signal = reward, valid
-    else:
-        by_episode = np.zeros(len(episodes))
-        by_episode[valid] = group_advantages(reward[valid], group[valid], baseline)
-        loud = {g for g in set(group[valid]) if has_signal(reward[valid & (group == g)])}
-        signal = valid & np.isin(group, list(loud))
-    tokens: Ints = np.array([row.num_trained for row in rows], dtype=np.int64)
-    trains = signal[episode] & (tokens > 0)
-    advantages = by_episode[episode].astype(np.float64)
-    if provenance and trains.any():
-        subagent = np.array([row.role == "subagent" for row in rows])
-        share = np.array([row.share for row in rows])
-        mixed = provenance_advantages(
-            advantages[signal[episode]],
-            share[signal[episode]],
-            group[episode][signal[episode]],
-            subagent[signal[episode]],
-            provenance,
+    by_episode, signal = _compared(reward, group, baseline)
+    advantages, groups, speaks = by_episode[episode], group[episode], signal[episode]
+    if provenance and speaks.any():
+        share = np.array([row.share for row in rows])[speaks]
+        subagent = np.array([row.role == "subagent" for row in rows])[speaks]
+        advantages[speaks] = provenance_advantages(
+            advantages[speaks], share, groups[speaks], subagent, provenance
         )
-        advantages[signal[episode]] = mixed
+    tokens: Ints = np.array([row.num_trained for row in rows], dtype=np.int64)
+    trains = speaks & (tokens > 0)
     weights = np.zeros(len(rows))
     weights[trains] = tokens[trains] * sequence_weights(
         tokens[trains], episode[trains], aggregation
     )
-    num_groups = len(set(group[valid]))
+    num_groups = len(set(group[~np.isnan(reward)]))
     return Credit(
         advantages=np.where(trains, advantages, 0.0),
         rewards=reward[episode],
         weights=weights,
         trains=trains,
         episodes=episode,
-        groups=group[episode],
+        groups=groups,
         num_groups=num_groups,
         num_silent=num_groups - len(set(group[signal])),
     )
+
+
+def _compared(
+    reward: Floats, group: Ints, baseline: Baseline | None
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns the advantage of each episode and whether its group has signal, (E,) each."""
+    valid = ~np.isnan(reward)
+    if baseline is None:
+        return reward, valid
+    advantages = np.zeros(len(reward))
+    advantages[valid] = group_advantages(reward[valid], group[valid], baseline)
+    loud = [g for g in np.unique(group[valid]) if has_signal(reward[valid & (group == g)])]
+    return advantages, valid & np.isin(group, loud)
 
 
 def token_gae(

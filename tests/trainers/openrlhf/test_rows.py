@@ -203,7 +203,7 @@ def test_values_of_a_team_are_estimated_as_in_our_own_ppo(gamma: float, lam: flo
     rng = np.random.default_rng(0)
     values = rng.normal(size=sum(int(r.sampled.sum()) for r in rows))
     config = PPOConfig(model="", step_of="token", gamma=gamma, lam=lam)
-    last = {number: 0.0 for number in range(len(rows))}
+    last = dict.fromkeys(range(len(rows)), 0.0)
     advantage, aim, _ = estimate(rows, episodes, values, last, config)
 
     length = max(len(r.ids) for r in rows)
