@@ -1,4 +1,4 @@
-"""Who can cheat a scorer: `python -m benchmarks.scorers.gauntlet`.
+"""Who can cheat a scorer: `wideseek gauntlet`.
 
 Two rounds, each in both modes. First, answers that real scorers get wrong, with what each mode
 gives them. Then the cheating agents play a closed world beside `solo`, the honest agent that they
@@ -8,7 +8,6 @@ tasks, or when a case does not get what is stated for it.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,10 +22,14 @@ from agents.rollout import Job, rollout
 from agents.scripted import CHEATERS, POLICIES
 from benchmarks.scorers.cheating_cells import CELL_CASES
 from benchmarks.scorers.cheating_tables import NOW, TABLE_CASES, Figures
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Count, Seed, check_presets, check_values
+from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.errors import WideSeekError
 from wideseek_env.records import Episode, Score
 from wideseek_env.scoring import score_strict
 from wideseek_env.scoring.official.scorer import score_official
-from wideseek_env.worlds import PRESETS, World
+from wideseek_env.worlds import World
 
 NUM_SUBAGENTS = 8
 _TOLERANCE = 1e-9
@@ -54,6 +57,26 @@ class AgentResult:
     strict: float
     num_above_honest: int
     """Tasks on which strict mode paid it more than the honest agent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GauntletOptions:
+    """Shows who can cheat a scorer: answers that real scorers get wrong, then cheating agents.
+
+    Ends with status 1 when strict mode pays a cheater more than the honest agent earned on the same
+    tasks, or when a case does not get what is stated for it.
+    """
+
+    presets: tuple[str, ...] = ("default",)
+    """Worlds that the agents play."""
+    num_tasks: Count = 20
+    """Tasks of each preset."""
+    seed: Seed = 0
+    """Of world and tasks."""
+
+    def __post_init__(self) -> None:
+        check_presets(self.presets)
+        check_values(self)
 
 
 def play_cases() -> list[CaseResult]:
@@ -89,7 +112,7 @@ async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResul
     """Returns `solo` first, then every cheater, on the same tasks.
 
     Raises:
-        RuntimeError: an episode is invalid, which is not a score of 0.
+        WideSeekError: an episode is invalid, which is not a score of 0.
     """
     world = World(preset, seed=seed, split="test")
     backend = world.backend()
@@ -105,7 +128,7 @@ async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResul
         episodes = [episode async for episode in rollout(jobs, policy, backend)]
         for episode in episodes:
             if episode.error:
-                raise RuntimeError(
+                raise WideSeekError(
                     f"{name} on task {episode.task.id!r}: an episode that was to be compared is "
                     f"invalid: {episode.error}"
                 )
@@ -169,22 +192,17 @@ def _print_agents(results: Sequence[AgentResult], preset: str, num: int, console
     console.print(grid)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(options: GauntletOptions) -> int:
     """Plays both rounds; returns 0 when strict mode holds, 1 when it does not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scorers.gauntlet", description=__doc__
-    )
-    parser.add_argument("--preset", default="default", choices=tuple(PRESETS), help="(%(default)s)")
-    parser.add_argument("--num-tasks", type=int, default=20, help="tasks to play (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of world and tasks (%(default)s)")
-    args = parser.parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else 130)
+    console = results_console()
     cases = play_cases()
     _print_cases(cases, console)
-    agents = asyncio.run(play_agents(args.preset, args.num_tasks, args.seed))
-    _print_agents(agents, args.preset, args.num_tasks, console)
     num_wrong = sum(not case.as_stated for case in cases)
-    winners = [agent.name for agent in agents[1:] if agent.num_above_honest]
+    winners = []
+    for preset in options.presets:
+        agents = asyncio.run(play_agents(preset, options.num_tasks, options.seed))
+        _print_agents(agents, preset, options.num_tasks, console)
+        winners += [f"{a.name} ({preset})" for a in agents[1:] if a.num_above_honest]
     console.print(
         f"{len(cases)} cases, {num_wrong} not as stated; cheaters that strict mode pays more than "
         f"their honest part: {', '.join(winners) or 'none'}"
@@ -193,4 +211,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("gauntlet"))

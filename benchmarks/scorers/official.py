@@ -1,4 +1,4 @@
-"""How fast the scorers are: `python -m benchmarks.scorers.official --data FOLDER`.
+"""How fast the scorers are: `wideseek speed scorers --data FOLDER`.
 
 FOLDER is DeepWideSearch with recorded responses: `tasks.jsonl`, `tables/`, and
 `official_scores.jsonl.gz`. Rates are tables a second of CPU time, over one response to each task.
@@ -8,19 +8,21 @@ responses in the same way (CPU time, pandas 2.3.0, dateparser 1.2.1), does about
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.scorers.cheating_tables import NOW
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import InFolder
+from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 from wideseek_env.records import Column, Task
@@ -86,20 +88,24 @@ def seconds_of_large_table(score: Callable[[Task, str], object]) -> float:
     return time.process_time() - started
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def _data() -> Path:
+    return Path(os.environ.get("WIDESEEK_DATA", "data")) / "deepwidesearch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficialOptions:
+    """Measures how fast the scorers are, cold and warm, beside WideSearch's own."""
+
+    data: InFolder = field(default_factory=_data)
+    """DeepWideSearch with recorded responses: tasks.jsonl, tables/ and official_scores.jsonl.gz; by
+    default $WIDESEEK_DATA/deepwidesearch."""
+    variant: str = "formatted"
+    """Of the responses."""
+
+
+def run(options: OfficialOptions) -> int:
     """Measures and prints; returns 0 when every target is reached, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scorers.official", description=__doc__
-    )
-    data = os.environ.get("WIDESEEK_DATA")
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", required=data is None,
-        default=Path(data) / "deepwidesearch" if data else None,
-        help="by default $WIDESEEK_DATA/deepwidesearch",
-    )  # fmt: skip
-    parser.add_argument("--variant", default="formatted", help="(%(default)s)")
-    args = parser.parse_args(argv)
-    pairs = read_pairs(args.data, args.variant)
+    pairs = read_pairs(options.data, options.variant)
 
     def official(task: Task, response: str) -> object:
         return score_official(task, response, NOW)
@@ -120,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, measured, target in rows:
         times = measured / OFFICIAL_RATE
         grid.add_row(name, f"{measured:,.0f}", f"{times:,.0f}", f"{target}" if target else "–")
-    console = Console()
+    console = results_console()
     console.print(grid)
     console.print(
         f"{NUM_ROWS:,} rows: strict {large_strict:.3f} s, official {large_official:.3f} s"
@@ -130,4 +136,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("speed scorers"))

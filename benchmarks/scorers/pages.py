@@ -1,7 +1,7 @@
 """How well and how fast real pages are read, indexed and found.
 
-    python -m benchmarks.scorers.pages --corpus DIR       # pages.jsonl.gz, tables.jsonl.gz in DIR
-    python -m benchmarks.scorers.pages --synthetic 200000      # time and memory of an index on disk
+    wideseek speed pages --corpus DIR             # pages.jsonl.gz, tables.jsonl.gz in DIR
+    wideseek speed pages --num-synthetic 200000   # time and memory of an index on disk
 
 Quality is measured against tables that others took out of the same pages: does each gold row stand
 on one line of our text, and does a query that names the page and a row find the page?
@@ -9,7 +9,6 @@ on one line of our text, and does a query that names the page and a row find the
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import re
@@ -30,6 +29,8 @@ import numpy as np
 from wideseek_env.backends.folder import FolderBackend
 from wideseek_env.backends.htmltext import one_line, read_html, split_cells
 from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Count, InFolder, check_values
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 from wideseek_env.tasks.page_tables import PageTable
@@ -112,8 +113,8 @@ def share_found(
     return asyncio.run(ask())
 
 
-def measure_corpus(folder: Path) -> None:
-    """Prints quality and speed on a folder with pages.jsonl.gz and tables.jsonl.gz."""
+def measure_corpus(folder: Path) -> bool:
+    """Prints quality and speed on a corpus's folder; returns whether every target is met."""
     pages = _read(folder / "pages.jsonl.gz", _Page)
     tables = _read(folder / "tables.jsonl.gz", PageTable)
     texts, seconds = {}, []
@@ -145,6 +146,7 @@ def measure_corpus(folder: Path) -> None:
     )
     print(f"  {bare:7.2%}  page in top 5 for row key + column names, without the title")
     print(f"searching, not cached: {_ms(named_s)} with title, {_ms(bare_s)} without (wall)")
+    return kept.as_cells >= ROWS_TARGET and named >= FOUND_TARGET
 
 
 def measure_synthetic(num_pages: int) -> None:
@@ -224,20 +226,31 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.scorers.pages", description=__doc__.split("\n")[0]
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--corpus", type=Path, help="folder with pages.jsonl.gz, tables.jsonl.gz")
-    what.add_argument("--synthetic", type=int, metavar="N", help="index N made-up pages on disk")
-    options = parser.parse_args(arguments)
+@dataclass(frozen=True, kw_only=True)
+class PagesOptions:
+    """Measures how well and how fast real pages are read, indexed and found.
+
+    Ends with status 1 when a target is missed.
+    """
+
+    corpus: InFolder | None = None
+    """Folder with pages.jsonl.gz and tables.jsonl.gz."""
+    num_synthetic: Count | None = None
+    """Indexes so many made-up pages on disk instead."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if (self.corpus is None) == (self.num_synthetic is None):
+            raise ValueError("expected --corpus DIR or --num-synthetic N, one of them")
+
+
+def run(options: PagesOptions) -> int:
+    """Measures what is asked for; returns the exit status."""
     if options.corpus is not None:
-        measure_corpus(options.corpus)
-    else:
-        measure_synthetic(options.synthetic)
+        return 0 if measure_corpus(options.corpus) else 1
+    measure_synthetic(options.num_synthetic or 0)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("speed pages"))

@@ -1,4 +1,4 @@
-"""How much waiting the rollout driver saves: `python -m benchmarks.speed.concurrency`.
+"""How much waiting the rollout driver saves: `wideseek speed concurrency`.
 
 One lead hands a subtask to each of 8 subagents, and each opens 10 pages, one after another. A page
 takes a lognormal time (mean 100 ms, sigma 0.8). The same episode is played in three ways: agents
@@ -8,19 +8,17 @@ page is there (the driver). None can be quicker than the critical path, the slow
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import math
 import random
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from agents.policy import EpisodeInfo
@@ -29,6 +27,9 @@ from agents.scripted.script import Script, ScriptPlayer, answer, delegate, open_
 from agents.stepping import step_through
 from wideseek_env import parallel_env
 from wideseek_env.backends import Hit, Page
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Count, check_values
+from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.game.episode import Game
 from wideseek_env.records import Column, Limits, Observation, Task
 
@@ -165,20 +166,26 @@ def _timed(way: Callable[[], int]) -> tuple[float, int]:
     return time.perf_counter() - started_s, num_turns
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ConcurrencyOptions:
+    """Measures how much waiting the rollout driver saves: turn-taking, barrier and driver.
+
+    Ends with status 1 when a target is missed.
+    """
+
+    num_episodes: Count = 4
+    """Episodes, each with times of its own."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+
+def run(options: ConcurrencyOptions) -> int:
     """Prints the comparison; returns 0 when every target is reached, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.concurrency",
-        description="Turn-taking, barrier and driver.",
-    )
-    parser.add_argument("--episodes", type=int, default=4, help="episodes, each with own times")
-    arguments = parser.parse_args(argv)
-    if arguments.episodes < 1:
-        parser.error(f"--episodes: expected at least 1, got {arguments.episodes}")
-    timing = measure(arguments.episodes)
+    timing = measure(options.num_episodes)
     table = Table(
         title=f"{NUM_SUBAGENTS} subagents x {NUM_CALLS} calls, lognormal, mean {MEAN_S * 1000:.0f} "
-        f"ms, sigma {SIGMA}; mean of {arguments.episodes} episodes",
+        f"ms, sigma {SIGMA}; mean of {options.num_episodes} episodes",
         title_justify="left",
     )
     for header in ("way", "seconds", "times the driver's"):
@@ -190,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ("critical path", timing.critical_path_s),
     ):
         table.add_row(name, f"{seconds:.3f}", f"{seconds / timing.drive_s:.2f}")
-    console = Console()
+    console = results_console()
     console.print(table)
     targets = {
         "at least 5 x quicker than turns": timing.take_turns_s >= 5 * timing.drive_s,
@@ -203,4 +210,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("speed concurrency"))

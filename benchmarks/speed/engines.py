@@ -1,4 +1,4 @@
-"""How fast models play: `python -m benchmarks.speed.engines [driver] [transformers] [vllm]`.
+"""How fast models play: `wideseek speed engines [driver] [transformers] [vllm]`.
 
 - driver: what a turn costs without any model: 256 episodes of width 8 in flight, and the share of
   its wall time that one agent loses to the driver, over an engine that takes 20 ms a call.
@@ -11,25 +11,29 @@ it brings, so torch gets one; its rates are by CPU time, as other load must not 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
+from tyro.conf import Positional
 
 from agents.llm.engines import Completion, Engine, Request, make_engine
 from agents.llm.engines.echo import EchoEngine
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.rollout import Job, rollout
+from benchmarks.speed.throughput import Figure
 from wideseek_env import World
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.errors import WideSeekError
 from wideseek_env.formats import get_format
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode, ToolCall
@@ -39,9 +43,6 @@ NUM_EPISODES, NUM_SUBAGENTS, NUM_PAGES = 256, 8, 5
 NUM_REQUESTS, NUM_TOKENS = 64, 64
 VLLM_EPISODES, VLLM_LIMIT = 96, 32
 HERMES = get_format("hermes")
-
-Row = tuple[str, str, str]
-"""Figure, value, target."""
 
 
 class Stage:
@@ -78,11 +79,11 @@ class Stage:
         played = [episode async for episode in episodes]
         for episode in played:
             if episode.error:
-                raise RuntimeError(f"an episode that was to be measured failed: {episode.error}")
+                raise WideSeekError(f"an episode that was to be measured failed: {episode.error}")
         return played
 
 
-def measure_driver() -> list[Row]:
+def measure_driver() -> list[Figure]:
     """Returns what a turn costs, game and tools included."""
     stage = Stage()
 
@@ -103,11 +104,21 @@ def measure_driver() -> list[Row]:
                 waited_s += sum(turn.decision.usage["engine_s"] for turn in turns)
         return 1 - waited_s / (time.perf_counter() - started_s)
 
-    milliseconds, in_flight = asyncio.run(cpu_ms())
+    (milliseconds, in_flight), lost = asyncio.run(cpu_ms()), asyncio.run(share())
     return [
-        (f"CPU of a turn, {NUM_EPISODES} episodes of width 8", f"{milliseconds:.2f} ms", "< 2 ms"),
-        ("most requests in flight", str(in_flight), f"{NUM_EPISODES * NUM_SUBAGENTS}"),
-        ("driver's share of one agent's wall time", f"{asyncio.run(share()):.1%}", "< 5 %"),
+        Figure(
+            f"CPU of a turn, {NUM_EPISODES} episodes of width 8",
+            f"{milliseconds:.2f} ms",
+            "< 2 ms",
+            milliseconds < 2,
+        ),
+        Figure(
+            "most requests in flight",
+            str(in_flight),
+            str(NUM_EPISODES * NUM_SUBAGENTS),
+            in_flight >= NUM_EPISODES * NUM_SUBAGENTS,
+        ),
+        Figure("driver's share of one agent's wall time", f"{lost:.1%}", "< 5 %", lost < 0.05),
     ]
 
 
@@ -132,7 +143,7 @@ def requests_of(number: int) -> list[Request]:
     ]
 
 
-def measure_transformers() -> list[Row]:
+def measure_transformers() -> list[Figure]:
     """Returns tokens for each CPU second, together and one by one."""
     torch = require("torch", "llm")
     torch.set_num_threads(1)
@@ -156,17 +167,16 @@ def measure_transformers() -> list[Row]:
             rates.append(tokens / (time.process_time() - started_s))
             asyncio.run(engine.close())
     return [
-        (
+        Figure(
             f"transformers, {NUM_REQUESTS} requests together",
             f"{rates[0]:,.0f} tokens per CPU second",
-            "",
         ),
-        ("transformers, one by one", f"{rates[1]:,.0f} tokens per CPU second", ""),
-        ("ratio", f"{rates[0] / rates[1]:.1f}", ">= 5"),
+        Figure("transformers, one by one", f"{rates[1]:,.0f} tokens per CPU second"),
+        Figure("ratio", f"{rates[0] / rates[1]:.1f}", ">= 5", rates[0] >= 5 * rates[1]),
     ]
 
 
-def measure_vllm() -> list[Row]:
+def measure_vllm() -> list[Figure]:
     """Returns how full vLLM's batch is while episodes are played."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
     vllm = require("agents.llm.engines.vllm", "vllm")
@@ -195,8 +205,13 @@ def measure_vllm() -> list[Row]:
     busy = counts[: int(len(counts) * 0.75)]
     full = fmean(min(count, VLLM_LIMIT) for count in busy) / VLLM_LIMIT
     return [
-        (f"vLLM, {turns} turns", f"{rate:,.0f} tokens/s", ""),
-        (f"vLLM's batch of {VLLM_LIMIT}, first 3/4 of the run", f"{full:.0%} full", "> 90 %"),
+        Figure(f"vLLM, {turns} turns", f"{rate:,.0f} tokens/s"),
+        Figure(
+            f"vLLM's batch of {VLLM_LIMIT}, first 3/4 of the run",
+            f"{full:.0%} full",
+            "> 90 %",
+            full > 0.9,
+        ),
     ]
 
 
@@ -207,18 +222,33 @@ MEASURES = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measures what is named (by default all but vLLM) and prints one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.engines", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[[], *MEASURES], metavar="|".join(MEASURES))
-    chosen = parser.parse_args(argv).what or ["driver", "transformers"]
-    table = Table("figure", "value", "target")
-    for name in chosen:
-        for row in MEASURES[name]():
-            table.add_row(*row)
-    Console().print(table)
-    return 0
+@dataclass(frozen=True, kw_only=True)
+class EnginesOptions:
+    """Measures how fast models play; each part is printed as it ends.
+
+    Ends with status 1 when a target is missed. `transformers` needs the extra llm, `vllm` the extra
+    vllm or vllm-cpu.
+    """
+
+    parts: Positional[tuple[Literal["driver", "transformers", "vllm"], ...]] = (
+        "driver",
+        "transformers",
+    )
+    """What is measured: driver, transformers, vllm."""
+
+
+def run(options: EnginesOptions) -> int:
+    """Measures the parts and prints each; returns the exit status."""
+    console, reached = results_console(), True
+    for part in options.parts:
+        table = Table("figure", "value", "target", "")
+        for figure in MEASURES[part]():
+            verdict = {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}[figure.reached]
+            table.add_row(figure.name, figure.value, figure.target, verdict)
+            reached = reached and figure.reached is not False
+        console.print(table)
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("speed engines"))

@@ -1,4 +1,4 @@
-"""How fast the game itself is: `python -m benchmarks.speed.throughput`.
+"""How fast the game itself is: `wideseek speed throughput`.
 
 Random play through the `tools` and the `discrete` interface on the embedded world, in one process
 and in several, the cost of a turn against the length of the episode, the time until an environment
@@ -8,7 +8,6 @@ as other load on the machine must not count.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import multiprocessing
@@ -16,13 +15,13 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
-from rich.console import Console
+from msgspec import Meta
 from rich.table import Table
 
 from agents.rollout import Job, rollout
@@ -30,6 +29,9 @@ from agents.scripted.script import open_page
 from agents.scripted.simple import RandomPolicy
 from wideseek_env import World, parallel_env
 from wideseek_env.backends import Backend
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Count, Positive, check_values
+from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.game.episode import Game
 from wideseek_env.records import Decision, Episode, Limits, Task
 
@@ -232,27 +234,36 @@ def measure(seconds: float, num_turns: int, num_episodes: int) -> list[Figure]:
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ThroughputOptions:
+    """Measures the speed and memory of the game, by CPU time of one process.
+
+    Ends with status 1 when a target is missed.
+    """
+
+    seconds: Positive = 5.0
+    """CPU time of random play."""
+    num_turns: Annotated[int, Meta(ge=8)] = 8_000
+    """Length of the long episode."""
+    num_episodes: Count = 1_000
+    """Episodes in flight at once."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+
+def run(options: ThroughputOptions) -> int:
     """Prints the figures; returns 0 when every target is reached, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.throughput", description="Speed and memory of the game."
-    )
-    parser.add_argument("--seconds", type=float, default=5.0, help="CPU time of random play")
-    parser.add_argument("--turns", type=int, default=8_000, help="length of the long episode")
-    parser.add_argument("--episodes", type=int, default=1_000, help="episodes in flight at once")
-    arguments = parser.parse_args(argv)
-    if arguments.seconds <= 0 or arguments.turns < 8 or arguments.episodes < 1:
-        parser.error("expected --seconds above 0, --turns from 8 and --episodes from 1")
-    figures = measure(arguments.seconds, arguments.turns, arguments.episodes)
+    figures = measure(options.seconds, options.num_turns, options.num_episodes)
     table = Table(title="Throughput, by CPU time of one process", title_justify="left")
     for header in ("what", "measured", "target", ""):
         table.add_column(header, justify="right" if header == "measured" else "left")
     verdicts = {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}
     for figure in figures:
         table.add_row(figure.name, figure.value, figure.target, verdicts[figure.reached])
-    Console().print(table)
+    results_console().print(table)
     return 0 if all(figure.reached is not False for figure in figures) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("speed throughput"))

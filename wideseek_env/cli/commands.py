@@ -76,6 +76,36 @@ COMMANDS = {
         "benchmarks.speed.serving:ServingOptions",
         "benchmarks.speed.serving:run",
     ),
+    "gauntlet": Command(
+        "show who can cheat a scorer",
+        "benchmarks.scorers.gauntlet:GauntletOptions",
+        "benchmarks.scorers.gauntlet:run",
+    ),
+    "speed throughput": Command(
+        "speed and memory of the game",
+        "benchmarks.speed.throughput:ThroughputOptions",
+        "benchmarks.speed.throughput:run",
+    ),
+    "speed concurrency": Command(
+        "how much waiting the rollout driver saves",
+        "benchmarks.speed.concurrency:ConcurrencyOptions",
+        "benchmarks.speed.concurrency:run",
+    ),
+    "speed engines": Command(
+        "how fast models play",
+        "benchmarks.speed.engines:EnginesOptions",
+        "benchmarks.speed.engines:run",
+    ),
+    "speed scorers": Command(
+        "how fast the scorers are",
+        "benchmarks.scorers.official:OfficialOptions",
+        "benchmarks.scorers.official:run",
+    ),
+    "speed pages": Command(
+        "how well and how fast real pages are read, indexed and found",
+        "benchmarks.scorers.pages:PagesOptions",
+        "benchmarks.scorers.pages:run",
+    ),
 }
 """The first are in the wheel; the others need a checkout (`pip install -e .`)."""
 

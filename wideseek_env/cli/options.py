@@ -11,7 +11,7 @@ import inspect
 import os
 import tempfile
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -71,6 +71,19 @@ def check_values(options: Any) -> None:
             for rule in rules:
                 if isinstance(rule, Meta) and not _within(value, rule):
                     raise ValueError(f"{flag(name)}: expected {_range(rule)}, got {value!r}")
+
+
+def check_presets(presets: Iterable[str], option: str = "--presets") -> None:
+    """Looks whether worlds have these presets.
+
+    Raises:
+        ValueError: one of them is unknown.
+    """
+    from wideseek_env.worlds import PRESETS  # noqa: PLC0415 - not all commands need worlds
+
+    for name in presets:
+        if name not in PRESETS:
+            raise ValueError(f"{option}: expected {one_of(PRESETS, name)}")
 
 
 def check_paths(options: Any) -> None:

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wideseek_env.cli.options import Count, InFile, OutFile, Seed, check_values
+from wideseek_env.cli.options import Count, InFile, OutFile, Seed, check_presets, check_values
 from wideseek_env.cli.terminal import progress
 from wideseek_env.errors import Interrupted
-from wideseek_env.plugins import one_of
-from wideseek_env.worlds import PRESETS, World
+from wideseek_env.worlds import World
 from wideseek_env.worlds.files import read_world, write_world
 
 _HOST = "127.0.0.1"
@@ -33,8 +32,7 @@ class WhichWorld:
     """At least so many pages, in whole regions; none is the preset's size."""
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"--preset: expected {one_of(PRESETS, self.preset)}")
+        check_presets([self.preset], "--preset")
         check_values(self)
 
     def made(self) -> World:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scorers import pages
+from wideseek_env.cli.commands import run_command
 from wideseek_env.tasks.page_tables import PageTable
 
 TABLE = PageTable(
@@ -54,18 +55,17 @@ def test_main_on_a_corpus_prints_quality_and_speed(
     for name, records in files.items():
         lines = "\n".join(map(json.dumps, records))
         (tmp_path / f"{name}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
-    pages.main(["--corpus", str(tmp_path)])
+    assert run_command("speed pages", ["--corpus", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "100.00%  gold rows whose cells are the cells of one line (target 97%: met)" in printed
     assert "title + column + row key, 3 queries (target 95%: met)" in printed
 
 
 def test_main_on_made_pages_prints_time_and_memory(capsys: pytest.CaptureFixture[str]) -> None:
-    pages.main(["--synthetic", "200"])
+    assert run_command("speed pages", ["--num-synthetic", "200"]) == 0
     assert capsys.readouterr().out.startswith("200 pages: ")
 
 
 def test_main_without_a_choice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        pages.main([])
+    assert run_command("speed pages", []) == 2
     assert "--corpus" in capsys.readouterr().err
