@@ -28,6 +28,7 @@ import numpy as np
 from msgspec import Meta
 
 from wideseek_env.backends.folder import FolderBackend
+from wideseek_env.backends.htmltext import read_html
 from wideseek_env.backends.index import passages
 from wideseek_env.cli.options import Count, Natural, Positive, check_values
 from wideseek_env.plugins import require
@@ -109,7 +110,8 @@ def _write_corpus(folder: Path, num_passages: int) -> list[str]:
         world = World("default", num_pages=num_pages)
         path = folder / "pages.jsonl"
         write_world(world, path)
-        texts = [msgspec.json.decode(line)["html"] for line in path.read_bytes().splitlines()]
+        lines = path.read_bytes().splitlines()
+        texts = [read_html(msgspec.json.decode(line)["html"]).text for line in lines]
         count = sum(sum(1 for _ in passages(text)) for text in texts)
         if count >= num_passages:
             break
