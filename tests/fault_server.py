@@ -8,8 +8,8 @@ import json
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, TypeVar
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -142,8 +142,11 @@ def num_sockets() -> int:
     return count
 
 
+_Server = TypeVar("_Server", bound=AbstractAsyncContextManager[Any])
+
+
 @contextmanager
-def in_a_thread(server: FaultServer) -> Iterator[FaultServer]:
+def in_a_thread(server: _Server) -> Iterator[_Server]:
     """Runs a server beside a program that has its own event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -151,7 +154,7 @@ def in_a_thread(server: FaultServer) -> Iterator[FaultServer]:
     try:
         asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10.0)
         yield server
-        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10.0)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

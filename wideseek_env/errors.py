@@ -49,6 +49,7 @@ class HttpError(WideSeekError):
         text: the beginning of that reply.
         location: where a redirect points.
         passing: whether the same request may succeed later.
+        late: whether the last try ended because its time was over; the server may be well.
         retry_after_s: how long the server asks to wait, 0 when it does not.
     """
 
@@ -60,6 +61,7 @@ class HttpError(WideSeekError):
         text: str = "",
         location: str = "",
         passing: bool = False,
+        late: bool = False,
         retry_after_s: float = 0.0,
     ) -> None:
         super().__init__(message)
@@ -67,6 +69,7 @@ class HttpError(WideSeekError):
         self.text = text
         self.location = location
         self.passing = passing
+        self.late = late
         self.retry_after_s = retry_after_s
 
 

@@ -215,11 +215,11 @@ class HttpClient:
             try:
                 async with asyncio.timeout(_finite(patience.left_s)) as scope:
                     return await self._try(request, read, again=num_tries > 1)
+            except aiohttp.ConnectionTimeoutError:
+                last = HttpError("cannot connect (no reply to the greeting)", passing=True)
             except TimeoutError:
-                late = scope.expired()
-                last = HttpError(
-                    "the deadline was reached" if late else "no reply in time", passing=True
-                )
+                over = "the deadline was reached" if scope.expired() else "no reply in time"
+                last = HttpError(over, passing=True, late=True)
             except HttpError as error:
                 last = error
             except _FAULTS as error:
@@ -233,8 +233,8 @@ class HttpClient:
             await asyncio.sleep(pause_s)
         num_made = patience.max_tries - patience.tries_left
         attempts = "1 attempt" if num_made == 1 else f"{num_made} attempts"
-        late = patience.tries_left > 0
-        limit = f", and the deadline of {patience.deadline_s:g} s leaves no time" if late else ""
+        ended = patience.tries_left > 0
+        limit = f", and the deadline of {patience.deadline_s:g} s leaves no time" if ended else ""
         message = (
             f"{place}: no answer after {attempts}{limit}; the last one: {last}; look whether the "
             "server runs, and is not overloaded"
@@ -390,6 +390,7 @@ def _reworded(error: HttpError, message: str, hide: Callable[[str], str]) -> Htt
         text=hide(error.text),
         location=hide(error.location),
         passing=error.passing,
+        late=error.late,
         retry_after_s=error.retry_after_s,
     )
 

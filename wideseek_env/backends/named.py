@@ -15,7 +15,8 @@ def backend_named(text: str) -> Backend:
     """Makes the backend that a text stands for, once for each process.
 
     Args:
-        text: a folder or JSON lines file of pages; the live web, `web:serper`, `web:brave`,
+        text: a folder or JSON lines file of pages; a retrieval server, `http://127.0.0.1:8000`; the
+            live web, `web:serper`, `web:brave`,
             `web:tavily` or `web:searxng:http://127.0.0.1:8888`; or a plug-in: a Python path
             `my_package.backends:make`, or the name of an entry point of `wideseek.backends`. What
             it names is a backend, or makes one when called without arguments.
@@ -27,6 +28,10 @@ def backend_named(text: str) -> Backend:
     """
     if Path(text).exists():
         return FolderBackend(text, links=True)
+    if text.startswith(("http://", "https://")):
+        from wideseek_env.backends.server import ServerBackend  # noqa: PLC0415 - as the next
+
+        return ServerBackend(text)
     if text.startswith("web:"):
         from wideseek_env.backends.web import WebBackend  # noqa: PLC0415 - aiohttp takes its time
 
