@@ -4,8 +4,9 @@
 
     mean over episodes, mean over an episode's agents, mean over an agent's tokens
 
-made from rewards and tokens alone, with a float32 copy of the model. It costs a second update and
-is for tests, and for the first steps on new hardware. One step a batch, no entropy bonus.
+made from rewards, tokens and the critic's values alone, with a float32 copy of the model. It costs
+a second update and is for tests, and for the first steps on new hardware. It knows the paper's
+objective: one step a batch, `--aggregation agent-mean`, no `--provenance`, no entropy bonus.
 
 Shape letters: B rows of this rank, L tokens of a row, M tokens of it that train.
 """
@@ -47,24 +48,19 @@ class Audit:
         Args:
             items: B experiences of one row each, from OpenRLHF's replay buffer.
         """
-        here = [
-            (
-                int(item.info["team_episode"]),
-                int(item.info["team_group"]),
-                float(item.info["reward"]),
-            )
-            for item in items
-            if item.info["team_weight"] > 0
-        ]
-        everywhere: list[Any] = [None] * dist.get_world_size()
-        dist.all_gather_object(everywhere, here)
-        told = [row for rank in everywhere for row in rank]
+        rows = [item for item in items if item.info["team_weight"] > 0]
+        named = [(int(row.info["team_episode"]), int(row.info["team_group"])) for row in rows]
+        told = _everywhere(
+            [(*n, float(r.info["reward"])) for n, r in zip(named, rows, strict=True)]
+        )
         agents = Counter(episode for episode, _, _ in told)
-        advantages = self._advantages({(episode, group): reward for episode, group, reward in told})
-        for item in items:
-            if item.info["team_weight"] > 0:
-                episode = int(item.info["team_episode"])
-                self._add(item, advantages[episode], 1 / (len(agents) * agents[episode]))
+        if self._args.algo.advantage.estimator == "gae":
+            advantages = self._over_values(rows)
+        else:
+            by_episode = self._over_groups({(e, group): reward for e, group, reward in told})
+            advantages = [torch.tensor(by_episode[episode]) for episode, _ in named]
+        for row, (episode, _), advantage in zip(rows, named, advantages, strict=True):
+            self._add(row, advantage, 1 / (len(agents) * agents[episode]))
         square = torch.zeros(())
         for parameter in self._lm.parameters():
             if parameter.grad is not None:
@@ -77,7 +73,23 @@ class Audit:
         apart = abs(status["actor_grad_norm"] - self.norm) / max(self.norm, 1e-12)
         return {"audit/gradient_norm": self.norm, "audit/difference": apart}
 
-    def _advantages(self, rewards: dict[tuple[int, int], float]) -> dict[int, float]:
+    def _over_values(self, rows: Sequence[Any]) -> list[torch.Tensor]:
+        """Returns the advantage of each row's tokens, (M,), by the sum that defines it."""
+        gamma, lam = self._args.algo.advantage.gamma, self._args.algo.advantage.lambd
+        found = []
+        for row in rows:
+            values = row.values.double()[row.action_mask.bool()]
+            rewards = torch.zeros_like(values)
+            rewards[-1] = float(row.info["reward"])
+            errors = rewards + gamma * torch.cat([values[1:], values.new_zeros(1)]) - values
+            ahead = torch.arange(len(values)) - torch.arange(len(values)).unsqueeze(1)
+            decay = torch.where(ahead >= 0, (gamma * lam) ** ahead.clamp(0).double(), 0.0)
+            found.append(decay @ errors)
+        tokens = torch.tensor(_everywhere([a for row in found for a in row.tolist()]))
+        spread = tokens.std(correction=0)
+        return [((row - tokens.mean()) / spread).float() for row in found]
+
+    def _over_groups(self, rewards: dict[tuple[int, int], float]) -> dict[int, float]:
         """Returns each episode's advantage over the others of its group, by the book."""
         groups: dict[int, list[float]] = defaultdict(list)
         for (_, group), reward in rewards.items():
@@ -96,7 +108,7 @@ class Audit:
                     found[episode] = (reward - mean) / math.sqrt(variance)
         return found
 
-    def _add(self, item: Any, advantage: float, weight: float) -> None:
+    def _add(self, item: Any, advantage: torch.Tensor, weight: float) -> None:
         """Adds the gradient of one row."""
         trained = item.action_mask.bool()
         logits = self._lm(item.sequences.unsqueeze(0)).logits[0, :-1]
@@ -107,7 +119,7 @@ class Audit:
         loss, _ = policy_loss(
             logprobs,
             old,
-            torch.full_like(old, advantage),
+            advantage.float().expand_as(old),
             clip_low=low,
             clip_high=high,
             dual_clip=self._args.actor.dual_clip,
@@ -120,3 +132,10 @@ class Audit:
             reference = item.base_action_log_probs.float()[trained]
             loss = loss + self._kl_weight * kl(logprobs, reference, self._args.algo.kl.estimator)
         torch.autograd.backward(loss.mean() * weight)
+
+
+def _everywhere(here: list[Any]) -> list[Any]:
+    """Returns what all ranks have, in their order."""
+    parts: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(parts, here)
+    return [entry for part in parts for entry in part]

@@ -88,6 +88,10 @@ class TeamSettings:
                 raise ValueError(f"`{name}` must be at least 0, got {getattr(self, name)}")
         if not 0 <= self.provenance <= 1:
             raise ValueError(f"`provenance` must be from 0 to 1, got {self.provenance}")
+        if self.audit and (self.provenance or self.aggregation != "agent-mean"):
+            raise ValueError(
+                "`audit` knows the paper's objective alone: `aggregation` agent-mean, `provenance` 0"
+            )
         for name in ("eval_tasks", "max_turn_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")

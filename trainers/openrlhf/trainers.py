@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -12,6 +15,7 @@ from openrlhf.trainer.ppo_trainer import PPOTrainer
 from openrlhf.trainer.ppo_trainer_async import GenerateSamplesActor, PPOTrainerAsync, TrainingActor
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.utils.logging_utils import init_logger
+from ray.exceptions import RayActorError
 
 from trainers.openrlhf.generator import TeamSamplesGenerator
 from trainers.openrlhf.maker import TeamExperienceMaker
@@ -19,11 +23,35 @@ from trainers.openrlhf.settings import TeamSettings
 
 logger = init_logger(__name__)
 
+WATCH_S = 5.0
+"""Seconds between two looks at the engines."""
+
 # Ray replaces a decorated class by a handle; the class itself is what can be extended.
 _Sync: Any = PPOTrainer.__ray_metadata__.modified_class
 _Async: Any = PPOTrainerAsync.__ray_metadata__.modified_class
 _Generating: Any = GenerateSamplesActor.__ray_metadata__.modified_class
 _Training: Any = TrainingActor.__ray_metadata__.modified_class
+
+
+def end_with(engines: Sequence[Any], workers: Sequence[Any]) -> None:
+    """Ends the workers as soon as an engine has died, from whatever they wait for.
+
+    Weights are sent to all engines together, so that the policy would wait for a dead one for ever;
+    ended, it raises in the controller, and the run ends with its checkpoints behind it.
+
+    Args:
+        engines: vLLM's actors.
+        workers: the policy's.
+    """
+    while True:
+        try:
+            ray.get([engine.get_num_unfinished_requests.remote() for engine in engines])
+        except RayActorError as error:
+            logger.error(f"a rollout worker has died, the run ends: {error}")
+            for worker in workers:
+                ray.kill(worker)
+            return
+        time.sleep(WATCH_S)
 
 
 class TeamSteps:
@@ -42,6 +70,9 @@ class TeamSteps:
             usual.tokenizer,
         )
         self._numbers: dict[str, float] = {}
+        workers = usual.actor_model_group._actor_handlers
+        watched = (self.vllm_engines, workers)  # type: ignore[has-type]
+        threading.Thread(target=end_with, args=watched, daemon=True).start()
 
     def train_step(
         self, rollout_samples: list[Experience], global_step: int
