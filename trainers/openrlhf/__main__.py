@@ -11,13 +11,18 @@ from collections.abc import Sequence
 
 from trainers.openrlhf.launch import launch
 from trainers.openrlhf.options import parse
+from wideseek_env.cli.commands import guarded
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains from the command line."""
-    settings, flags = parse(sys.argv[1:] if argv is None else argv)
-    launch(settings, flags)
-    return 0
+
+    def work() -> int:
+        settings, flags = parse(sys.argv[1:] if argv is None else argv)
+        launch(settings, flags)
+        return 0
+
+    return guarded(work)
 
 
 if __name__ == "__main__":

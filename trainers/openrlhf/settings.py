@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.llm.policy import LLMConfig
+from wideseek_env.cli.options import Count, Natural, Seed, Share, check_values
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Limits
 from wideseek_env.tasks.named import SourceOptions, source_named
@@ -34,27 +35,27 @@ class TeamSettings:
     """Where the tasks of a file are looked up: a folder of pages, or a backend's Python path."""
     tables: str | None = None
     """Folder of the gold tables, which a file in WideSearch's format needs."""
-    num_tasks: int | None = None
+    num_tasks: Count | None = None
     """Tasks of each world (default 64), or drawn from a file (default: all)."""
     kind: Literal["wide", "deep", "hybrid"] = "wide"
     """Of the tasks of closed worlds; hybrid is wide and deep in turn."""
     eval_source: str | None = None
     """Tasks of `--eval.steps`, from test worlds where they are worlds; None: no evaluation."""
-    eval_tasks: int = 32
+    eval_tasks: Count = 32
     """Most tasks of an evaluation."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the drawn tasks, of their widths, and of what is sampled."""
-    n_subagents: int = 8
+    n_subagents: Natural = 8
     """Subagent slots of an episode; 0 trains a single agent."""
     random_width: bool = False
     """Draws the slots of each task from 1 to `n_subagents`, so that a model knows all widths."""
-    max_lead_turns: int | None = None
+    max_lead_turns: Count | None = None
     """Turns of the lead; None: what the source's limits say."""
-    max_subagent_turns: int | None = None
+    max_subagent_turns: Count | None = None
     """Turns of a subagent on one subtask; None: what the source's limits say."""
-    max_tool_calls: int | None = None
+    max_tool_calls: Natural | None = None
     """`search` and `open` calls of all agents together; None: what the source's limits say."""
-    max_turn_tokens: int = 4096
+    max_turn_tokens: Count = 4096
     """Longest turn; the longest conversation is OpenRLHF's `--data.max_len`."""
     reward: Literal["paper", "item_f1"] = "paper"
     """`paper` adds small terms for format, opening pages and length to the item F1."""
@@ -67,7 +68,7 @@ class TeamSettings:
     aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "agent-mean"
     """How tokens are averaged: `agent-mean` is over episodes, an episode's agents, and an agent's
     tokens (the paper's); `sequence-mean` over trajectories; `token-mean` over tokens."""
-    provenance: float = 0.0
+    provenance: Share = 0.0
     """Part of a subagent's advantage that comes from the cells it supplied; 0 is the paper's."""
     save_episodes: bool = False
     """Keeps every episode that is played, in `OUT/episodes`."""
@@ -83,18 +84,11 @@ class TeamSettings:
     """Prepares the data, checks all flags, says where everything would run, and stops."""
 
     def __post_init__(self) -> None:
-        for name in ("n_subagents", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must be at least 0, got {getattr(self, name)}")
-        if not 0 <= self.provenance <= 1:
-            raise ValueError(f"`provenance` must be from 0 to 1, got {self.provenance}")
+        check_values(self)
         if self.audit and (self.provenance or self.aggregation != "agent-mean"):
             raise ValueError(
-                "`audit` knows the paper's objective alone: `aggregation` agent-mean, `provenance` 0"
+                "--audit knows the paper's objective alone: no --aggregation, no --provenance"
             )
-        for name in ("eval_tasks", "max_turn_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
 
     def tasks(self, split: Literal["train", "eval"]) -> TaskSource:
         """Returns the tasks of a split; the same number is the same task in every process.

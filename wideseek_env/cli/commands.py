@@ -142,7 +142,7 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     command = COMMANDS[name]
     try:
-        return _guarded(lambda: _run(name, command, words))
+        return guarded(lambda: _run(name, command, words))
     except SystemExit as end:  # tyro has shown help, or what is wrong
         return int(end.code or 0)
 
@@ -156,7 +156,8 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     return work(options)
 
 
-def _guarded(work: Callable[[], int]) -> int:
+def guarded(work: Callable[[], int]) -> int:
+    """Does a command's work; what a user does wrong becomes one sentence and an exit status."""
     try:
         return work()
     except KeyboardInterrupt as interrupt:
