@@ -44,6 +44,7 @@ from wideseek_env.interfaces import Interface
 from wideseek_env.interfaces.loop import LoopRunner
 from wideseek_env.interfaces.render import render_game
 from wideseek_env.interfaces.text import TextInterface, ToolsInterface
+from wideseek_env.plugins import one_of
 from wideseek_env.records import Decision, Episode, Limits, Observation, Task
 from wideseek_env.scoring import Scorer
 from wideseek_env.tasks.named import pick_source
@@ -211,10 +212,14 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
 
         Raises:
             RuntimeError: no episode runs; call `reset`.
+            ValueError: an action is for an agent that does not exist.
         """
         game = self.game
         if not self.agents:
             raise RuntimeError("the episode is over; call `reset` first")
+        for name in actions:
+            if name not in self.possible_agents:
+                raise ValueError(f"expected actions of {one_of(self.possible_agents, str(name))}")
         decisions = {}
         for agent in game.agents:
             if game.pending(agent) is not None:

@@ -44,9 +44,9 @@ class ServingOptions:
 
     num_passages: Count = 80_000
     """Passages that are served; they are made from a closed world."""
-    workers: Count = 2
+    num_workers: Count = 2
     """Processes of the server."""
-    clients: Count = 64
+    num_clients: Count = 64
     """Clients that ask at the same time, each one query after another."""
     seconds: Positive = 15.0
     """How long they ask, after three seconds that do not count."""
@@ -89,9 +89,9 @@ def run(options: ServingOptions) -> int:
         words = _write_corpus(corpus, options.num_passages)
         FolderBackend(corpus)  # indexes it
         ours = [sys.executable, "-m", "wideseek_env", "serve", str(corpus),
-                "--port", str(options.port), "--workers", str(options.workers)]  # fmt: skip
+                "--port", str(options.port), "--num-workers", str(options.num_workers)]  # fmt: skip
         load = _measured(ours, options.port, words, options)
-        print(f"ours, {options.workers} processes: {load.text()}")
+        print(f"ours, {options.num_workers} processes: {load.text()}")
         if options.peer:
             port = options.port + 1
             theirs = [sys.executable, "-m", "benchmarks.speed.serving_peer", str(corpus), str(port)]
@@ -178,7 +178,7 @@ async def _ask_all(port: int, words: list[str], options: ServingOptions) -> Load
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
-        await asyncio.gather(*(client(number) for number in range(options.clients)))
+        await asyncio.gather(*(client(number) for number in range(options.num_clients)))
     p50, p99 = np.percentile(waits_s, [50, 99]) * 1000
     return Load(len(waits_s) / options.seconds, float(p50), float(p99), failed)
 

@@ -393,3 +393,13 @@ def test_random_play_never_raises(num_episodes: int) -> None:
         while env.agents:
             env.step({agent: env.action_space(agent).sample() for agent in env.agents})
         assert env.episode.valid
+
+
+def test_an_action_of_an_agent_that_does_not_exist_is_named_and_costs_no_turn() -> None:
+    env = tiny_env()
+    env.reset(seed=0)
+    before = env.game.pending("lead")
+    with pytest.raises(ValueError, match=r"got 'leader' \(did you mean lead\?\)"):
+        env.step({"leader": []})
+    assert env.game.pending("lead") == before
+    env.close()

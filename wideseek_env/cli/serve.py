@@ -29,7 +29,7 @@ class ServeOptions:
     """Address to listen at; 0.0.0.0 opens it to the network."""
     port: Port = 8000
     """Port of all processes."""
-    workers: Count = os.cpu_count() or 1
+    num_workers: Count = os.cpu_count() or 1
     """Processes, which share one mapped index."""
     top_k: Count = 3
     """Results of a query that does not say how many."""
@@ -47,7 +47,7 @@ def run(options: ServeOptions) -> int:
     config = ServeConfig(
         options.host,
         options.port,
-        options.workers,
+        options.num_workers,
         options.top_k,
         ServeLimits(max_pending=options.max_pending),
     )

@@ -223,7 +223,7 @@ def test_command_serves_a_folder_with_several_processes_and_stops_when_told(
         (tmp_path / f"{page.title}.html").write_text(str(page.html))
     port = free_port()
     command = [sys.executable, "-m", "wideseek_env", "serve", str(tmp_path),
-               "--port", str(port), "--workers", "2"]  # fmt: skip
+               "--port", str(port), "--num-workers", "2"]  # fmt: skip
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         wait_until_ready(port)
