@@ -1,7 +1,8 @@
 """Agents that try to get more than their work is worth; none may beat `solo` on any preset.
 
-Half of them do what `solo` does and then dress its rows up for a scorer with holes; the others do
-no work at all. They are a test of scorer, reward and game, not opponents.
+Some do what `solo` does and then dress its rows up for a scorer with holes, or pad them; some read
+the list of things alone and check nothing (`list_guessers.py`); the others do no work at all. They
+are a test of scorer, reward and game, not opponents.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from agents.policy import EpisodeInfo
+from agents.scripted.list_guessers import LIST_GUESSERS
+from agents.scripted.messages import Form
 from agents.scripted.script import (
     Script,
     ScriptPlayer,
@@ -21,7 +24,9 @@ from agents.scripted.script import (
     report,
     search,
 )
-from agents.scripted.solo import find_rows, subagent
+from agents.scripted.solo import find, find_rows, subagent
+from wideseek_env.reading.pages import LIST_PAGE
+from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
 
@@ -114,6 +119,18 @@ def _after_solo(trick: Trick) -> StartScript:
     return lead
 
 
+def _pad(info: EpisodeInfo, observation: Observation) -> Script:
+    """Does what `solo` does, but answers each name that it did not look at, too, with blanks."""
+    found = yield from find(info, observation)
+    question = parse_question(info.question)
+    rows = [*(found.rows if question is None else Form(question).answer(found.rows))]
+    known = {row[0] for row in rows}
+    names = dict.fromkeys(link.text for link in found.unread if not LIST_PAGE.fullmatch(link.text))
+    blanks = [""] * (len(info.columns) - 1)
+    rows += [(name, *blanks) for name in names if name not in known]
+    yield answer(write_table(info.columns, rows))
+
+
 def _search_once(info: EpisodeInfo, observation: Observation) -> Script:
     observation = yield (search(observation.text),)
     yield report(observation.text)
@@ -131,6 +148,8 @@ CHEATERS: Mapping[str, tuple[StartScript, StartScript]] = {
     "row_spammer": (_after_solo(_spam_rows), subagent),
     "alias_spammer": (_after_solo(_spam_aliases), subagent),
     "wide_column_spammer": (_after_solo(_spam_columns), subagent),
+    "row_padder": (_pad, subagent),
+    **LIST_GUESSERS,
     "empty_delegation": (_delegate_nothing, _say_nothing),
     "question_copier": (_copy_question, _hand_back),
     "subagent_spawner": (_spawn_subagents, _search_once),

@@ -46,14 +46,18 @@ def find_rows(
     info: EpisodeInfo, observation: Observation
 ) -> Generator[Calls, Observation, Sequence[Sequence[str]]]:
     """Returns the rows of the answer, as far as one agent comes."""
-    subtask = Subtask(observation.text, thorough=True)
-    if has_tools(info):
-        found = yield from carry_out(info, subtask, observation)
-    else:
-        observation = yield delegate([subtask.text()])
-        found = Report.read("\n".join(result.body for result in reports_in(observation)))
+    found = yield from find(info, observation)
     question = parse_question(info.question)
     return found.rows if question is None else Form(question).answer(found.rows)
+
+
+def find(info: EpisodeInfo, observation: Observation) -> Generator[Calls, Observation, Report]:
+    """Returns what one agent reports on the whole question."""
+    subtask = Subtask(observation.text, thorough=True)
+    if has_tools(info):
+        return (yield from carry_out(info, subtask, observation))
+    observation = yield delegate([subtask.text()])
+    return Report.read("\n".join(result.body for result in reports_in(observation)))
 
 
 def subagent(info: EpisodeInfo, observation: Observation) -> Script:

@@ -1,9 +1,9 @@
 """Who can cheat a scorer: `wideseek gauntlet`.
 
 Two rounds, each in both modes. First, answers that real scorers get wrong, with what each mode
-gives them. Then the cheating agents play a closed world beside `solo`, the honest agent that they
-start from. The command fails when strict mode pays a cheater more than `solo` earned on the same
-tasks, or when a case does not get what is stated for it.
+gives them. Then the cheating agents play a closed world beside the honest agent `solo`. The command
+fails when strict mode pays a cheater more than `solo`, by the mean over the same tasks, or when a
+case does not get what is stated for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -23,7 +23,7 @@ from agents.scripted import CHEATERS, POLICIES
 from benchmarks.scorers.cheating_cells import CELL_CASES
 from benchmarks.scorers.cheating_tables import NOW, TABLE_CASES, Figures
 from wideseek_env.cli.commands import run_command
-from wideseek_env.cli.options import Count, Seed, check_presets, check_values
+from wideseek_env.cli.options import Count, Natural, Seed, check_presets, check_values
 from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.errors import WideSeekError
 from wideseek_env.records import Episode, Score
@@ -31,7 +31,6 @@ from wideseek_env.scoring import score_strict
 from wideseek_env.scoring.official.scorer import score_official
 from wideseek_env.worlds import World
 
-NUM_SUBAGENTS = 8
 _TOLERANCE = 1e-9
 
 
@@ -63,8 +62,8 @@ class AgentResult:
 class GauntletOptions:
     """Shows who can cheat a scorer: answers that real scorers get wrong, then cheating agents.
 
-    Ends with status 1 when strict mode pays a cheater more than the honest agent earned on the same
-    tasks, or when a case does not get what is stated for it.
+    Ends with status 1 when strict mode pays a cheater more than the honest agent, by the mean over
+    the same tasks, or when a case does not get what is stated for it.
     """
 
     presets: tuple[str, ...] = ("default",)
@@ -73,6 +72,10 @@ class GauntletOptions:
     """Tasks of each preset."""
     seed: Seed = 0
     """Of world and tasks."""
+    width: Natural = 8
+    """Subagents of each agent; 0: all play alone."""
+    max_calls: Count | None = None
+    """`search` and `open` calls of an episode; by default the preset's own budgets alone."""
 
     def __post_init__(self) -> None:
         check_presets(self.presets)
@@ -108,17 +111,18 @@ def play_cases() -> list[CaseResult]:
     return results
 
 
-async def play_agents(preset: str, num_tasks: int, seed: int) -> list[AgentResult]:
-    """Returns `solo` first, then every cheater, on the same tasks.
+async def play_agents(preset: str, options: GauntletOptions) -> list[AgentResult]:
+    """Returns `solo` first, then every cheater, on the same tasks of one preset.
 
     Raises:
         WideSeekError: an episode is invalid, which is not a score of 0.
     """
-    world = World(preset, seed=seed, split="test")
+    world = World(preset, seed=options.seed, split="test")
     backend = world.backend()
-    tasks = list(world.tasks(num_tasks, seed=seed))
+    tasks = list(world.tasks(options.num_tasks, seed=options.seed))
+    limits = replace(world.preset.limits, max_tool_calls=options.max_calls)
     jobs = [
-        Job(task=task, n_subagents=NUM_SUBAGENTS, limits=world.preset.limits, seed=seed)
+        Job(task=task, n_subagents=options.width, limits=limits, seed=options.seed)
         for task in tasks
     ]
     results: list[AgentResult] = []
@@ -200,12 +204,13 @@ def run(options: GauntletOptions) -> int:
     num_wrong = sum(not case.as_stated for case in cases)
     winners = []
     for preset in options.presets:
-        agents = asyncio.run(play_agents(preset, options.num_tasks, options.seed))
-        _print_agents(agents, preset, options.num_tasks, console)
-        winners += [f"{a.name} ({preset})" for a in agents[1:] if a.num_above_honest]
+        honest, *cheaters = asyncio.run(play_agents(preset, options))
+        _print_agents([honest, *cheaters], preset, options.num_tasks, console)
+        best = honest.strict + _TOLERANCE
+        winners += [f"{agent.name} ({preset})" for agent in cheaters if agent.strict > best]
     console.print(
         f"{len(cases)} cases, {num_wrong} not as stated; cheaters that strict mode pays more than "
-        f"their honest part: {', '.join(winners) or 'none'}"
+        f"solo: {', '.join(winners) or 'none'}"
     )
     return 1 if num_wrong or winners else 0
 

@@ -1,15 +1,16 @@
 """Strict mode: WideSearch's figures without the ways to be paid for what was not found.
 
-Rows stand for one another one to one, by equal keys and then by the best total; every figure lies
-in [0, 1]; the gold table scores exactly 1 against itself. Each rule is stated in `docs/scoring.md`
-beside the defect that it closes. The figures come out in three steps: `align` pairs the rows and
-marks the right cells, `figures` counts them, `StrictScorer` does both and asks a judge in between.
+Rows stand for one another one to one, by equal keys and then by the best total; in the item F1 a
+wrong cell takes back half of a right one; every figure lies in [0, 1]; the gold table scores
+exactly 1 against itself. Each rule is stated in `docs/scoring.md` beside the defect that it closes.
+The figures come out in three steps: `align` pairs the rows and marks the right cells, `figures`
+counts them, `StrictScorer` does both and asks a judge in between.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
@@ -18,7 +19,7 @@ from wideseek_env.records import Column, Score, Task
 from wideseek_env.scoring.assignment import best_assignment
 from wideseek_env.scoring.qa import score_deep
 from wideseek_env.scoring.tables import Table, read_table
-from wideseek_env.scoring.values import Value, bare_text, read_value, reader_of, same
+from wideseek_env.scoring.values import MISSING, Value, bare_text, read_value, reader_of, same
 
 Spellings: TypeAlias = Mapping[tuple[int, str], tuple[str, ...]]
 """(column, gold cell) to further spellings of it that a judge accepted."""
@@ -49,6 +50,9 @@ class Alignment:
     """(gold row, answer row), sorted; each row at most once."""
     correct: tuple[tuple[int, int], ...]
     """(gold row, required column) of each cell that the answer got right, sorted."""
+    num_wrong: int
+    """Cells of the answer's required columns that say something wrong: keys, and what is not
+    blank in other columns."""
 
 
 class StrictScorer:
@@ -70,20 +74,23 @@ def score_strict(task: Task, answer: str | None) -> Score:
 
 
 def figures(alignment: Alignment) -> Score:
-    """Returns precision, recall and F1 of an alignment, by rows and by cells."""
+    """Returns precision, recall and F1 of an alignment, by rows and by cells.
+
+    In the item F1, not in item precision and recall, a wrong cell takes back half of a right one.
+    """
     num_required = len(alignment.columns)
-    num_present = sum(column is not None for column in alignment.columns)
     num_answer_rows, num_gold_rows = len(alignment.answer_rows), len(alignment.gold_rows)
     right_in_row: dict[int, int] = defaultdict(int)
     for row, _ in alignment.correct:
         right_in_row[row] += 1
     right_rows = sum(count == num_required for count in right_in_row.values())
     row_precision, row_recall, row_f1 = _rates(right_rows, num_answer_rows, num_gold_rows)
-    item_precision, item_recall, item_f1 = _rates(
-        len(alignment.correct),
-        num_answer_rows * (num_present + alignment.num_extra_columns),
-        num_gold_rows * num_required,
-    )
+    num_right = len(alignment.correct)
+    num_claimed = num_answer_rows * (num_required + alignment.num_extra_columns)
+    num_wanted = num_gold_rows * num_required
+    item_precision, item_recall, item_f1 = _rates(num_right, num_claimed, num_wanted)
+    if alignment.num_wrong:
+        item_f1 = max(0, 2 * num_right - alignment.num_wrong) / (num_claimed + num_wanted)
     return Score(
         success=float(row_f1 == 1.0 and item_f1 == 1.0),
         row_precision=row_precision,
@@ -120,16 +127,20 @@ def align(task: Task, table: Table, accepted: Spellings | None = None) -> Alignm
         tuple([read(cell) for cell, read in zip(row, readers, strict=True)]) for row in task.gold
     )
     further = _further_values(task, accepted or {})
-    sheet = _Sheet(task, answers, golds, further)
+    keys = _key_indices(task)
+    stated = {index: _stated(row, keys) for index, row in answers.items()}
+    sheet = _Sheet(task, answers, golds, further, keys, stated)
     pairs = sorted(sheet.pairs())
-    correct = [(g, column) for g, a in pairs for column in sheet.right_cells(g, a)]
+    right = [(g, a, column) for g, a in pairs for column in sheet.right_cells(g, a)]
     return Alignment(
         columns=columns,
         num_extra_columns=len(table.header) - sum(column is not None for column in columns),
         answer_rows=tuple(answers),
         gold_rows=tuple(golds),
         pairs=tuple(pairs),
-        correct=tuple(correct),
+        correct=tuple([(gold, column) for gold, _, column in right]),
+        num_wrong=sum(map(len, stated.values()))
+        - sum(column in stated[answer] for _, answer, column in right),
     )
 
 
@@ -152,6 +163,18 @@ def _answer_values(
     takes = list(zip(columns, readers, strict=True))
     for row in table.rows:
         yield tuple([None if index is None else read(row[index]) for index, read in takes])
+
+
+def _key_indices(task: Task) -> list[int]:
+    return [task.column_names.index(name) for name in task.key_columns] or [0]
+
+
+def _stated(row: _Row, keys: Sequence[int]) -> list[int]:
+    return [
+        index
+        for index, value in enumerate(row)
+        if index in keys or (value is not None and value is not MISSING)
+    ]
 
 
 def _first_rows(rows: Iterable[_Row]) -> dict[int, _Row]:
@@ -188,6 +211,10 @@ class _Sheet:
     answers: Mapping[int, _Row]
     golds: Mapping[int, _Row]
     further: Mapping[tuple[int, Value], tuple[Value, ...]]
+    keys: Sequence[int]
+    """Indices of the key columns."""
+    stated: Mapping[int, Collection[int]]
+    """Answer row to the columns in which it says something; a row always has its keys."""
 
     def right_cells(self, gold: int, answer: int) -> list[int]:
         """Returns the columns in which an answer row matches a gold row."""
@@ -213,15 +240,7 @@ class _Sheet:
             if len(golds) == len(answers) == 1:
                 pairs.append((golds[0], answers[0]))
                 continue
-            whole = {self.golds[gold]: gold for gold in golds}
-            equal = [(whole[row], a) for a in answers if (row := self.answers[a]) in whole]
-            pairs += equal
-            taken = {gold for gold, _ in equal}
-            used = {answer for _, answer in equal}
-            pairs += self._best(
-                [gold for gold in golds if gold not in taken],
-                [answer for answer in answers if answer not in used],
-            )
+            pairs += self._best(golds, answers, shared=len(golds) > 1)
         return pairs
 
     def _groups(self) -> Iterable[tuple[list[int], list[int]]]:
@@ -229,7 +248,7 @@ class _Sheet:
 
         Two keys that name one gold row, by an alias, put all rows of both into one group.
         """
-        keys = self._key_indices()
+        keys = self.keys
         parent: dict[_Row, _Row] = {}
 
         def root(key: _Row) -> _Row:
@@ -252,10 +271,6 @@ class _Sheet:
                 groups[root(parent[key])][1].append(answer)
         return (group for group in groups.values() if group[1])
 
-    def _key_indices(self) -> list[int]:
-        names = self.task.column_names
-        return [names.index(name) for name in self.task.key_columns] or [0]
-
     def _keys_of(self, row: _Row, keys: Sequence[int]) -> list[_Row]:
         """Returns every key that names a gold row: its own first, then those by aliases."""
         if not self.further:
@@ -267,31 +282,48 @@ class _Sheet:
         ]
         return list(dict.fromkeys(product(*choices)))
 
-    def _best(self, golds: Sequence[int], answers: Sequence[int]) -> list[tuple[int, int]]:
-        """Pairs rows so that most cells are right and, among those, most rows."""
-        if not golds or not answers:
-            return []
-        keys = self._key_indices()
-        scale = min(len(golds), len(answers)) + 1
+    def _best(
+        self, golds: Sequence[int], answers: Sequence[int], *, shared: bool
+    ) -> list[tuple[int, int]]:
+        """Pairs rows so that the item F1 is greatest and, among those, most rows are right.
+
+        Args:
+            golds: rows that may stand for one another with `answers`.
+            answers: rows of the answer.
+            shared: whether several gold rows bear this key, so that it alone tells no row.
+        """
+        few, many = sorted((len(golds), len(answers)))
+        equal: list[tuple[int, int]] = []
+        if few * few * many > _MAX_STEPS:
+            whole = {self.golds[gold]: gold for gold in golds}
+            equal = [(whole[row], a) for a in answers if (row := self.answers[a]) in whole]
+            golds = [gold for gold in golds if gold not in dict(equal)]
+            used = {answer for _, answer in equal}
+            answers = [answer for answer in answers if answer not in used]
+            few, many = sorted((len(golds), len(answers)))
         weights = []
         for gold in golds:
-            names = self._keys_of(self.golds[gold], keys)
-            weights.append([self._weight(gold, answer, scale, names, keys) for answer in answers])
-        few, many = sorted((len(golds), len(answers)))
+            names = self._keys_of(self.golds[gold], self.keys)
+            weights.append([self._weight(gold, a, few + 1, names, shared) for a in answers])
         if few * few * many <= _MAX_STEPS:
             chosen = best_assignment(weights)
         else:
             chosen = self._greedy(weights, golds, answers)
-        return [(golds[g], answers[a]) for g, a in chosen if weights[g][a]]
+        return equal + [(golds[g], answers[a]) for g, a in chosen if weights[g][a]]
 
     def _weight(
-        self, gold: int, answer: int, scale: int, names: Sequence[_Row], keys: Sequence[int]
+        self, gold: int, answer: int, scale: int, names: Sequence[_Row], shared: bool
     ) -> int:
-        """Returns 0 when the keys differ, else more for each right cell and for a right row."""
-        if tuple(self.answers[answer][index] for index in keys) not in names:
+        """Returns 0 when the rows are not of one thing, else what pairing them adds to item F1."""
+        if tuple([self.answers[answer][index] for index in self.keys]) not in names:
             return 0
-        num_right = len(self.right_cells(gold, answer))
-        return num_right * scale + (num_right == len(self.task.columns))
+        right = self.right_cells(gold, answer)
+        true = [index for index in right if index in self.stated[answer]]
+        whole = len(right) == len(self.task.columns)
+        if shared and not whole and all(index in self.keys for index in true):
+            return 0
+        worth = (2 * len(right) + len(true)) * scale + whole
+        return worth * len(self.task.columns) * scale + len(right)
 
     def _greedy(
         self, weights: Sequence[Sequence[int]], golds: Sequence[int], answers: Sequence[int]

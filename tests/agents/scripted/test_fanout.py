@@ -123,7 +123,8 @@ async def test_fanout_keeps_to_the_lead_s_context():
 
 def test_scripted_agents_import_nothing_of_worlds():
     folder = Path(inspect.getfile(agents.scripted)).parent
-    for path in folder.glob("*.py"):
+    # a cheater may know by heart what things can be, as a learner could
+    for path in {*folder.glob("*.py")} - {folder / "list_guessers.py"}:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in getattr(node, "names", [])]
             module = getattr(node, "module", None) or ""

@@ -12,7 +12,8 @@ from realdata import real_data
 from benchmarks.scorers.cheating_cells import CELL_CASES, CellCase
 from benchmarks.scorers.cheating_tables import TABLE_CASES, TableCase
 from wideseek_env.records import Column, Score, Task
-from wideseek_env.scoring import StrictScorer, score_strict, write_table
+from wideseek_env.scoring import StrictScorer, Table, score_strict, write_table
+from wideseek_env.scoring.strict import align, figures
 from wideseek_env.tasks.widesearch import load_widesearch
 
 KV = (Column("k"), Column("v"))
@@ -68,9 +69,51 @@ def test_score_strict_correct_names_gold_cells() -> None:
     assert score.correct == ((0, 0), (0, 1), (1, 0))
 
 
+def test_score_strict_a_column_left_out_pays_as_one_of_blanks() -> None:
+    task = _task([("a", "1", "x"), ("b", "2", ""), ("c", "3", "y")])
+    left_out = _score(task, [("a",), ("z",)], header="k")
+    blank = _score(task, [("a", "", ""), ("z", "", "")])
+    assert left_out.item_f1 == blank.item_f1 == pytest.approx((2 * 1 - 1) / (2 * 3 + 3 * 3))
+    only_blank_gold = _score(task, [("b",)], header="k")
+    assert only_blank_gold.item_f1 < _score(task, [("b", "", "")]).item_f1
+
+
+def test_score_strict_a_wrong_cell_takes_back_half_of_a_right_one() -> None:
+    task = _task([("a", "1", "x"), ("b", "2", "y")])
+    whole = [("a", "1", "x")]
+    assert _score(task, whole).item_f1 == pytest.approx(6 / 9)
+    assert _score(task, [*whole, ("b", "", "")]).item_f1 == pytest.approx(8 / 12)
+    assert _score(task, [*whole, ("b", "9", "")]).item_f1 == pytest.approx(7 / 12)
+    assert _score(task, [*whole, ("z", "", "")]).item_f1 == pytest.approx(5 / 12)
+    assert _score(task, [*whole, ("z", "9", "9")]).item_f1 == pytest.approx(3 / 12)
+    assert _score(task, [("y", "8", "8"), ("z", "9", "9")]).item_f1 == 0.0
+
+
+def test_score_strict_a_wrong_cell_changes_neither_item_precision_nor_recall() -> None:
+    score = _score(_task([("a", "1")]), [("a", "9"), ("z", "9")])
+    assert (score.item_precision, score.item_recall) == (1 / 4, 1 / 2)
+
+
+@pytest.mark.parametrize("junk", ["junk", "", "-", "3"])
+def test_score_strict_key_of_several_gold_rows_with_junk_is_not_paid(junk: str) -> None:
+    for num in (2, 3, 8):
+        task = _task([("a", str(100 + i)) for i in range(num)])
+        alone = _score(task, [("a", "100")])
+        assert alone.item_f1 == pytest.approx(4 / (2 + 2 * num))
+        assert _score(task, [("a", "100"), ("a", junk)]).item_f1 < alone.item_f1
+
+
+def test_score_strict_key_of_several_gold_rows_counts_beside_another_right_cell() -> None:
+    task = _task([("a", "1", "x"), ("a", "2", "y")])
+    score = _score(task, [("a", "1", "z")])
+    assert score.correct == ((0, 0), (0, 1))
+    blank = _task([("a", ""), ("a", "1")])
+    assert _score(blank, [("a", "")]).correct == ((0, 0), (0, 1))
+
+
 def test_score_strict_missing_column_earns_nothing_even_where_gold_is_blank() -> None:
     score = _score(_task([("a", "1"), ("b", "")]), [("a",), ("b",)], header="k")
-    assert (score.item_recall, score.item_precision, score.row_f1) == (0.5, 1.0, 0.0)
+    assert (score.item_recall, score.item_precision, score.row_f1) == (0.5, 0.5, 0.0)
 
 
 def test_score_strict_alias_counts_once() -> None:
@@ -155,7 +198,7 @@ def test_score_strict_b27_headers_are_compared_without_case() -> None:
 def test_score_strict_required_columns_of_one_name_are_taken_in_order() -> None:
     task = Task("t", "", (Column("k"), Column("v"), Column("V*")), ("k",), (("a", "1", "2"),))
     assert _score(task, [("a", "1", "2")]).success == 1.0
-    assert _score(task, [("a", "2", "1")]).item_f1 == pytest.approx(1 / 3)
+    assert _score(task, [("a", "2", "1")]).item_recall == pytest.approx(1 / 3)
 
 
 _CELL = st.sampled_from(["a", "A", "b", "1", "1.0", "50%", "2020", "-", "", "1,000", "x|y", "é"])
@@ -188,14 +231,42 @@ def test_score_strict_is_the_best_of_all_pairings(
     golds = list(dict.fromkeys(("k", *_plain(row[1:])) for row in gold))
     answers = list(dict.fromkeys(("k", *_plain(row[1:])) for row in answer))
     long, short = sorted((golds, answers), key=len, reverse=True)
+
+    def right(a: tuple[str, ...], b: tuple[str, ...]) -> int:
+        num = sum(x == y for x, y in zip(a, b, strict=True))
+        return 0 if num == 1 and len(golds) > 1 else num  # a key of several rows tells none
+
     best = max(
-        sum(
-            sum(x == y for x, y in zip(a, b, strict=True)) for a, b in zip(some, short, strict=True)
-        )
+        sum(right(a, b) for a, b in zip(some, short, strict=True))
         for some in permutations(long, len(short))
     )
     score = _score(_task(golds), answers)
     assert score.item_recall == pytest.approx(best / (3 * len(golds)))
+    num_wrong = 3 * len(answers) - best
+    f1 = max(0, 2 * best - num_wrong) / (3 * len(golds) + 3 * len(answers))
+    assert score.item_f1 == pytest.approx(f1)
+
+
+@given(gold=_GOLD, answer=_GOLD, row=_GOLD, data=st.data())
+@settings(max_examples=150)
+def test_score_strict_correcting_a_cell_never_lowers_and_a_wrong_row_never_raises(
+    gold: list[tuple[str, ...]], answer: list[tuple[str, ...]], row: list, data: st.DataObject
+) -> None:
+    columns = (Column("k"), Column("v", "number_near", ("extract_number",), 0.05), Column("w"))
+    task = Task("t", "", columns, ("k",), tuple(gold))
+    before = _score(task, answer).item_f1
+    assert _score(task, [*answer, ("no such key", *row[0][1:])]).item_f1 <= before
+    alignment = align(task, Table(task.column_names, tuple(answer)))
+    wrong = [
+        (g, a, c) for g, a in alignment.pairs for c in (1, 2) if (g, c) not in alignment.correct
+    ]
+    if wrong:
+        g, a, c = data.draw(st.sampled_from(wrong))
+        corrected = [list(cells) for cells in answer]
+        corrected[a][c] = gold[g][c]
+        other = align(task, Table(task.column_names, tuple(map(tuple, corrected))))
+        if len(other.answer_rows) == len(alignment.answer_rows):  # else two rows say the same now
+            assert figures(other).item_f1 >= before - 1e-12
 
 
 def _plain(cells: tuple[str, ...]) -> tuple[str, ...]:
