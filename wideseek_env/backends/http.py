@@ -14,7 +14,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -27,9 +27,8 @@ from aiohttp.abc import AbstractResolver
 from wideseek_env.backends.replies import (
     HttpReply,
     check_url,
-    decoded,
     hider,
-    retry_after_s,
+    refused,
     shown_url,
 )
 from wideseek_env.errors import HttpError
@@ -41,17 +40,8 @@ _TELL_EVERY_S = 10.0
 _MAX_ERROR_BYTES = 65_536
 """What is read of a reply that says what went wrong."""
 _SHOWN_CHARS = 200
-_PASSING = frozenset({408, 409, 425, 429})
-_FINAL_5XX = frozenset({501, 505, 506, 508, 510, 511, 526})
-"""The server cannot do it, or asks for something else first; every other 5xx may pass."""
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, TypeError, LookupError, RuntimeError)
 """What aiohttp raises on hostile bytes, broken connections and requests that nobody can send."""
-_WHAT_TO_DO = {
-    401: "check the key",
-    403: "check the key, and whether it may do this",
-    404: "check the URL and the names in the request",
-    413: "send less at once",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +329,6 @@ async def _read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 async def _refusal(response: aiohttp.ClientResponse, max_retry_after_s: float) -> HttpError:
     """The error for a status that is no success, with what the server says about it."""
-    status, headers = response.status, response.headers
     body = b""
     try:
         async for chunk in response.content.iter_any():
@@ -348,24 +337,8 @@ async def _refusal(response: aiohttp.ClientResponse, max_retry_after_s: float) -
                 break
     except (aiohttp.ClientError, OSError, ValueError):
         pass  # the status says enough
-    text = decoded(body[:_MAX_ERROR_BYTES], headers.get("Content-Type", ""))
-    location = headers.get("Location", "") if 300 <= status < 400 else ""
-    passing = status in _PASSING or (500 <= status < 600 and status not in _FINAL_5XX)
-    if location:
-        advice = f"it points to {shown_url(location)}; if that is right, give that URL"
-    else:
-        advice = _WHAT_TO_DO.get(status, "the server refuses this request")
-    said = f"HTTP {status}: {text[:_SHOWN_CHARS]}"
-    return HttpError(
-        said if passing else f"{said}; {advice}",
-        status=status,
-        text=text,
-        location=location,
-        passing=passing,
-        retry_after_s=retry_after_s(
-            headers.get("Retry-After"), headers.get("Date"), max_retry_after_s
-        ),
-    )
+    reply = HttpReply(str(response.url), response.status, response.headers, body[:_MAX_ERROR_BYTES])
+    return refused(reply, max_retry_after_s)
 
 
 def _failure(error: Exception) -> HttpError:
@@ -397,3 +370,14 @@ def _reworded(error: HttpError, message: str, hide: Callable[[str], str]) -> Htt
 
 def _finite(seconds: float) -> float | None:
     return seconds if math.isfinite(seconds) else None
+
+
+async def together(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Waits for all; the first that fails ends the others, so that nobody asks on in vain."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

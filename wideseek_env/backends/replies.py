@@ -16,7 +16,18 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from wideseek_env.errors import HttpError
+
 _SHOWN_CHARS = 200
+_PASSING = frozenset({408, 409, 425, 429})
+_FINAL_5XX = frozenset({501, 505, 506, 508, 510, 511, 526})
+"""The server cannot do it, or asks for something else first; every other 5xx may pass."""
+_WHAT_TO_DO = {
+    401: "check the key",
+    403: "check the key, and whether it may do this",
+    404: "check the URL and the names in the request",
+    413: "send less at once",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,31 @@ def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             if found[key] != value:
                 raise ValueError(f"the key {key[:50]!r} stands twice with different values")
     return found
+
+
+def refused(reply: HttpReply, longest_s: float) -> HttpError:
+    """The error that a reply is whose status is no success.
+
+    Args:
+        reply: its body may be cut.
+        longest_s: the longest `Retry-After` that is believed.
+    """
+    status, headers, text = reply.status, reply.headers, reply.text()
+    location = headers.get("Location", "") if 300 <= status < 400 else ""
+    passing = status in _PASSING or (500 <= status < 600 and status not in _FINAL_5XX)
+    if location:
+        advice = f"it points to {shown_url(location)}; if that is right, give that URL"
+    else:
+        advice = _WHAT_TO_DO.get(status, "the server refuses this request")
+    said = f"HTTP {status}: {text[:_SHOWN_CHARS]}"
+    return HttpError(
+        said if passing else f"{said}; {advice}",
+        status=status,
+        text=text,
+        location=location,
+        passing=passing,
+        retry_after_s=retry_after_s(headers.get("Retry-After"), headers.get("Date"), longest_s),
+    )
 
 
 def message_text(content: object) -> tuple[str, str]:

@@ -5,20 +5,21 @@ What is there already is not fetched again; a file is written whole or not at al
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
+from urllib.parse import urljoin
 
-import aiohttp
 import msgspec
 
-from wideseek_env.errors import DataError
+from wideseek_env.backends.http import HttpClient, HttpLimits, together
+from wideseek_env.errors import DataError, HttpError
 from wideseek_env.jsonlines import read_json_lines
 
 WIDESEARCH = "ByteDance-Seed/WideSearch"
 TASKS, TABLES = "widesearch.jsonl", "widesearch_gold"
-_MAX_AT_ONCE = 8
-_TIMEOUT_S = 120.0
+_LIMITS = HttpLimits(max_in_flight=8, try_s=120.0)
+_MAX_REDIRECTS = 5
+"""The hub keeps large files elsewhere."""
 
 
 class _Row(msgspec.Struct):
@@ -42,32 +43,35 @@ async def fetch_widesearch(
     url = f"{base.rstrip('/')}/datasets/{repository}/resolve/main"
     tasks, tables = folder / TASKS, folder / TABLES
     tables.mkdir(parents=True, exist_ok=True)
-    slots = asyncio.Semaphore(_MAX_AT_ONCE)
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-    async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session:
-        await _fetch(session, slots, f"{url}/{TASKS}", tasks)
+    client = HttpClient(_LIMITS)
+    try:
+        await _fetch(client, f"{url}/{TASKS}", tasks)
         rows = [row for row in read_json_lines(tasks, _Row) if isinstance(row, _Row)]
         names = [f"{row.instance_id}.csv" for row in rows]
-        await asyncio.gather(
-            *(_fetch(session, slots, f"{url}/{TABLES}/{name}", tables / name) for name in names)
-        )
+        for name in names:
+            if Path(name).name != name or not name.isprintable():
+                raise DataError(f"{tasks}: expected ids that can name a file, got {name[:-4]!r}")
+        await together(_fetch(client, f"{url}/{TABLES}/{n}", tables / n) for n in names)
+    finally:
+        await client.close()
     return tasks, tables
 
 
-async def _fetch(
-    session: aiohttp.ClientSession, slots: asyncio.Semaphore, url: str, path: Path
-) -> None:
+async def _fetch(client: HttpClient, url: str, path: Path) -> None:
     if path.exists():
         return
-    async with slots:
+    at = url
+    for left in reversed(range(_MAX_REDIRECTS + 1)):
         try:
-            async with session.get(url) as response:
-                content = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise DataError(
-                f"cannot fetch {url}: {type(error).__name__}: {error}; fetch the data set by other "
-                "means and name its files"
-            ) from error
+            reply = await client.get(at)
+            break
+        except HttpError as error:
+            if not error.location or not left:
+                raise DataError(
+                    f"cannot fetch {url}: {error}; or fetch the data set by other means and name "
+                    "its files"
+                ) from error
+            at = urljoin(at, error.location)
     partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
+    partial.write_bytes(reply.body)
     partial.replace(path)

@@ -14,7 +14,6 @@ stays away, the episodes in flight become invalid, and are played again when the
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 from agents.llm.engines import Completion, ContextOverflow, Request
 from agents.llm.engines.openai_reply import read_chat, read_tokens
 from agents.llm.tokenizers import Tokenizer
-from wideseek_env.backends.http import HttpClient, HttpLimits
+from wideseek_env.backends.http import HttpClient, HttpLimits, together
 from wideseek_env.backends.replies import bearer, check_url, shown_url
 from wideseek_env.errors import HttpError, PolicyError
 
@@ -100,7 +99,7 @@ class OpenAIEngine:
             PolicyError: the server refuses, does not answer after all attempts, or answers
                 something that this engine cannot use.
         """
-        return list(await asyncio.gather(*(self._complete(request) for request in requests)))
+        return await together(self._complete(request) for request in requests)
 
     async def close(self) -> None:
         """Closes the connections; the next request opens others."""

@@ -39,3 +39,51 @@ async def test_fetch_widesearch_fetches_each_file_once(tmp_path: Path) -> None:
     assert asked.count(f"{ROOT}/widesearch.jsonl") == 1
     assert asked.count(f"{ROOT}/widesearch_gold/a.csv") == 1
     assert not list((tmp_path / "data").rglob("*.partial"))
+
+
+async def _serve(tmp_path: Path, answers: list[web.Response], rows: list[str]) -> None:
+    """Fetches from a hub that begins with these answers; a row is an instance's id."""
+
+    async def handle(request: web.Request) -> web.Response:
+        if answers:
+            return answers.pop(0)
+        if request.path.endswith(".jsonl"):
+            lines = [json.dumps({"instance_id": row, "query": "?"}) for row in rows]
+            return web.Response(text="\n".join(lines))
+        return web.Response(text="k\nx\n")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    async with TestServer(app) as server:
+        await fetch_widesearch(tmp_path, endpoint=str(server.make_url("/")))
+
+
+async def test_fetch_widesearch_goes_where_the_hub_points_and_asks_a_busy_one_again(
+    tmp_path: Path,
+) -> None:
+    moved = [
+        web.Response(status=302, headers={"Location": "/elsewhere/widesearch.jsonl"}),
+        web.Response(status=429, headers={"Retry-After": "0.1"}),
+    ]
+    await _serve(tmp_path, moved, ["a"])
+    assert (tmp_path / "widesearch_gold" / "a.csv").read_text() == "k\nx\n"
+
+
+async def test_fetch_widesearch_redirected_without_end_is_an_error(tmp_path: Path) -> None:
+    moved = [web.Response(status=302, headers={"Location": "/x.jsonl"}) for _ in range(6)]
+    with pytest.raises(DataError, match=r"cannot fetch .*widesearch\.jsonl.*points to /x\.jsonl"):
+        await _serve(tmp_path, moved, ["a"])
+    assert moved == []
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/a", "a/b", "a\0", "..\n", "x/../../y"])
+async def test_fetch_widesearch_writes_nothing_outside_its_folder(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(DataError, match="expected ids that can name a file"):
+        await _serve(tmp_path / "data", [], ["good", name])
+    assert {path.name for path in tmp_path.rglob("*")} == {
+        "data",
+        "widesearch.jsonl",
+        "widesearch_gold",
+    }

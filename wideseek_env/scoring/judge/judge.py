@@ -8,7 +8,6 @@ raises `ScoringError`: the answer is then not scored, which is not a score of 0.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from wideseek_env.backends.http import together
 from wideseek_env.scoring.judge.reply import is_verdict, read_reply
 from wideseek_env.scoring.judge.server import ChatServer, JudgeUsage
 from wideseek_env.scoring.judge.verdicts import VerdictStore
@@ -191,7 +191,7 @@ class Judge:
             self._store.write(fresh)
             verdicts.update(fresh)
 
-        await asyncio.gather(*(ask_batch(batch) for batch in batches))
+        await together(ask_batch(batch) for batch in batches)
         answers = [verdicts[key] for key in keys]
         self.usage.num_accepted += sum(
             answer is not None and answer is not False for answer in answers

@@ -20,6 +20,7 @@ from fault_server import (
     json_of,
     num_sockets,
     reply,
+    stall,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -161,3 +162,16 @@ async def test_verdict_that_was_doubted_is_not_cached() -> None:
         assert await _ask(judge) is True
         assert json.loads(await server.requests[1].text())["model"] == "m"
         assert judge.usage.num_cached == 0
+
+
+async def test_first_failure_ends_what_is_still_asked() -> None:
+    async with judged(batch_size=1, max_in_flight=8) as (server, judge):
+        server.otherwise = stall
+        server.script = [stall, stall, reply(b"no such key", status=401)]
+        with pytest.raises(ScoringError, match="401"):
+            await judge.same("c", None, [(f"{n}", "x") for n in range(6)])
+        num_asked = len(server.requests)
+        names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+        assert not [name for name in names if "ask_batch" in name]
+        await asyncio.sleep(0.1)
+        assert len(server.requests) == num_asked <= 6
