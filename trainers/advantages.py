@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wideseek_env.plugins import resolve
+
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -29,7 +31,7 @@ def group_advantages(rewards: Floats, groups: Ints, baseline: str = "mean-std") 
     Args:
         rewards: (E,) reward of each episode; episodes that could not be scored are left out before.
         groups: (E,) which task each episode played; need not be sorted or of equal size.
-        baseline: one of `BASELINES`.
+        baseline: one of `BASELINES`, or the Python path of a function like theirs.
 
     Raises:
         ValueError: the baseline is unknown, the shapes differ, or a reward is not finite.
@@ -41,8 +43,7 @@ def group_advantages(rewards: Floats, groups: Ints, baseline: str = "mean-std") 
         >>> group_advantages(np.array([1.0, 0.0, 5.0, 5.0]), np.array([0, 0, 1, 1]), "mean")
         array([ 0.5, -0.5,  0. ,  0. ])
     """
-    if baseline not in BASELINES:
-        raise ValueError(f"`baseline` must be one of {', '.join(BASELINES)}, got {baseline!r}")
+    of_group = resolve("advantages", baseline, BASELINES)
     if rewards.shape != groups.shape or rewards.ndim != 1:
         raise ValueError(
             f"`rewards` and `groups` must be of one shape (E,), got {rewards.shape} and "
@@ -54,7 +55,7 @@ def group_advantages(rewards: Floats, groups: Ints, baseline: str = "mean-std") 
     for group in np.unique(groups):
         members = groups == group
         if has_signal(rewards[members]):
-            advantages[members] = BASELINES[baseline](rewards[members].astype(np.float64))
+            advantages[members] = of_group(rewards[members].astype(np.float64))
     return advantages
 
 

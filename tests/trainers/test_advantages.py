@@ -69,7 +69,7 @@ def test_group_advantages_baseline_over_trajectories_is_another_number():
 @pytest.mark.parametrize(
     ("rewards", "groups", "baseline", "message"),
     [
-        ([1.0], [0], "median", "`baseline` must be one of"),
+        ([1.0], [0], "median", "advantages: expected one of mean-std"),
         ([1.0, 2.0], [0], "mean", "one shape"),
         ([1.0, float("nan")], [0, 0], "mean", "must be finite"),
     ],

@@ -42,6 +42,12 @@ class RowPair:
     gold: tuple[Cell, ...] | None
     answer: tuple[Cell, ...] | None
 
+    @property
+    def whole(self) -> bool:
+        """Whether both rows are there and every cell of them is right."""
+        cells = (*(self.gold or ()), *(self.answer or ()))
+        return bool(self.gold and self.answer) and all(cell.mark == "right" for cell in cells)
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
