@@ -91,7 +91,8 @@ class TeamSteps:
         logs_dict: dict[str, Any] | None = None,
         client_states: dict[str, Any] | None = None,
     ) -> None:
-        """Adds the step's numbers to `metrics.jsonl`, and does what OpenRLHF does."""
+        """Does what OpenRLHF does, and then adds the step's numbers to `metrics.jsonl`."""
+        super().save_logs_and_checkpoints(global_step, logs_dict, client_states)  # type: ignore[misc]
         numbers = {
             name: round(float(value), 8)
             for name, value in (logs_dict or {}).items()
@@ -99,7 +100,6 @@ class TeamSteps:
         }
         with TeamSettings.from_environment().folder("metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": global_step, **numbers}) + "\n")
-        super().save_logs_and_checkpoints(global_step, logs_dict, client_states)  # type: ignore[misc]
 
     def _compute_rollout_stats(self, experiences: list[Experience]) -> dict[str, float]:
         """Returns means over episodes, where OpenRLHF's would be over rows."""

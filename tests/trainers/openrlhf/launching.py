@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,6 +43,20 @@ class Run:
         finally:
             self.end()
 
+    def wait_for(self, num_steps: int, timeout_s: float = 600) -> None:
+        """Waits until so many steps are done."""
+        end_s = time.monotonic() + timeout_s
+        while len(self.steps) < num_steps:
+            assert self.process.poll() is None, self.log[-5000:]
+            assert time.monotonic() < end_s, self.log[-5000:]
+            time.sleep(1)
+
+    def kill(self, worker: str) -> None:
+        """Kills a worker of Ray's without warning."""
+        found = re.search(rf"\({worker} pid=(\d+)\)", self.log)
+        assert found, f"{worker} has said nothing"
+        os.kill(int(found[1]), signal.SIGKILL)
+
     def end(self) -> None:
         """Ends the run's process; Ray ends what it has started."""
         if self.process.poll() is None:
@@ -73,3 +89,17 @@ def trained(out: Path, *flags: str) -> Run:
 
 SMALL = ("--rollout.batch_size", "4", "--rollout.n_samples_per_prompt", "4", "--audit")
 """Batches of 16 episodes."""
+
+
+def assert_right(run: Run, num_steps: int, num_episodes: int | None = 16) -> None:
+    """Every step followed the objective, with teams of different sizes."""
+    assert [step["step"] for step in run.steps] == list(range(1, num_steps + 1))
+    for step in run.steps:
+        assert step["audit/difference"] < 0.01
+        assert step["rollout/logprob_gap"] < 0.01
+        assert step["ppo_clip_ratio"] == 0.0  # one optimiser step: nothing has moved before it
+        assert num_episodes is None or step["rollout/num_episodes"] == num_episodes
+    rows, episodes = (
+        sum(step[f"rollout/num_{what}"] for step in run.steps) for what in ("rows", "episodes")
+    )
+    assert rows % episodes, "teams of one size show nothing"
