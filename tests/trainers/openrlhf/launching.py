@@ -87,7 +87,10 @@ def trained(out: Path, *flags: str) -> Run:
     return run
 
 
-SMALL = ("--rollout.batch_size", "4", "--rollout.n_samples_per_prompt", "4", "--audit")
+SMALL = (
+    *("--rollout.batch_size", "4", "--rollout.n_samples_per_prompt", "4", "--audit"),
+    *("--actor.lr_warmup_ratio", "0"),
+)
 """Batches of 16 episodes."""
 
 
