@@ -19,8 +19,9 @@ from rich.progress import Progress, TextColumn
 
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import EpisodeInfo, Player, Policy
+from agents.storable import mended, prove
 from wideseek_env.backends import Backend
-from wideseek_env.errors import ScoringError
+from wideseek_env.errors import PolicyError, ScoringError, contained
 from wideseek_env.game.episode import LEAD, Game
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Decision, Episode, Limits, Score, Task
@@ -55,7 +56,8 @@ async def play(game: Game, player: Player) -> None:
 
     async def drive(agent: str) -> None:
         while (observation := await game.observation(agent)) is not None:
-            decision = await player.decide(agent, observation)
+            with contained(PolicyError, f"the policy, asked for {agent},"):
+                decision = await player.decide(agent, observation)
             if not isinstance(decision, Decision):
                 raise TypeError(f"expected a Decision of {agent}, got {decision!r}")
             await game.act(agent, decision)
@@ -89,13 +91,24 @@ async def run_episode(
     deadline = asyncio.timeout(job.limits.episode_timeout_s)
     try:
         async with deadline:
-            await play(game, policy.begin(info))
+            with contained(PolicyError, "the policy's `begin`"):
+                player = policy.begin(info)
+            await play(game, player)
     except Exception as error:  # noqa: BLE001 - the one boundary: a bad episode is data, no crash
         if deadline.expired():
             game.expire()
         else:
             game.fail(_describe(error))
-    return await game.record(policy.name, {**job.metadata, "key": job.key})
+    return await _recorded(game, policy.name, {**job.metadata, "key": job.key})
+
+
+async def _recorded(game: Game, policy: str, metadata: Mapping[str, Any]) -> Episode:
+    """Returns the game's record, proved readable; else that of an invalid episode, mended."""
+    try:
+        return prove(await game.record(policy, metadata))
+    except Exception as error:  # noqa: BLE001 - of the same boundary
+        game.end, game.error = "invalid", f"its record cannot be kept: {_describe(error)}"
+        return mended(await game.record(policy, metadata))
 
 
 def _guarded(scorer: Scorer) -> Scorer:
@@ -103,7 +116,8 @@ def _guarded(scorer: Scorer) -> Scorer:
 
     async def score(task: Task, answer: str | None) -> Score:
         try:
-            return await scorer(task, answer)
+            with contained(ScoringError, "the scorer"):
+                return await scorer(task, answer)
         except ScoringError:
             raise
         except Exception as error:

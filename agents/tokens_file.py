@@ -7,8 +7,9 @@ The file only grows: when a key is there twice, the last line is the one that co
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import RawIOBase
 from pathlib import Path
@@ -53,11 +54,17 @@ def open_tokens(path: Path) -> RawIOBase:
 
 
 def split_tokens(episode: Episode) -> tuple[Episode, bytes | None]:
-    """Returns the episode without its tokens, and their line of JSON, or None if it has none."""
+    """Returns the episode without its tokens, and their line of JSON, or None if it has none.
+
+    Raises:
+        ValueError: tokens or log-probabilities are none; see `check_span`.
+    """
     spans = [turn.decision.tokens for t in episode.trajectories for turn in t.turns]
     if not any(spans):
         return episode, None
     some = [span for span in spans if span is not None]
+    for span in some:
+        check_span(span)
     ids = [i for span in some for i in (*span.prompt_ids, *span.ids)]
     record = EpisodeTokens(
         key=str(episode.metadata.get("key", "")),
@@ -70,6 +77,34 @@ def split_tokens(episode: Episode) -> tuple[Episode, bytes | None]:
     )
     bare = _with_spans(episode, iter([None] * len(spans)))
     return bare, msgspec.json.encode(record)
+
+
+def check_span(span: TokenSpan | None) -> None:
+    """Looks whether a span holds tokens and log-probabilities as they can be.
+
+    Raises:
+        ValueError: an id is no int32 from 0, a log-probability no finite number up to 0, or there
+            are some and not one for each sampled id.
+    """
+    if span is not None:
+        check_tokens(span.prompt_ids)
+        check_tokens(span.ids, span.logprobs)
+
+
+def check_tokens(ids: Sequence[int], logprobs: Sequence[float] = ()) -> None:
+    """Looks whether these can be token ids and their log-probabilities; see `check_span`."""
+    for at, number in enumerate(ids):
+        if type(number) is not int or not 0 <= number < 2**31:
+            raise ValueError(f"expected token ids from 0 to 2**31 - 1, got {number!r:.40} at {at}")
+    for at, logprob in enumerate(logprobs):
+        if type(logprob) not in (float, int) or not -math.inf < logprob <= 0:
+            raise ValueError(
+                f"expected finite log-probabilities of at most 0, got {logprob!r:.40} at {at}"
+            )
+    if logprobs and len(logprobs) != len(ids):
+        raise ValueError(
+            f"expected a log-probability for each of {len(ids)} ids, got {len(logprobs)}"
+        )
 
 
 def join_tokens(episode: Episode, line: bytes) -> Episode:

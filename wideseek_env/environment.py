@@ -228,7 +228,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
                 decisions[agent] = decided
         self._num_steps += 1
         try:
-            self._loop.run(self._act(game, decisions))
+            self.episode = self._loop.run(self._act(game, decisions))
         except BaseException:  # a bug in a backend, or Ctrl-C: this episode cannot go on
             game.cancel()
             self.agents = []
@@ -266,7 +266,8 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         self._loop.close()
         self.agents = []
 
-    async def _act(self, game: Game, decisions: Mapping[str, Decision]) -> None:
+    async def _act(self, game: Game, decisions: Mapping[str, Decision]) -> Episode | None:
+        """Carries out the decisions; returns the episode when they have ended it."""
         acts = (game.act(agent, decision) for agent, decision in decisions.items())
         # gather waits for all even when one has failed: no agent's tools outlive the step.
         for outcome in await asyncio.gather(*acts, return_exceptions=True):
@@ -274,8 +275,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
                 raise outcome
         if self._max_steps is not None and self._num_steps >= self._max_steps:
             game.expire()
-        if game.over:
-            self.episode = await game.record()
+        return await game.record() if game.over else None
 
     def _look(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         pending = {agent: self._pending(agent) for agent in self.possible_agents}

@@ -15,6 +15,9 @@ A wrong call by an agent is none of these: it is answered by an observation.
 
 from __future__ import annotations
 
+import asyncio
+from types import TracebackType
+
 
 class WideSeekError(Exception):
     """Any error that this project raises on purpose, other than ValueError and TypeError."""
@@ -79,6 +82,46 @@ class PolicyError(WideSeekError):
 
 class DataError(WideSeekError):
     """A file, record or version is not what was expected; says which, and what to do."""
+
+
+class contained:
+    """Turns a SystemExit, CancelledError or the like of others' code into an error like any other.
+
+    Left alone, a cancellation that nobody asked for ends an agent's task without a word, and who
+    waits for that agent waits for ever. Ctrl-C and a cancellation that was asked for pass through.
+
+    Args:
+        kind: what it becomes.
+        who: whose code runs in the block, for the message.
+    """
+
+    __slots__ = ("kind", "who")
+
+    def __init__(self, kind: type[WideSeekError], who: str) -> None:
+        self.kind, self.who = kind, who
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, (Exception, KeyboardInterrupt)) or _asked_to_end():
+            return
+        raise self.kind(
+            f"{self.who} raised {type(error).__name__}, which may not end a run: {error}"
+        ) from error
+
+
+def _asked_to_end() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return True  # no loop runs: the coroutine itself is being closed
+    return task is None or task.cancelling() > 0
 
 
 class Interrupted(KeyboardInterrupt):

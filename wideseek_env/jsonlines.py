@@ -6,15 +6,30 @@ A broken line is named; the caller decides whether it ends the work or is counte
 from __future__ import annotations
 
 import gzip
+import math
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from wideseek_env.errors import DataError
-from wideseek_env.records import RECORD_VERSION, Episode, Score, Task
+from wideseek_env.records import (
+    RECORD_VERSION,
+    Decision,
+    Episode,
+    Score,
+    Task,
+    ToolCall,
+)
+
+_MAX_DEPTH = 16
+"""Levels of lists and objects that `plain` keeps."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _Line = TypeVar("_Line")
 _Record = TypeVar("_Record")
@@ -58,9 +73,70 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
         raise DataError(f"cannot read {path}: {error}; make or download it again") from error
 
 
-def encode(record: Task | Episode | Score) -> bytes:
-    """Returns the record as one line of JSON, without the line feed."""
-    return msgspec.json.encode(record)
+def encode(record: Task | Episode | Score | Decision | list[Decision]) -> bytes:
+    """Returns the record as one line of JSON, without the line feed; numpy's numbers as numbers.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it holds something that JSON cannot.
+    """
+    return msgspec.json.encode(record, enc_hook=_without_numpy)
+
+
+def _without_numpy(value: object) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"JSON cannot hold a {type(value).__name__}")
+
+
+def utf8(text: str) -> str:
+    """Returns the text with U+FFFD for each lone surrogate, which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
+
+
+def storable(decision: Decision) -> Decision:
+    """Returns the decision, with text and calls changed where JSON could not hold them.
+
+    What a model writes is legal, whatever it is: half a surrogate pair or a number of a thousand
+    digits in a call is answered by the game and may not cost the record.
+    """
+    try:
+        msgspec.json.encode((decision.text, decision.error, decision.calls))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return replace(
+            decision,
+            text=plain(decision.text),
+            error=plain(decision.error),
+            calls=tuple(
+                ToolCall(plain(call.name), plain(call.arguments)) for call in decision.calls
+            ),
+        )
+    return decision
+
+
+def plain(value: object, depth: int = _MAX_DEPTH) -> Any:
+    """Returns the value as JSON can hold it: what it cannot becomes a text about it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return utf8(str(value))
+    if isinstance(value, int):
+        fits = -(2**63) <= value < 2**63
+        return int(value) if fits else f"a number of {value.bit_length()} bits"
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist(), depth)
+    if isinstance(value, Mapping | list | tuple) and not depth:
+        return "…"
+    if isinstance(value, Mapping):
+        return {utf8(str(key)): plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, depth - 1) for item in value]
+    return f"a {type(value).__name__}"
 
 
 def decode_episode(line: bytes | str) -> Episode:

@@ -30,6 +30,8 @@ from agents.llm.prompts import (
     turn_hint,
 )
 from agents.policy import EpisodeInfo
+from agents.tokens_file import check_tokens
+from wideseek_env.errors import PolicyError
 from wideseek_env.formats import get_format
 from wideseek_env.game.episode import role_of
 from wideseek_env.game.tools import Tool, tools_of
@@ -326,6 +328,7 @@ class LLMPlayer:
     async def _ask(self, role: Role, request: Request, usage: Usage) -> Completion:
         started_s = time.perf_counter()
         (completion,) = await self._policy.engines[role].generate([request])
+        _check(completion)
         usage["engine_s"] += time.perf_counter() - started_s
         usage["prompt_tokens"] += completion.num_prompt_tokens
         usage["cached_tokens"] += completion.num_cached_tokens
@@ -346,6 +349,21 @@ def turn_seed(info: EpisodeInfo, conversation: str, turn: int) -> int:
     within = conversation.partition("/")[2]
     key = f"{info.seed}|{info.task_id}|{within}|{turn}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1
+
+
+def _check(completion: Completion) -> None:
+    """Looks whether an engine gave what it should; a server may send anything.
+
+    Raises:
+        PolicyError: its text, ids or log-probabilities are none.
+    """
+    try:
+        if not isinstance(completion.text, str):
+            raise ValueError(f"expected a text, got {completion.text!r:.40}")
+        check_tokens(completion.ids, completion.logprobs)
+        check_tokens(completion.prompt_ids or ())
+    except (TypeError, ValueError) as error:
+        raise PolicyError(f"the engine's answer is none: {error}") from error
 
 
 def _cut(result: ToolResult, share: float) -> ToolResult:

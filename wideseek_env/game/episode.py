@@ -21,6 +21,7 @@ from wideseek_env.game.reward import RewardConfig, reward_terms
 from wideseek_env.game.seats import Inbox, OpenTrajectory, Seat
 from wideseek_env.game.toolrun import ToolRunner
 from wideseek_env.game.tools import Tool, check, expand, tools_of
+from wideseek_env.jsonlines import storable
 from wideseek_env.records import (
     Decision,
     Episode,
@@ -35,7 +36,7 @@ from wideseek_env.records import (
     Trajectory,
     TrajectoryEnd,
 )
-from wideseek_env.scoring import Scorer, StrictScorer
+from wideseek_env.scoring import Scorer, StrictScorer, checked
 
 LEAD = "lead"
 
@@ -140,6 +141,7 @@ class Game:
             raise RuntimeError(f"{agent} has nothing to decide now; await `observation` first")
         last = seat.observation.turns_left == 1
         seat.observation = None
+        decision = storable(decision)
         trajectory.begin_turn(decision, seat.seen_s, self._now_s(), level=seat.clock)
         seat.clock += 1
         try:
@@ -175,7 +177,7 @@ class Game:
         score: Score | None = None
         if self.end not in ("cancelled", "invalid"):
             try:
-                score = await self._scorer(self.task, self.answer)
+                score = checked(await self._scorer(self.task, self.answer))
             except ScoringError as error:
                 self.end, self.error = "invalid", f"{type(error).__name__}: {error}"
         return Episode(

@@ -10,8 +10,9 @@ import time
 from dataclasses import replace
 
 from wideseek_env.backends import Backend
-from wideseek_env.errors import ToolError
+from wideseek_env.errors import BackendError, ToolError, contained
 from wideseek_env.game.tools import tools_of
+from wideseek_env.jsonlines import utf8
 from wideseek_env.records import Limits, ToolCall, ToolResult
 
 
@@ -49,12 +50,19 @@ class ToolRunner:
             text = f"`{call.name}` gave no answer within {self._limits.tool_timeout_s:g} s."
             result = ToolResult(text, "failed", call)
         except ToolError as error:
-            result = ToolResult(str(error), "failed", call)
+            result = ToolResult(utf8(str(error)), "failed", call)
         return replace(result, seconds=time.perf_counter() - start_s)
 
     async def _ask(self, call: ToolCall) -> ToolResult:
         run = self._tools[call.name].run
         if run is None:
             raise RuntimeError(f"`{call.name}` steers the game, no tool answers it")
-        output = await run(self._backend, call.arguments, self._limits)
-        return ToolResult(output.text, "ok", call, output.urls)
+        with contained(BackendError, f"the backend, asked to `{call.name}`,"):
+            output = await run(self._backend, call.arguments, self._limits)
+        texts = (output.text, *output.urls)
+        if not all(isinstance(text, str) for text in texts):
+            raise BackendError(
+                f"expected a text and URLs as the answer to `{call.name}`, got {texts!r:.200}; "
+                "every hit and page needs a URL, a title and a text"
+            )
+        return ToolResult(utf8(output.text), "ok", call, tuple(map(utf8, output.urls)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
+_Task: TypeAlias = asyncio.Task[Any]
 
 
 class LoopRunner:
@@ -18,17 +19,29 @@ class LoopRunner:
         self._thread: ThreadPoolExecutor | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Returns what the coroutine returns, once it has."""
+        """Returns what the coroutine returns, once it has.
+
+        When it raises, or Ctrl-C comes, whatever it had begun is cancelled and has ended before the
+        error is raised: nothing is left in the loop that could act in a later run.
+        """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+        loop, before = self._loop, asyncio.all_tasks(self._loop)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return self._loop.run_until_complete(coroutine)
+            return _run(loop, coroutine, before)
         # A thread may run one loop only: the caller's runs already, so ours goes to another thread.
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="wideseek-loop")
-        return self._thread.submit(self._loop.run_until_complete, coroutine).result()
+        result = self._thread.submit(_run, loop, coroutine, before)
+        try:
+            return result.result()
+        except BaseException:
+            if not result.done():  # Ctrl-C comes to the caller's thread, not to the loop's
+                loop.call_soon_threadsafe(_cancel, loop, before)
+                wait([result])
+            raise
 
     def close(self) -> None:
         """Ends what is left in the loop, connections too, and frees it; `run` makes a new one."""
@@ -55,3 +68,22 @@ async def _end() -> None:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+def _run(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _T], before: set[_Task]
+) -> _T:
+    try:
+        return loop.run_until_complete(coroutine)
+    except BaseException:
+        if left := _cancel(loop, before):
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        raise
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, before: set[_Task]) -> set[_Task]:
+    """Asks the tasks that were not there before to end; returns those that have not yet."""
+    tasks = asyncio.all_tasks(loop) - before
+    for task in tasks:
+        task.cancel()
+    return tasks

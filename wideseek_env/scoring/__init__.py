@@ -8,9 +8,12 @@
 from __future__ import annotations
 
 import importlib
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from wideseek_env.records import Score, Task
+from wideseek_env.errors import ScoringError
+from wideseek_env.records import METRICS, Score, Task
 from wideseek_env.scoring.strict import StrictScorer, score_strict
 from wideseek_env.scoring.table_score import score_table
 from wideseek_env.scoring.tables import Table, read_table, write_table
@@ -37,6 +40,7 @@ __all__ = [
     "Scorer",
     "StrictScorer",
     "Table",
+    "checked",
     "read_table",
     "score_strict",
     "score_table",
@@ -54,6 +58,22 @@ class Scorer(Protocol):
             ScoringError: it could not be scored (a judge failed), which is not a score of 0.
         """
         ...
+
+
+def checked(score: Score) -> Score:
+    """Returns a scorer's score, its metrics as plain floats.
+
+    Raises:
+        ScoringError: it is no score, or a metric is no finite number.
+    """
+    try:
+        metrics: dict[str, Any] = {name: float(getattr(score, name)) for name in METRICS}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ScoringError(f"expected a `Score` of the scorer, got {score!r:.200}") from error
+    wrong = {name: value for name, value in metrics.items() if not math.isfinite(value)}
+    if wrong:
+        raise ScoringError(f"expected finite metrics of the scorer, got {wrong}")
+    return replace(score, **metrics)
 
 
 def __getattr__(name: str) -> Any:
