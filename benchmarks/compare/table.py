@@ -110,7 +110,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
         for place, row in enumerate(members):
             ends = place + 1 < len(members) and members[place + 1].cell.policy != row.cell.policy
             table.add_row(*(_terminal_cell(column, row) for column in shown), end_section=ends)
-        print_fitting(console, table, [str(c.header) for c in table.columns], DROPPABLE)
+        print_fitting(console, table, DROPPABLE)
 
 
 def _terminal_cell(column: TableColumn, row: Row) -> str:

@@ -25,6 +25,7 @@ from benchmarks.scorers.cheating_tables import NOW, TABLE_CASES, Figures
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, Natural, Seed, check_presets, check_values
 from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.cli.terminal import print_table
 from wideseek_env.errors import WideSeekError
 from wideseek_env.records import Episode, Score
 from wideseek_env.scoring import score_strict
@@ -177,7 +178,7 @@ def _print_cases(results: Sequence[CaseResult], console: Console) -> None:
             official.stylize("red")
         sign = "" if result.as_stated else " not as stated"
         grid.add_row(result.name, Text(result.what), official, Text(_show(result.strict) + sign))
-    console.print(grid)
+    print_table(console, grid)
 
 
 def _show(figures: Figures) -> str:
@@ -193,7 +194,7 @@ def _print_agents(results: Sequence[AgentResult], preset: str, num: int, console
         above = "–" if index == 0 else str(result.num_above_honest)
         name = f"{result.name} (honest)" if index == 0 else result.name
         grid.add_row(name, f"{result.official:.3f}", f"{result.strict:.3f}", above)
-    console.print(grid)
+    print_table(console, grid)
 
 
 def run(options: GauntletOptions) -> int:

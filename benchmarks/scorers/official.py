@@ -23,6 +23,7 @@ from benchmarks.scorers.cheating_tables import NOW
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import InFolder
 from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.cli.terminal import print_table
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 from wideseek_env.records import Column, Task
@@ -127,7 +128,7 @@ def run(options: OfficialOptions) -> int:
         times = measured / OFFICIAL_RATE
         grid.add_row(name, f"{measured:,.0f}", f"{times:,.0f}", f"{target}" if target else "–")
     console = results_console()
-    console.print(grid)
+    print_table(console, grid)
     console.print(
         f"{NUM_ROWS:,} rows: strict {large_strict:.3f} s, official {large_official:.3f} s"
     )

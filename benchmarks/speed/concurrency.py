@@ -30,6 +30,7 @@ from wideseek_env.backends import Hit, Page
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, check_values
 from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.cli.terminal import print_table
 from wideseek_env.game.episode import Game
 from wideseek_env.records import Column, Limits, Observation, Task
 
@@ -198,7 +199,7 @@ def run(options: ConcurrencyOptions) -> int:
     ):
         table.add_row(name, f"{seconds:.3f}", f"{seconds / timing.drive_s:.2f}")
     console = results_console()
-    console.print(table)
+    print_table(console, table)
     targets = {
         "at least 5 x quicker than turns": timing.take_turns_s >= 5 * timing.drive_s,
         "at least 1.5 x quicker than the barrier": timing.step_together_s >= 1.5 * timing.drive_s,

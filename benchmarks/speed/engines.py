@@ -33,6 +33,7 @@ from benchmarks.speed.throughput import Figure
 from wideseek_env import World
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.cli.terminal import print_table
 from wideseek_env.errors import WideSeekError
 from wideseek_env.formats import get_format
 from wideseek_env.plugins import require
@@ -246,7 +247,7 @@ def run(options: EnginesOptions) -> int:
             verdict = {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}[figure.reached]
             table.add_row(figure.name, figure.value, figure.target, verdict)
             reached = reached and figure.reached is not False
-        console.print(table)
+        print_table(console, table)
     return 0 if reached else 1
 
 

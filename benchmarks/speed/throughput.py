@@ -32,6 +32,7 @@ from wideseek_env.backends import Backend
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, Positive, check_values
 from wideseek_env.cli.terminal import console as results_console
+from wideseek_env.cli.terminal import print_table
 from wideseek_env.game.episode import Game
 from wideseek_env.records import Decision, Episode, Limits, Task
 
@@ -261,7 +262,7 @@ def run(options: ThroughputOptions) -> int:
     verdicts = {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}
     for figure in figures:
         table.add_row(figure.name, figure.value, figure.target, verdicts[figure.reached])
-    results_console().print(table)
+    print_table(results_console(), table)
     return 0 if all(figure.reached is not False for figure in figures) else 1
 
 

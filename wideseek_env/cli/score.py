@@ -215,7 +215,7 @@ def _print_summary(
             passed = _percent(result.passed) if figure == "success" else ""
             name = figure.replace("_", " ")
             grid.add_row(name, _percent(result.avg), _percent(result.max), passed)
-        print_table(console, grid, [str(column.header) for column in grid.columns])
+        print_table(console, grid)
     console.print(
         f"{len(scored):,} responses to {num_answered:,} tasks, intervals of 95 % over tasks"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -24,18 +24,15 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def print_table(
-    out: Console, table: Table, headers: Sequence[str], droppable: Collection[str] = ()
-) -> None:
+def print_table(out: Console, table: Table, droppable: Collection[str] = ()) -> None:
     """Prints a table in the console's width; values are never cut.
 
     Args:
         out: where it goes.
-        table: whose columns have these headers.
-        headers: of all columns, as people know them.
+        table: the table; its columns are changed.
         droppable: headers that may be left out where there is no room, the least needed first.
     """
-    left_out = []
+    headers, left_out = [str(column.header) for column in table.columns], []
     for column in table.columns:
         column.no_wrap = True
     for header in (*droppable, None):
