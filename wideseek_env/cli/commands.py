@@ -76,6 +76,11 @@ COMMANDS = {
         "benchmarks.speed.serving:ServingOptions",
         "benchmarks.speed.serving:run",
     ),
+    "speed soak": Command(
+        "make tool calls under faults and check that each one ends well",
+        "benchmarks.speed.soak:SoakOptions",
+        "benchmarks.speed.soak:run",
+    ),
     "gauntlet": Command(
         "show who can cheat a scorer",
         "benchmarks.scorers.gauntlet:GauntletOptions",

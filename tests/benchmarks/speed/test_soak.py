@@ -1,0 +1,31 @@
+import pytest
+
+from benchmarks.speed.soak import SoakOptions, run
+from wideseek_env.backends.pages import PagesBackend
+from wideseek_env.backends.recording import StoredBackend
+
+OPTIONS = SoakOptions(calls=800, concurrent=50, faults=0.1, deadline_s=3.0)
+
+
+@pytest.mark.slow
+def test_calls_under_faults_end_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(OPTIONS) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("open files")
+    assert "800 calls: " in said
+    assert "reset" in said
+
+
+@pytest.mark.slow
+def test_wrong_answers_are_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = PagesBackend.open
+
+    async def other_page(self: PagesBackend, url: str, part: int = 1) -> object:
+        return await real(self, "/p1", part)
+
+    monkeypatch.setattr(PagesBackend, "open", other_page)
+    monkeypatch.setattr(StoredBackend, "_holds", lambda self, known: False)
+    assert run(OPTIONS) == 1
+    assert "got another page's answer" in capsys.readouterr().out
