@@ -8,16 +8,11 @@ invalid, with its reason, and never ends the run.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import traceback
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress, TextColumn
-
-from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import EpisodeInfo, Player, Policy
 from agents.storable import mended, prove
 from wideseek_env.backends import Backend
@@ -33,16 +28,20 @@ class Job:
     """One episode to play."""
 
     task: Task
+    backend: Backend
     n_subagents: int = 8
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
+    source: str = ""
+    """Name of the task source; without one, the backend's class stands for it."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Goes into the record as it is: preset, trial, budget."""
 
-    @property
-    def key(self) -> str:
-        """Tells this job from all others of a run, so that a run can be resumed."""
-        parts = [self.task.id, str(self.n_subagents), str(self.seed), repr(self.limits)]
+    def key(self, policy: str) -> str:
+        """Tells this job of a policy from all others of a run, so that a run can be resumed."""
+        where = self.source or type(self.backend).__qualname__
+        parts = [policy, where, self.task.id, str(self.n_subagents), str(self.seed)]
+        parts += [repr(self.limits)]
         parts += [f"{name}={self.metadata[name]}" for name in sorted(self.metadata)]
         return "|".join(parts)
 
@@ -72,7 +71,6 @@ async def play(game: Game, player: Player) -> None:
 async def run_episode(
     job: Job,
     policy: Policy,
-    backend: Backend,
     *,
     scorer: Scorer | None = None,
     reward: RewardConfig | None = None,
@@ -80,7 +78,7 @@ async def run_episode(
     """Plays one episode; whatever goes wrong in it makes it invalid and is kept in `error`."""
     game = Game(
         job.task,
-        backend,
+        job.backend,
         job.n_subagents,
         limits=job.limits,
         scorer=_guarded(scorer or StrictScorer()),
@@ -99,7 +97,7 @@ async def run_episode(
             game.expire()
         else:
             game.fail(_describe(error))
-    return await _recorded(game, policy.name, {**job.metadata, "key": job.key})
+    return await _recorded(game, policy.name, {**job.metadata, "key": job.key(policy.name)})
 
 
 async def _recorded(game: Game, policy: str, metadata: Mapping[str, Any]) -> Episode:
@@ -129,18 +127,16 @@ def _guarded(scorer: Scorer) -> Scorer:
 async def rollout(
     jobs: Iterable[Job],
     policy: Policy,
-    backend: Backend,
     *,
     max_concurrent: int = 64,
     scorer: Scorer | None = None,
     reward: RewardConfig | None = None,
 ) -> AsyncGenerator[Episode, None]:
-    """Plays many episodes and yields each as it ends, in the order in which they end.
+    """Plays many episodes, of any worlds, and yields each as it ends, in the order of ending.
 
     Args:
         jobs: what to play; taken one by one, so it may be endless.
         policy: shared by all episodes.
-        backend: shared by all episodes.
         max_concurrent: episodes that run at once, at least 1.
         scorer: scores the answers; strict by default.
         reward: weights of the reward terms.
@@ -155,7 +151,7 @@ async def rollout(
     try:
         while True:
             while len(running) < max_concurrent and (job := next(waiting, None)) is not None:
-                episode = run_episode(job, policy, backend, scorer=scorer, reward=reward)
+                episode = run_episode(job, policy, scorer=scorer, reward=reward)
                 running.add(asyncio.create_task(episode))
             if not running:
                 return
@@ -166,63 +162,6 @@ async def rollout(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-async def rollout_to_file(
-    path: Path, jobs: Iterable[Job], policy: Policy, backend: Backend, **settings: Any
-) -> AsyncGenerator[Episode, None]:
-    """Like `rollout`, and writes each episode to a file first; jobs that it holds are left out.
-
-    A run that was stopped goes on with the same call: valid episodes stay, invalid ones and those
-    that were in flight are played again.
-
-    Raises:
-        DataError: another run writes to the file, or it holds something else.
-        OSError: the file cannot be written.
-    """
-    with EpisodeFile(path) as file:
-        left = (job for job in jobs if job.key not in file.keys)
-        async with contextlib.aclosing(rollout(left, policy, backend, **settings)) as episodes:
-            async for episode in episodes:
-                file.append(episode)
-                yield episode
-
-
-def run(
-    path: Path, jobs: Sequence[Job], policy: Policy, backend: Backend, **settings: Any
-) -> list[Episode]:
-    """Plays all jobs into a file, with a progress bar, and returns the file's episodes.
-
-    Ctrl-C raises KeyboardInterrupt, as usual; what has ended by then is in the file, and the same
-    call goes on from there.
-
-    Args:
-        path: JSON lines, one episode each.
-        jobs: what to play.
-        policy: shared by all episodes.
-        backend: shared by all episodes.
-        **settings: see `rollout`.
-
-    Raises:
-        DataError: another run writes to the file, or it holds something else.
-        OSError: the file cannot be written.
-    """
-
-    async def run_all() -> None:
-        ended_before = {e.metadata.get("key") for e in read_episodes(path)} if path.exists() else ()
-        todo = sum(job.key not in ended_before for job in jobs)
-        with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as bar:
-            row = bar.add_task(policy.name, total=todo, note="")
-            ended, invalid, sum_f1 = 0, 0, 0.0
-            async for episode in rollout_to_file(path, jobs, policy, backend, **settings):
-                ended += 1
-                invalid += not episode.valid
-                sum_f1 += episode.score.item_f1 if episode.score else 0.0
-                mean = f"item F1 {sum_f1 / (ended - invalid):.3f}" if ended > invalid else ""
-                bar.update(row, advance=1, note=f"{mean} invalid {invalid}")
-
-    asyncio.run(run_all())
-    return list(read_episodes(path))
 
 
 def _describe(error: BaseException) -> str:

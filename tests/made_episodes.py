@@ -22,17 +22,17 @@ from wideseek_env.records import (
 COLUMNS = ("River", "Length (km)", "Country")
 
 
-def made_task(number: int, rows: int = 6, preset: str = "default") -> Task:
+def made_task(number: int, rows: int = 6, source: str = "default") -> Task:
     """A task on rivers with `rows` gold rows and one source page for each row."""
     names = [f"River {chr(65 + row)}{number}" for row in range(rows)]
     return Task(
-        id=f"{preset}-{number}",
+        id=f"{source}-{number}",
         question=f"List every river of group {number} with its length and country.",
         columns=tuple(Column(name) for name in COLUMNS),
         key_columns=("River",),
         gold=tuple((name, str(100 + row), "Varnia") for row, name in enumerate(names)),
         sources=tuple(((url(name),),) * 3 for name in names),
-        metadata={"preset": preset, "rows": rows},
+        metadata={"source": source, "rows": rows},
     )
 
 
@@ -106,7 +106,7 @@ def made_episode(
         error="BackendError: the index is gone" if invalid else None,
         metadata={
             "policy": policy,
-            "preset": task.metadata["preset"],
+            "source": task.metadata["source"],
             "trial": trial,
             "depth": None,
             **metadata,

@@ -31,8 +31,8 @@ async def play(
     made, backend = world(preset)
     tasks = list(made.tasks(num, seed=2, kind=kind))
     policy = POLICIES[name](tasks)
-    jobs = [Job(task, n_subagents, limits=limits or made.preset.limits) for task in tasks]
-    episodes = [await run_episode(job, policy, backend) for job in jobs]
+    jobs = [Job(task, backend, n_subagents, limits=limits or made.preset.limits) for task in tasks]
+    episodes = [await run_episode(job, policy) for job in jobs]
     broken = [episode.error for episode in episodes if not episode.valid]
     if broken:
         raise RuntimeError(f"{name} on {preset}: {broken[0]}")

@@ -33,20 +33,29 @@ class RunConfig:
     num_steps: int = 100
     """Steps of the run; each plays new episodes."""
 
-    world: str = "starter"
-    """Preset of the closed worlds that are played."""
-    num_worlds: int = 8
-    """Training worlds, seeded 0, 1, ...; more worlds, fewer names to learn by heart."""
+    source: str = "worlds:starter:0-7"
+    """Tasks to train on, as `wideseek_env.tasks.named` reads them: worlds:PRESET:FIRST-LAST (more
+    worlds, fewer names to learn by heart), corpus:DIR, file:FILE, or a Python path."""
+    backend: str = ""
+    """Where the tasks of a file:FILE are looked up: a folder of pages, or a Python path."""
     num_tasks: int = 64
-    """Tasks made in each world; they are played in a new order in each pass."""
+    """Tasks made in each closed world; other sources give all of theirs. They are played in a new
+    order in each pass."""
     kind: Literal["wide", "deep", "hybrid"] = "wide"
-    """Kind of task; hybrid is wide and deep in turn, on which the paper's model learnt most."""
+    """Kind of task in worlds; hybrid is wide and deep in turn, on which the paper's model learnt
+    most."""
+    eval_every: int = 0
+    """Steps between scores on held-out tasks; 0 never scores."""
+    eval_source: str = ""
+    """Held-out tasks, as `source`; of closed worlds, and by default, the preset's test worlds."""
+    eval_tasks: int = 32
+    """Held-out tasks that are played each time, at `n_subagents`."""
     n_subagents: int = 4
     """Subagent slots of an episode; 0 trains a single agent."""
     random_width: bool = False
     """Draws the slots of each task from 1 to `n_subagents`, so that a model knows all widths."""
     max_lead_turns: int = 0
-    """Turns of the lead; 0 is the world's limit, which is for a lead that delegates."""
+    """Turns of the lead; 0 is the source's limit, and for one agent alone enough turns."""
     tasks_per_step: int = 4
     """Tasks of a step."""
     group_size: int = 8
@@ -115,7 +124,6 @@ class RunConfig:
 
 
 TINY: dict[str, Any] = {
-    "world": "starter",
     "format": "json",
     "prompts": "short",
     "max_new_tokens": 512,
@@ -124,7 +132,14 @@ TINY: dict[str, Any] = {
 }
 """What a model of a million parameters from scratch plays; part of the trainers' presets."""
 
-MAY_BE_ZERO = ("seed", "n_subagents", "max_lead_turns", "warmup_steps", "lora_rank")
+MAY_BE_ZERO = (
+    "seed",
+    "n_subagents",
+    "eval_every",
+    "max_lead_turns",
+    "warmup_steps",
+    "lora_rank",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         **TINY,
         "model": "runs/sft",
-        "num_worlds": 400,
+        "source": "worlds:starter:0-399",
         "num_tasks": 8,
         "n_subagents": 8,
         "random_width": True,
@@ -68,7 +68,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "paper": {
         "model": "Qwen/Qwen3-4B",
-        "world": "default",
+        "source": "worlds:default:0-7",
         "kind": "hybrid",
         "n_subagents": 10,
         "tasks_per_step": 128,
@@ -94,13 +94,19 @@ SHOWN = (
 )
 
 
-def train(config: GRPOConfig, learner: Learner, play: Callable[[int], list[Episode]]) -> None:
+def train(
+    config: GRPOConfig,
+    learner: Learner,
+    play: Callable[[int], list[Episode]],
+    held_out: Callable[[int], dict[str, float]] = lambda step: {},
+) -> None:
     """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
 
     Args:
         config: settings.
         learner: the model; keeps a frozen copy of the start when `kl_weight` is not 0.
         play: gives the episodes of a step, G of each task, played with the learner's weights now.
+        held_out: gives scores on held-out tasks after a step, when it is time.
     """
     first_step = checkpoint.resume(learner, config)
     with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
@@ -115,6 +121,8 @@ def train(config: GRPOConfig, learner: Learner, play: Callable[[int], list[Episo
             with timer("checkpoint"):
                 if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
                     checkpoint.save(learner, config, step + 1)
+            with timer("evaluate"):
+                metrics |= held_out(step)
             log.write(step, {**metrics, **timer.seconds})
 
 
@@ -194,12 +202,15 @@ def improve(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains from the command line."""
-    from trainers.play import Stage, load, sampling_policy  # noqa: PLC0415 - `--help` needs none
+    from trainers.collector import Collector, held_out_scores  # noqa: PLC0415 - `--help` needs none
+    from trainers.models import load_model  # noqa: PLC0415
+    from trainers.policies import sampling_policy  # noqa: PLC0415
 
     config = from_command_line(GRPOConfig, PRESETS, argv)
-    lm, tokenizer = load(config.model)
+    lm, tokenizer = load_model(config.model)
     learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=config.kl_weight > 0)
-    train(config, learner, Stage(config, sampling_policy(learner, tokenizer)).play)
+    policy = sampling_policy(learner, tokenizer)
+    train(config, learner, Collector(config, policy).collect, held_out_scores(config, policy))
     return 0
 
 

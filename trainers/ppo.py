@@ -83,13 +83,19 @@ def value_head(lm: Any) -> nn.Linear:
     return head
 
 
-def train(config: PPOConfig, learner: Learner, play: Callable[[int], list[Episode]]) -> None:
+def train(
+    config: PPOConfig,
+    learner: Learner,
+    play: Callable[[int], list[Episode]],
+    held_out: Callable[[int], dict[str, float]] = lambda step: {},
+) -> None:
     """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
 
     Args:
         config: settings.
         learner: the model with a value head; keeps the start model when `kl_weight` is not 0.
         play: gives the episodes of a step, played with the learner's weights as they are now.
+        held_out: gives scores on held-out tasks after a step, when it is time.
     """
     first_step = checkpoint.resume(learner, config)
     with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
@@ -105,6 +111,8 @@ def train(config: PPOConfig, learner: Learner, play: Callable[[int], list[Episod
             with timer("checkpoint"):
                 if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
                     checkpoint.save(learner, config, step + 1)
+            with timer("evaluate"):
+                metrics |= held_out(step)
             log.write(step, {**metrics, **timer.seconds})
 
 
@@ -230,10 +238,12 @@ def explained(values: Tensor, returns: Tensor) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains from the command line."""
-    from trainers.play import Stage, load, sampling_policy  # noqa: PLC0415 - `--help` needs none
+    from trainers.collector import Collector, held_out_scores  # noqa: PLC0415 - `--help` needs none
+    from trainers.models import load_model  # noqa: PLC0415
+    from trainers.policies import sampling_policy  # noqa: PLC0415
 
     config = from_command_line(PPOConfig, PRESETS, argv)
-    lm, tokenizer = load(config.model)
+    lm, tokenizer = load_model(config.model)
     learner = Learner(
         lm,
         config,
@@ -241,7 +251,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         head=value_head(lm),
         reference=config.kl_weight > 0,
     )
-    train(config, learner, Stage(config, sampling_policy(learner, tokenizer)).play)
+    policy = sampling_policy(learner, tokenizer)
+    train(config, learner, Collector(config, policy).collect, held_out_scores(config, policy))
     return 0
 
 

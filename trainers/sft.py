@@ -50,7 +50,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "teacher": "partial",
         "min_item_f1": 0.1,
         "num_steps": 2600,
-        "num_worlds": 400,
+        "source": "worlds:starter:0-399",
         "num_tasks": 8,
         "n_subagents": 8,
         "random_width": True,
@@ -68,13 +68,19 @@ PRESETS: dict[str, dict[str, Any]] = {
 SHOWN = ("sft/loss", "sft/perfect_tokens", "sft/kept", "episodes/item_f1", "tokens/trained")
 
 
-def train(config: SFTConfig, learner: Learner, play: Callable[[int], list[Episode]]) -> None:
+def train(
+    config: SFTConfig,
+    learner: Learner,
+    play: Callable[[int], list[Episode]],
+    held_out: Callable[[int], dict[str, float]] = lambda step: {},
+) -> None:
     """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
 
     Args:
         config: settings.
         learner: the model.
         play: gives the episodes of a step, played by a teacher and with tokens.
+        held_out: gives scores on held-out tasks after a step, when it is time.
     """
     first_step = checkpoint.resume(learner, config)
     with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
@@ -91,6 +97,8 @@ def train(config: SFTConfig, learner: Learner, play: Callable[[int], list[Episod
             with timer("checkpoint"):
                 if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
                     checkpoint.save(learner, config, step + 1)
+            with timer("evaluate"):
+                metrics |= held_out(step)
             log.write(step, {**metrics, **timer.seconds})
 
 
@@ -125,14 +133,17 @@ def imitate(rows: list[Row], config: SFTConfig, learner: Learner, step: int) -> 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains from the command line."""
-    from trainers.play import Stage, load, make_tiny, teaching_policy  # noqa: PLC0415 - heavy
+    from trainers.collector import Collector, held_out_scores  # noqa: PLC0415 - `--help` needs none
+    from trainers.models import load_model, make_tiny  # noqa: PLC0415
+    from trainers.policies import sampling_policy, teaching_policy  # noqa: PLC0415
 
     config = from_command_line(SFTConfig, PRESETS, argv)
     name = make_tiny(config, config.teacher) if config.model == "tiny" else config.model
-    lm, tokenizer = load(str(name))
+    lm, tokenizer = load_model(str(name))
     learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=False)
     teacher = teaching_policy(config, lm, tokenizer, config.teacher)
-    train(config, learner, Stage(config, teacher).play)
+    student = sampling_policy(learner, tokenizer)
+    train(config, learner, Collector(config, teacher).collect, held_out_scores(config, student))
     return 0
 
 

@@ -34,7 +34,7 @@ from wideseek_env.worlds import PRESETS
 
 MAX_REASONS = 5
 """Most reasons of invalid episodes in the terminal; the report has them whole."""
-FULL = Settings(presets=tuple(PRESETS), num_tasks=100, num_trials=4)
+FULL = Settings(sources=tuple(PRESETS), num_tasks=100, num_trials=4)
 
 
 def _num_workers() -> int:
@@ -99,7 +99,7 @@ def run(options: BenchmarkOptions) -> int:
     if settings.left_out():
         unplayed = ", ".join(settings.left_out())
         console.print(
-            f"[yellow]{unplayed}: nothing to play at these widths and presets[/] (--list)"
+            f"[yellow]{unplayed}: nothing to play at these widths and sources[/] (--list)"
         )
     started_s, interrupted = time.perf_counter(), False
     try:

@@ -15,6 +15,7 @@ from agents.scripted import POLICIES as SCRIPTED
 from benchmarks.compare.llm import LLM
 from wideseek_env.plugins import resolve
 from wideseek_env.records import Task
+from wideseek_env.tasks.named import preset_named
 from wideseek_env.worlds import PRESETS
 
 
@@ -35,12 +36,12 @@ class Entry:
     max_concurrent: int = 1
     """Episodes at once in one process; more helps where a policy waits, as for an engine."""
     presets: Collection[str] | None = None
-    """Closed worlds whose questions it can read; None: all, and those about a corpus."""
+    """Closed worlds whose questions it can read; None: all, and those about other pages."""
 
-    def plays(self, preset: str, width: int) -> bool:
-        """Returns whether it plays this preset (or a corpus) with this number of subagents."""
+    def plays(self, source: str, width: int) -> bool:
+        """Tells whether it plays this source with this number of subagents."""
         fits = self.team == "any" or (self.team == "alone") == (width == 0)
-        return fits and (self.presets is None or preset in self.presets)
+        return fits and (self.presets is None or preset_named(source) in self.presets)
 
 
 def entry_of(name: str) -> Entry:

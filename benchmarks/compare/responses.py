@@ -6,6 +6,7 @@ WideSearch's own script looks for one file for each answer, so its tasks get the
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -37,7 +38,7 @@ def write_responses(folder: Path) -> list[Path]:
     paths = []
     for cell, answers in rows.items():
         depth = "" if cell.depth is None else f"_depth{cell.depth}"
-        alone = folder / "responses" / f"{cell.preset}_width{cell.width}{depth}"
+        alone = folder / "responses" / f"{_file_name(cell.source)}_width{cell.width}{depth}"
         paths.append(alone.with_name(f"{alone.name}.jsonl"))
         paths[-1].parent.mkdir(exist_ok=True)
         _write(paths[-1], answers)
@@ -48,6 +49,10 @@ def write_responses(folder: Path) -> list[Path]:
                 _write(alone / name, [row])
             paths.append(alone)
     return paths
+
+
+def _file_name(source: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", source)
 
 
 class _Row(msgspec.Struct):

@@ -16,12 +16,8 @@ from tyro.conf import OmitArgPrefixes
 from benchmarks.compare.llm import LLM, REACHED_BY, LLMSettings
 from benchmarks.compare.policies import POLICIES, entry_of
 from wideseek_env.cli.options import Count, PathRule, Seed, check_values
-from wideseek_env.plugins import check, one_of
+from wideseek_env.plugins import check
 from wideseek_env.worlds import PRESETS
-
-CORPUS = "corpus"
-"""Stands in the preset's place when the pages are a folder's."""
-
 
 Width = Annotated[int, Meta(ge=0, le=256)]
 
@@ -36,21 +32,19 @@ class Settings:
     """Numbers of subagents; 0 is a single agent that searches and opens by itself."""
     depths: tuple[Count, ...] = (2, 3, 4, 5, 10, 20, 40, 80)
     """Turn limits of the single agent in the depth sweep; an empty text leaves the sweep out."""
-    presets: tuple[str, ...] = ("default", "conflict", "hard")
-    """Worlds, held out from training (split `test`)."""
+    sources: tuple[str, ...] = ("default", "conflict", "hard")
+    """Tasks to play: presets of closed worlds, held out from training (split `test`); corpus:DIR, a
+    folder of pages with its tasks; file:FILE; hub:NAME; a Python path, my_package.tasks:make."""
     num_tasks: Annotated[int, Meta(ge=1, le=1_000_000)] = 12
-    """Tasks of each preset; intervals are over tasks."""
+    """Tasks of each source; intervals are over tasks."""
     num_trials: Annotated[int, Meta(ge=1, le=1_000)] = 1
     """Episodes of each task, with seeds that differ; Avg@k, Max@k and Pass@k need 2."""
     seed: Seed = 0
     """Of worlds, tasks, policies and intervals."""
     budget: Count | None = 240
     """Search and open calls of all agents together, the same for every policy and width."""
-    corpus: Annotated[str, PathRule("folder", "read")] | None = None
-    """Folder of real pages that takes the place of the presets."""
-    task_file: Annotated[str, PathRule("file", "read")] | None = None
-    """Questions about the corpus, in any format that `wideseek score` reads; none are those that
-    the corpus brings."""
+    backend: str | None = None
+    """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
     tables: Annotated[str, PathRule("folder", "read")] | None = None
     """Folder of the gold tables, which WideSearch's format needs."""
     llm: OmitArgPrefixes[LLMSettings] = field(default_factory=LLMSettings)
@@ -59,22 +53,16 @@ class Settings:
     def __post_init__(self) -> None:
         for name in self.policies:
             check("policies", name, POLICIES)
-        if self.corpus is None:
-            for name in self.presets:
-                if name not in PRESETS:
-                    raise ValueError(f"--presets: expected {one_of(PRESETS, name)}")
+        for text in self.sources:
+            check("sources", text, PRESETS)  # others, such as corpus:DIR, when they are played
         check_values(self)
         for option, values in (
             ("--policies", self.policies),
-            ("--presets", self.presets),
+            ("--sources", self.sources),
             ("--widths", self.widths),
             ("--depths", self.depths),
         ):
             _check_once(option, values, may_be_empty=option == "--depths")
-        if self.task_file is not None and self.corpus is None:
-            raise ValueError("--task-file: its questions need pages, give --corpus as well")
-        if self.tables is not None and self.task_file is None:
-            raise ValueError("--tables: they are the gold of a --task-file, give that as well")
         if self.llm.chosen != self.plays_llm:
             raise ValueError(
                 "the policy llm and its model go together: give `--policies llm` with --model or "
@@ -90,12 +78,12 @@ class Settings:
         """Looks whether there is anything to play, for which policies are imported.
 
         Raises:
-            ValueError: no policy plays at any of the widths and presets.
+            ValueError: no policy plays at any of the widths and sources.
         """
         if not self.cells():
             raise ValueError(
                 f"no policy of {', '.join(self.policies)} plays at widths "
-                f"{', '.join(map(str, self.widths))} on {self.corpus or ', '.join(self.presets)}; "
+                f"{', '.join(map(str, self.widths))} on {', '.join(self.sources)}; "
                 "`wideseek benchmark --list` says what each plays"
             )
 
@@ -104,21 +92,20 @@ class Settings:
 
         References play at the least and the greatest width alone: they are flat.
         """
-        presets = (CORPUS,) if self.corpus else self.presets
+        entries = {name: entry_of(name) for name in self.policies}
         ends = (min(self.widths), max(self.widths))
         grid = [
-            Cell(preset, policy, width)
-            for preset in presets
-            for policy in self.policies
+            Cell(source, policy, width)
+            for source in self.sources
+            for policy, entry in entries.items()
             for width in self.widths
-            if entry_of(policy).plays(preset, width)
-            and (width in ends or not entry_of(policy).reference)
+            if entry.plays(source, width) and (width in ends or not entry.reference)
         ]
         sweep = [
-            Cell(preset, policy, 0, depth)
-            for preset in presets
-            for policy in self.policies
-            if entry_of(policy).sweep_depth
+            Cell(source, policy, 0, depth)
+            for source in self.sources
+            for policy, entry in entries.items()
+            if entry.sweep_depth
             for depth in self.depths
         ]
         return (*grid, *sweep)
@@ -131,7 +118,7 @@ class Settings:
         return data
 
     def left_out(self) -> tuple[str, ...]:
-        """Returns the policies that no cell plays: a width or a preset that they need is absent."""
+        """Returns the policies that no cell plays: a width or a source that they need is absent."""
         playing = {cell.policy for cell in self.cells()}
         return tuple(name for name in self.policies if name not in playing)
 
@@ -165,9 +152,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One row of the table: a policy at one width (or, in the sweep, one depth) on one preset."""
+    """One row of the table: a policy at one width (or, in the sweep, one depth) on one source."""
 
-    preset: str
+    source: str
     policy: str
     width: int
     depth: int | None = None

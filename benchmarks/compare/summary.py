@@ -87,7 +87,7 @@ class Row:
 def cell_of(episode: Episode) -> Cell:
     """Returns the grid cell that an episode of a benchmark run belongs to."""
     data = episode.metadata
-    return Cell(data["preset"], data["policy"], episode.n_subagents, data["depth"])
+    return Cell(data["source"], data["policy"], episode.n_subagents, data["depth"])
 
 
 def read_results(path: Path) -> Iterator[Result]:

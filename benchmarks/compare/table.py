@@ -68,7 +68,7 @@ def columns(rows: Sequence[Row]) -> list[TableColumn]:
     spent = [column for column in spent if any(column.value(row) for row in rows)]
     item_f1 = f"Item F1 Avg@{num_trials}" if num_trials > 1 else "Item F1"
     return [
-        TableColumn("Preset", "world, or corpus", lambda r: r.cell.preset),
+        TableColumn("Source", "what is played: a world, or other pages", lambda r: r.cell.source),
         TableColumn("Policy", "who played", lambda r: r.cell.policy),
         TableColumn("Width", "subagents; 0: one agent alone", lambda r: r.cell.width, 0),
         TableColumn("Depth", "turn limit, in the depth sweep", lambda r: r.cell.depth, 0),
@@ -88,14 +88,14 @@ def columns(rows: Sequence[Row]) -> list[TableColumn]:
 
 
 def print_table(rows: Sequence[Row], console: Console) -> None:
-    """Prints one table for each preset; intervals stand behind the item F1."""
-    for preset in dict.fromkeys(row.cell.preset for row in rows):
+    """Prints one table for each source; intervals stand behind the item F1."""
+    for source in dict.fromkeys(row.cell.source for row in rows):
         shown = columns(rows)[1:]
         if not any(row.cell.depth for row in rows):
             shown = [column for column in shown if column.header != "Depth"]
         shown = [column for column in shown if column.header != "Tasks"]
         table = Table(
-            title=f"\n{preset}",
+            title=f"\n{source}",
             title_justify="left",
             title_style="bold",
             header_style="dim",
@@ -106,7 +106,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
             table.add_column(
                 column.header, justify="left" if column.header == "Policy" else "right"
             )
-        members = [row for row in rows if row.cell.preset == preset]
+        members = [row for row in rows if row.cell.source == source]
         for place, row in enumerate(members):
             ends = place + 1 < len(members) and members[place + 1].cell.policy != row.cell.policy
             table.add_row(*(_terminal_cell(column, row) for column in shown), end_section=ends)

@@ -24,7 +24,7 @@ from typing import Literal
 from matplotlib.figure import Figure
 
 from benchmarks.learning import evaluate
-from benchmarks.learning.evaluate import Exam
+from benchmarks.learning.evaluate import HeldOut
 from trainers import grpo, sft
 from wideseek_env.scoring.statistics import Interval, bootstrap_interval
 
@@ -44,14 +44,14 @@ class Variant:
     """Of `LESSONS`: what the start learns to imitate first."""
     as_long_as: Literal["steps", "seconds", "tokens"] = "steps"
     """In what it gets as much as `JOINT` with the same seed."""
-    exams: tuple[Exam, ...] = ()
+    exams: tuple[HeldOut, ...] = ()
     """What it plays; empty: wide tasks at the widths of the command."""
 
 
 JOINT, IMITATION = "joint", "imitation"
-ALONE = ("--n-subagents", "0", "--max-lead-turns", str(evaluate.ALONE_TURNS))
+ALONE = ("--n-subagents", "0")
 EPISODES_OF_STEP = grpo.PRESETS["tiny"]["tasks_per_step"] * grpo.GRPOConfig.group_size
-BOTH_KINDS = (*(Exam(width) for width in (1, 4, 8)), Exam(4, "deep"))
+BOTH_KINDS = (*(HeldOut(width) for width in (1, 4, 8)), HeldOut(4, "deep"))
 LESSONS: Mapping[str, tuple[str, ...]] = {
     "hybrid": ("--kind", "hybrid", "--num-steps", "600"),
     "alone": (*ALONE, "--teacher", "solo", "--num-steps", "400"),
@@ -72,7 +72,7 @@ VARIANTS: Mapping[str, Variant] = {
     },
     "alone": Variant(
         "GRPO alone, same tokens", flags=ALONE, lesson="alone", as_long_as="tokens",
-        exams=(Exam(0),),
+        exams=(HeldOut(0),),
     ),
 }  # fmt: skip
 EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
@@ -135,7 +135,7 @@ def steps_of(variant: Variant, seed: int, start: Path, given: argparse.Namespace
 
 
 def scores_of(
-    run: Path, file: Path, exams: Sequence[Exam], num_tasks: int, temperature: float
+    run: Path, file: Path, exams: Sequence[HeldOut], num_tasks: int, temperature: float
 ) -> Scores:
     """Returns the scores of a run's last checkpoint; those in `file` are not played again."""
     known: Scores = json.loads(file.read_text("utf-8")) if file.exists() else {}
@@ -224,9 +224,9 @@ def draw(results: Sequence[Result], exams: Sequence[str], file: Path) -> None:
     figure.savefig(file, dpi=150)
 
 
-def exams_of(variant: Variant, given: argparse.Namespace) -> tuple[Exam, ...]:
+def exams_of(variant: Variant, given: argparse.Namespace) -> tuple[HeldOut, ...]:
     """Returns what a variant plays."""
-    return variant.exams or tuple(Exam(width) for width in given.widths)
+    return variant.exams or tuple(HeldOut(width) for width in given.widths)
 
 
 def experiment(given: argparse.Namespace) -> list[Result]:

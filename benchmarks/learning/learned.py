@@ -14,21 +14,17 @@ import argparse
 import asyncio
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 
+from agents.evaluate import Exam, evaluate
 from agents.learned import LearnedPolicy
 from agents.learned.orders import ORDERS, OrderPolicy
 from agents.learned.policy import TEMPERATURE, WEIGHTS
 from agents.policy import Policy
-from agents.rollout import Job, rollout
 from agents.scripted import FanoutPolicy, SoloPolicy
-from benchmarks.compare.runner import ALONE_TURNS
-from wideseek_env.backends import Backend
-from wideseek_env.records import Task
-from wideseek_env.scoring.statistics import bootstrap_interval
-from wideseek_env.worlds import World
+from wideseek_env.tasks.source import TaskSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +46,29 @@ class Row:
     """Calls made, mean over tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exam:
-    """The tasks of one test world, and where they are looked up."""
-
-    world: World
-    backend: Backend
-    tasks: Sequence[Task]
-
-
-def exams_of(preset: str, seeds: Sequence[int], num_tasks: int) -> list[Exam]:
-    """Returns `num_tasks` tasks of a preset, in equal parts from the test worlds of these seeds."""
-    worlds = [World(preset, seed=seed, split="test") for seed in seeds]
+def sources_of(preset: str, seeds: Sequence[int], num_tasks: int) -> list[TaskSource]:
+    """Makes `num_tasks` tasks of a preset, in equal parts from the test worlds of these seeds."""
     parts = [num_tasks // len(seeds) + (i < num_tasks % len(seeds)) for i in range(len(seeds))]
     return [
-        Exam(world, world.backend(), list(world.tasks(part, seed=world.seed)))
-        for world, part in zip(worlds, parts, strict=True)
+        TaskSource.world(preset, seed=seed, split="test", num_tasks=part)
+        for seed, part in zip(seeds, parts, strict=True)
+        if part
     ]
 
 
-def play(policy: Policy, exams: Sequence[Exam], *, width: int, budget: int) -> Row:
-    """Plays all tasks at one width and budget."""
-    preset = exams[0].world.preset
-    limits = replace(preset.limits, max_tool_calls=budget)
-    if width == 0:
-        limits = replace(limits, max_lead_turns=ALONE_TURNS)
+def play(
+    policy: Policy, preset: str, sources: Sequence[TaskSource], *, width: int, budget: int
+) -> Row:
+    """Plays all tasks at one width and budget.
 
-    async def scores() -> list[tuple[float, int]]:
-        return [
-            (episode.score.item_f1, episode.num_tool_calls)
-            for exam in exams
-            for jobs in [[Job(t, width, limits, seed=i) for i, t in enumerate(exam.tasks)]]
-            async for episode in rollout(jobs, policy, exam.backend, max_concurrent=1)
-            if episode.score
-        ]
-
-    found = asyncio.run(scores())
-    f1 = bootstrap_interval([score for score, _ in found])
-    calls = fmean(num for _, num in found)
-    return Row(preset.name, budget, width, policy.name, len(found), f1.mean, f1.low, f1.high, calls)
+    Raises:
+        WideSeekError: an episode has no score, so the means would be over other tasks.
+    """
+    jobs = [job for source in sources for job in Exam(source, width, budget=budget)]
+    played = asyncio.run(evaluate(jobs, policy, max_concurrent=1)).checked()
+    f1, calls = played.item_f1, fmean(e.num_tool_calls for e in played.episodes)
+    num = len(played.episodes)
+    return Row(preset, budget, width, policy.name, num, f1.mean, f1.low, f1.high, calls)
 
 
 def experiment(
@@ -102,12 +82,12 @@ def experiment(
 ) -> Iterator[Row]:
     """Plays `solo`, `fanout` and other teams on test worlds; yields row by row."""
     for preset in presets:
-        exams = exams_of(preset, seeds, num_tasks)
+        sources = sources_of(preset, seeds, num_tasks)
         for budget in budgets:
-            yield play(SoloPolicy(), exams, width=0, budget=budget)
+            yield play(SoloPolicy(), preset, sources, width=0, budget=budget)
             for width in widths:
                 for policy in (FanoutPolicy(), *teams):
-                    yield play(policy, exams, width=width, budget=budget)
+                    yield play(policy, preset, sources, width=width, budget=budget)
 
 
 def won(rows: Sequence[Row], policy: str, against: Sequence[str] = ("solo", "fanout")) -> list[Row]:

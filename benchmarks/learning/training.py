@@ -33,7 +33,7 @@ from trainers.batch import rows_of
 from trainers.grpo import GRPOConfig, improve, prepare
 from trainers.log import Timer
 from trainers.model import Learner
-from trainers.play import load, make_tiny
+from trainers.models import load_model, make_tiny
 from trainers.sft import SFTConfig
 from wideseek_env.records import Decision, Episode, Limits, Score, Task, TokenSpan, Trajectory, Turn
 from wideseek_env.worlds import World
@@ -76,7 +76,7 @@ def ours(
     config = GRPOConfig(
         out="unused", model=str(start), lr=LR, kl_weight=KL_WEIGHT, device="cpu", warmup_steps=0
     )
-    lm, tokenizer = load(str(start))
+    lm, tokenizer = load_model(str(start))
     learner = Learner(lm, config)
     engine = TransformersEngine(learner.lm, tokenizer=tokenizer)
     prompts = [prompt_of(tokenizer, task) for task in tasks]
@@ -115,7 +115,7 @@ def theirs(start: Path, tasks: Sequence[Task], args: argparse.Namespace) -> list
     datasets: Any = importlib.import_module("datasets")
     transformers: Any = importlib.import_module("transformers")
     trl: Any = importlib.import_module("trl")
-    lm, tokenizer = load(str(start))
+    lm, tokenizer = load_model(str(start))
     ends: list[float] = []
     counts: list[int] = []
 
@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     tasks = list(World("starter", seed=0).tasks(args.tasks))
     with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(out=folder, model="tiny", world="starter", num_worlds=1, format="json")
+        config = SFTConfig(out=folder, model="tiny", source="worlds:starter:0", format="json")
         start = make_tiny(config, "fanout")
         torch.manual_seed(0)
         steps_of = {}

@@ -80,7 +80,7 @@ def is_reference(policy: str) -> bool:
 
 
 def draw_width(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
-    """Returns item F1 against the number of subagents, one panel for each preset."""
+    """Returns item F1 against the number of subagents, one panel for each source."""
     shown = [row for row in rows if row.cell.depth is None and row.item_f1]
     widths = sorted({row.cell.width for row in shown})
     policies = list(dict.fromkeys(row.cell.policy for row in rows))
@@ -184,22 +184,22 @@ def _panels(
     theme: Theme,
     x_label: str,
 ) -> Figure:
-    """Returns a figure with one panel for each preset, at most three in a line."""
-    presets = list(dict.fromkeys(row.cell.preset for row in rows)) or ["no valid episode"]
-    num_columns = min(3, len(presets))
-    num_lines = math.ceil(len(presets) / num_columns)
+    """Returns a figure with one panel for each source, at most three in a line."""
+    sources = list(dict.fromkeys(row.cell.source for row in rows)) or ["no valid episode"]
+    num_columns = min(3, len(sources))
+    num_lines = math.ceil(len(sources) / num_columns)
     with mpl.rc_context(_STYLE):
         width = 7.0 if num_columns == 1 else 3.6 * num_columns
         figure = Figure((width, 0.75 + 2.75 * num_lines), layout="constrained")
         figure.set_facecolor(theme.surface)
         grid = figure.subplots(num_lines, num_columns, sharey=True, squeeze=False)
-        for axes, preset in zip_longest(grid.flat, presets):
-            if preset is None:
+        for axes, source in zip_longest(grid.flat, sources):
+            if source is None:
                 axes.set_axis_off()
                 continue
             _dress(axes, theme)
-            axes.set_title(preset, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
-            panel(axes, [row for row in rows if row.cell.preset == preset])
+            axes.set_title(source, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
+            panel(axes, [row for row in rows if row.cell.source == source])
         for axes in grid[:, 0]:
             axes.set_ylabel("Item F1", color=theme.ink)
         figure.supxlabel(x_label, color=theme.ink, fontsize=10)

@@ -26,7 +26,7 @@ def view(episode: Episode) -> dict[str, Any]:
     cell = cell_of(episode)
     score = episode.score
     return {
-        "preset": cell.preset,
+        "source": cell.source,
         "policy": cell.policy,
         "width": cell.width,
         "depth": cell.depth,

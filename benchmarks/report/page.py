@@ -16,11 +16,12 @@ from benchmarks.report import charts
 from benchmarks.report.episode_view import MAX_TEXT_CHARS
 from wideseek_env.records import Limits
 from wideseek_env.scoring.statistics import Interval
+from wideseek_env.tasks.named import preset_named
 from wideseek_env.worlds import PRESETS
 
 _PAGE = Path(__file__).parent / "static"
 MAX_TASKS = 100
-"""Most tasks of one preset in the map of tasks."""
+"""Most tasks of one source in the map of tasks."""
 
 
 def render(
@@ -78,14 +79,14 @@ def render(
 def describe(info: RunInfo) -> str:
     """Returns one sentence on what was played."""
     settings = info.settings
-    where = (
-        f"real pages of {Path(settings.corpus).name}"
-        if settings.corpus
-        else f"held-out {'worlds' if len(settings.presets) > 1 else 'world'} "
-        + ", ".join(settings.presets)
+    worlds = [text for text in settings.sources if preset_named(text)]
+    others = [text for text in settings.sources if text not in worlds]
+    kind = "held-out worlds" if len(worlds) > 1 else "held-out world"
+    where = " and ".join(
+        [f"{kind} {', '.join(worlds)}"] * bool(worlds) + [", ".join(others)] * bool(others)
     )
     trials = "1 trial" if settings.num_trials == 1 else f"{settings.num_trials} trials"
-    # A corpus may hold fewer tasks than were asked for.
+    # A source may hold fewer tasks than were asked for.
     num_tasks = info.num_expected // (len(settings.cells()) * settings.num_trials)
     tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
     return f"{tasks} each on {where}, {trials}, seed {settings.seed}. {_budget(info)}"
@@ -93,7 +94,7 @@ def describe(info: RunInfo) -> str:
 
 def _budget(info: RunInfo) -> str:
     if info.settings.budget is None:
-        return "No bound on search and open calls beside the presets' own limits."
+        return "No bound on search and open calls beside the sources' own limits."
     return (
         f"Equal budget: at most {info.settings.budget} search and open calls an episode, all "
         "agents together, for every policy and width."
@@ -102,9 +103,8 @@ def _budget(info: RunInfo) -> str:
 
 def _context(info: RunInfo) -> str:
     """Returns what holds a single agent back, however many turns it has."""
-    limits = {name: PRESETS[name].limits for name in info.settings.presets}
-    if info.settings.corpus is not None:
-        limits = {"corpus": Limits()}
+    presets = {text: preset_named(text) for text in info.settings.sources}
+    limits = {t: PRESETS[name].limits if name else Limits() for t, name in presets.items()}
     sizes = ", ".join(f"{name} {each.max_context_chars:,}" for name, each in limits.items())
     return f"Every agent, alone or in a team, holds the same context, in characters: {sizes}."
 
@@ -133,11 +133,11 @@ def _notices(info: RunInfo, rows: Sequence[Row]) -> str:
 
 
 def _cards(rows: Sequence[Row]) -> str:
-    """Returns one card for each preset: the best team against the best single agent."""
+    """Returns one card for each source: the best team against the best single agent."""
     policies = list(dict.fromkeys(row.cell.policy for row in rows))
     cards = []
-    for preset in dict.fromkeys(row.cell.preset for row in rows):
-        scored = [r for r in rows if r.cell.preset == preset and r.item_f1 and r.cell.depth is None]
+    for source in dict.fromkeys(row.cell.source for row in rows):
+        scored = [r for r in rows if r.cell.source == source and r.item_f1 and r.cell.depth is None]
         honest = [row for row in scored if not charts.is_reference(row.cell.policy)]
         if not honest:
             continue
@@ -150,7 +150,7 @@ def _cards(rows: Sequence[Row]) -> str:
         meters = "".join(_meter(row, policies) for row in dict.fromkeys(shown))
         team = "one agent" if best.cell.width == 0 else f"{best.cell.width} subagents"
         cards.append(
-            f'<div class="card"><h3>{escape(preset)}</h3>'
+            f'<div class="card"><h3>{escape(source)}</h3>'
             f'<div class="big">{_f1(best):.3f} <small>item F1</small></div>'
             f"<p>{escape(best.cell.policy)}, {team}; the best of this run</p>{meters}</div>"
         )
@@ -184,7 +184,7 @@ def _table(rows: Sequence[Row]) -> str:
         for column in shown
     )
     body = "".join(
-        f'<tr data-preset="{escape(row.cell.preset)}"'
+        f'<tr data-source="{escape(row.cell.source)}"'
         f"{' class=sweep' if row.cell.depth is not None else ''}>"
         + "".join(_table_cell(column, row, policies) for column in shown)
         + "</tr>"
@@ -194,7 +194,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _text_class(column: TableColumn) -> str:
-    return ' class="text"' if column.header in ("Preset", "Policy") else ""
+    return ' class="text"' if column.header in ("Source", "Policy") else ""
 
 
 def _table_cell(column: TableColumn, row: Row, policies: Sequence[str]) -> str:
@@ -261,23 +261,23 @@ def _map_tasks(rows: Sequence[Row], results: Sequence[Result]) -> list[dict[str,
     questions: dict[tuple[str, str], str] = {}
     for result in results:
         cell = (result.cell.policy, result.cell.width, result.cell.depth)
-        task = (result.cell.preset, result.task_id)
+        task = (result.cell.source, result.task_id)
         questions[task] = result.question
         figures_of = by_task.setdefault(task, {})
         if result.valid:
             figures_of.setdefault(cell, []).append(result.item_f1)
     shown: dict[str, int] = {}
     tasks = []
-    for (preset, task_id), values in by_task.items():
-        shown[preset] = shown.get(preset, 0) + 1
-        if shown[preset] > MAX_TASKS:
+    for (source, task_id), values in by_task.items():
+        shown[source] = shown.get(source, 0) + 1
+        if shown[source] > MAX_TASKS:
             continue
         means = [values.get(cell) for cell in cells]
         tasks.append(
             {
-                "preset": preset,
+                "source": source,
                 "id": task_id,
-                "question": questions[preset, task_id],
+                "question": questions[source, task_id],
                 "item_f1": [round(sum(v) / len(v), 3) if v else None for v in means],
             }
         )

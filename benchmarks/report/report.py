@@ -75,13 +75,13 @@ def choose(results: Sequence[Result]) -> list[tuple[str, Result]]:
     """Returns (why, result) of the episodes to show whole, the most telling first.
 
     Of each policy that is no reference, at the width nearest to `SHOW_WIDTH`: the middle one by
-    item F1, the worst and the best, preset by preset; then those that are invalid.
+    item F1, the worst and the best, source by source; then those that are invalid.
     """
     shown: list[tuple[int, int, str, Result]] = []
     by_policy: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         if result.cell.depth is None and not charts.is_reference(result.cell.policy):
-            by_policy.setdefault((result.cell.preset, result.cell.policy), []).append(result)
+            by_policy.setdefault((result.cell.source, result.cell.policy), []).append(result)
     for members in by_policy.values():
         width = min({r.cell.width for r in members}, key=lambda w: abs(w - SHOW_WIDTH))
         ranked = [r for r in members if r.cell.width == width and r.valid]

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.rollout import Job, rollout
+from agents.evaluate import evaluate
+from agents.rollout import Job
 from agents.scripted import CHEATERS, POLICIES
 from benchmarks.scorers.cheating_cells import CELL_CASES
 from benchmarks.scorers.cheating_tables import NOW, TABLE_CASES, Figures
@@ -26,11 +27,10 @@ from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, Natural, Seed, check_presets, check_values
 from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.cli.terminal import print_table
-from wideseek_env.errors import WideSeekError
 from wideseek_env.records import Episode, Score
 from wideseek_env.scoring import score_strict
 from wideseek_env.scoring.official.scorer import score_official
-from wideseek_env.worlds import World
+from wideseek_env.tasks.source import TaskSource
 
 _TOLERANCE = 1e-9
 
@@ -118,25 +118,23 @@ async def play_agents(preset: str, options: GauntletOptions) -> list[AgentResult
     Raises:
         WideSeekError: an episode is invalid, which is not a score of 0.
     """
-    world = World(preset, seed=options.seed, split="test")
-    backend = world.backend()
-    tasks = list(world.tasks(options.num_tasks, seed=options.seed))
-    limits = replace(world.preset.limits, max_tool_calls=options.max_calls)
+    source = TaskSource.world(preset, seed=options.seed, split="test", num_tasks=options.num_tasks)
+    tasks = [chosen.task for chosen in source]
     jobs = [
-        Job(task=task, n_subagents=options.width, limits=limits, seed=options.seed)
-        for task in tasks
+        Job(
+            chosen.task,
+            chosen.backend,
+            options.width,
+            replace(chosen.limits, max_tool_calls=options.max_calls),
+            seed=options.seed,
+        )
+        for chosen in source
     ]
     results: list[AgentResult] = []
     honest: Mapping[str, float] = {}
     for name in ("solo", *CHEATERS):
         policy = POLICIES[name](tasks)
-        episodes = [episode async for episode in rollout(jobs, policy, backend)]
-        for episode in episodes:
-            if episode.error:
-                raise WideSeekError(
-                    f"{name} on task {episode.task.id!r}: an episode that was to be compared is "
-                    f"invalid: {episode.error}"
-                )
+        episodes = (await evaluate(jobs, policy)).checked().episodes
         strict = {e.task.id: e.score.item_f1 for e in episodes if e.score}
         honest = honest or strict
         results.append(

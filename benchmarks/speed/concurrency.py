@@ -117,8 +117,8 @@ def step_together(pages: SlowPages) -> int:
 
 async def drive(pages: SlowPages) -> int:
     """Plays by the rollout driver, without a barrier; returns the number of turns."""
-    job = Job(TASK, NUM_SUBAGENTS, LIMITS)
-    return (await run_episode(job, OnePageAfterAnother(), pages)).num_turns
+    job = Job(TASK, pages, NUM_SUBAGENTS, LIMITS)
+    return (await run_episode(job, OnePageAfterAnother())).num_turns
 
 
 @dataclass(frozen=True, slots=True)

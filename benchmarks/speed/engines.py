@@ -72,11 +72,11 @@ class Stage:
     ) -> list[Episode]:
         """Returns episodes that were in flight all at once."""
         jobs = [
-            Job(self.tasks[seed % len(self.tasks)], width, self.limits, seed)
+            Job(self.tasks[seed % len(self.tasks)], self.backend, width, self.limits, seed)
             for seed in range(num_episodes)
         ]
         policy = LLMPolicy(engine, config)
-        episodes = rollout(jobs, policy, self.backend, max_concurrent=num_episodes)
+        episodes = rollout(jobs, policy, max_concurrent=num_episodes)
         played = [episode async for episode in episodes]
         for episode in played:
             if episode.error:

@@ -181,10 +181,13 @@ def idle_memory(num_episodes: int) -> float:
 async def play_at_once(num_episodes: int) -> tuple[int, int, float]:
     """Plays random episodes, all in flight at once; returns valid ones, turns and CPU seconds."""
     backend, tasks, limits = _world()
-    jobs = [Job(tasks[n % len(tasks)], NUM_SUBAGENTS, limits, seed=n) for n in range(num_episodes)]
+    jobs = [
+        Job(tasks[n % len(tasks)], backend, NUM_SUBAGENTS, limits, seed=n)
+        for n in range(num_episodes)
+    ]
     started_s = time.process_time()
     episodes: list[Episode] = []
-    async for episode in rollout(jobs, RandomPolicy(), backend, max_concurrent=num_episodes):
+    async for episode in rollout(jobs, RandomPolicy(), max_concurrent=num_episodes):
         episodes.append(episode)
     return (
         sum(episode.valid for episode in episodes),

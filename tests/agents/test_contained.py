@@ -43,7 +43,7 @@ class Raising(FanOut):
 async def ended(policy: Any, backend: Any = None, n_subagents: int = 3, **settings: Any) -> Episode:
     async with asyncio.timeout(5):
         return await run_episode(
-            Job(TASK, n_subagents), policy, backend or TinyBackend(), **settings
+            Job(TASK, backend or TinyBackend(), n_subagents), policy, **settings
         )
 
 
@@ -90,8 +90,8 @@ async def test_other_episodes_of_the_run_are_played() -> None:
         def begin(self, info: EpisodeInfo) -> Any:
             return Raising(asyncio.CancelledError, "subagent_0" if info.seed % 2 else "")
 
-    jobs = [Job(TASK, 3, seed=seed) for seed in range(6)]
-    episodes = [e async for e in rollout(jobs, Sometimes(), TinyBackend(), max_concurrent=3)]
+    jobs = [Job(TASK, TinyBackend(), 3, seed=seed) for seed in range(6)]
+    episodes = [e async for e in rollout(jobs, Sometimes(), max_concurrent=3)]
     assert sorted(e.seed for e in episodes if e.valid) == [0, 2, 4]
     assert len(episodes) == 6
 
@@ -118,7 +118,7 @@ async def test_cancellation_that_was_asked_for_still_ends_the_episode() -> None:
             raise AssertionError
 
     began = asyncio.Event()
-    task = asyncio.create_task(run_episode(Job(TASK, 3), Endless(), TinyBackend()))
+    task = asyncio.create_task(run_episode(Job(TASK, TinyBackend(), 3), Endless()))
     await began.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -127,7 +127,7 @@ async def test_cancellation_that_was_asked_for_still_ends_the_episode() -> None:
 
 def test_ctrl_c_in_a_policy_still_ends_the_run() -> None:
     with pytest.raises(KeyboardInterrupt):
-        asyncio.run(run_episode(Job(TASK, 3), Raising(KeyboardInterrupt, "lead"), TinyBackend()))
+        asyncio.run(run_episode(Job(TASK, TinyBackend(), 3), Raising(KeyboardInterrupt, "lead")))
 
 
 async def test_deadlines_still_pass_through() -> None:
@@ -136,10 +136,10 @@ async def test_deadlines_still_pass_through() -> None:
             await asyncio.sleep(60)
 
     policy = ByScript(lead=[call("open", url="/Alden"), call("answer", text=GOLD_ANSWER)])
-    job = Job(TASK, 0, Limits(tool_timeout_s=0.01))
-    assert (await run_episode(job, policy, Slow())).valid
-    job = Job(TASK, 0, Limits(episode_timeout_s=0.01))
-    assert (await run_episode(job, policy, Slow())).end == "time_budget"
+    job = Job(TASK, Slow(), 0, Limits(tool_timeout_s=0.01))
+    assert (await run_episode(job, policy)).valid
+    job = Job(TASK, Slow(), 0, Limits(episode_timeout_s=0.01))
+    assert (await run_episode(job, policy)).end == "time_budget"
 
 
 def test_contained_outside_of_a_loop_lets_a_coroutine_be_closed() -> None:

@@ -1,30 +1,21 @@
 import asyncio
 import itertools
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tinyworld import TASK, ByScript, FanOut, TinyBackend, call
 
 import wideseek_env
-from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import EpisodeInfo
-from agents.rollout import Job, rollout, rollout_to_file, run, run_episode
+from agents.rollout import Job, rollout, run_episode
 from agents.stepping import step_through
-from wideseek_env.errors import DataError
-from wideseek_env.jsonlines import encode
 from wideseek_env.records import Decision, Episode, Limits
 from wideseek_env.scoring import strict
 
 
-def jobs(number: int, **metadata: Any) -> list[Job]:
-    return [Job(TASK, 3, seed=seed, metadata=metadata) for seed in range(number)]
+def jobs(number: int, backend: Any = None) -> list[Job]:
+    backend = backend or TinyBackend()
+    return [Job(TASK, backend, 3, seed=seed) for seed in range(number)]
 
 
 async def gather(episodes: Any) -> list[Episode]:
@@ -40,7 +31,7 @@ def what_happened(episode: Episode) -> list[Any]:
 
 async def test_barrier_and_barrier_free_give_the_same_episode() -> None:
     uneven = TinyBackend(lambda q: 0.02 if "Alden" in q else 0.001)
-    free = await run_episode(Job(TASK, 3), FanOut(), uneven)
+    free = await run_episode(Job(TASK, uneven, 3), FanOut())
     env = wideseek_env.parallel_env(3, tasks=[TASK], backend=uneven)
     barrier = step_through(env, FanOut())
     assert what_happened(free) == what_happened(barrier)
@@ -63,7 +54,7 @@ async def test_strict_scorer_with_a_defect_makes_the_episode_invalid(
         raise RecursionError("a defect")
 
     monkeypatch.setattr(strict, "score_strict", defect)
-    episode = await run_episode(Job(TASK, 3), FanOut(), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 3), FanOut())
     assert episode.end == "invalid"
     assert episode.score is None
     assert "a defect" in (episode.error or "")
@@ -73,7 +64,7 @@ async def test_scorer_that_raises_makes_its_episode_invalid_and_the_others_go_on
     async def scorer(task: Any, answer: str | None) -> Any:
         return {}["no such judge"]
 
-    played = await gather(rollout(jobs(2), FanOut(), TinyBackend(), scorer=scorer))
+    played = await gather(rollout(jobs(2), FanOut(), scorer=scorer))
     assert [episode.end for episode in played] == ["invalid", "invalid"]
     assert all("KeyError: 'no such judge'" in (episode.error or "") for episode in played)
     assert all(episode.answer and episode.score is None for episode in played)
@@ -83,7 +74,7 @@ async def test_scorer_that_raises_makes_its_episode_invalid_and_the_others_go_on
 async def test_policy_that_raises_makes_its_episode_invalid_with_the_reason(who: str) -> None:
     scripts: dict[str, list[Any]] = {"lead": [call("delegate", subtasks=["a"])]}
     scripts[who] = [ZeroDivisionError("at once")]
-    episode = await run_episode(Job(TASK, 3), ByScript(**scripts), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 3), ByScript(**scripts))
     assert episode.end == "invalid"
     assert episode.score is None
     assert episode.error is not None
@@ -91,7 +82,7 @@ async def test_policy_that_raises_makes_its_episode_invalid_with_the_reason(who:
 
 
 async def test_policy_that_returns_no_decision_is_named() -> None:
-    episode = await run_episode(Job(TASK, 3), ByScript(lead=["text"]), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 3), ByScript(lead=["text"]))
     assert episode.error is not None
     assert episode.error.startswith("TypeError: expected a Decision of lead, got 'text'")
 
@@ -102,7 +93,7 @@ async def test_bug_in_a_backend_makes_the_episode_invalid() -> None:
             raise KeyError(url)
 
     policy = ByScript(lead=[call("open", url="/Alden")])
-    episode = await run_episode(Job(TASK, 0), policy, Buggy())
+    episode = await run_episode(Job(TASK, Buggy(), 0), policy)
     assert episode.error is not None
     assert episode.error.startswith("KeyError: '/Alden'")
 
@@ -119,7 +110,7 @@ async def test_episode_that_takes_too_long_is_stopped_from_outside() -> None:
             return Decision()
 
     limits = Limits(episode_timeout_s=0.05)
-    episode = await run_episode(Job(TASK, 1, limits), Slow(), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 1, limits), Slow())
     assert episode.end == "time_budget"
     assert episode.score is not None
 
@@ -136,8 +127,8 @@ async def test_rollout_takes_jobs_one_by_one_and_bounds_what_runs_at_once() -> N
 
     backend = TinyBackend(lambda _: 0.001)
     ended = 0
-    endless = (Job(TASK, 3, seed=seed) for seed in itertools.count())
-    async for episode in rollout(endless, Counting(), backend, max_concurrent=4):
+    endless = (Job(TASK, backend, 3, seed=seed) for seed in itertools.count())
+    async for episode in rollout(endless, Counting(), max_concurrent=4):
         running -= 1
         ended += 1
         assert episode.valid
@@ -148,123 +139,19 @@ async def test_rollout_takes_jobs_one_by_one_and_bounds_what_runs_at_once() -> N
 
 async def test_rollout_refuses_no_concurrency() -> None:
     with pytest.raises(ValueError, match="`max_concurrent` must be at least 1, got 0"):
-        await gather(rollout([], FanOut(), TinyBackend(), max_concurrent=0))
+        await gather(rollout([], FanOut(), max_concurrent=0))
 
 
 async def test_thousand_episodes_at_once() -> None:
     backend = TinyBackend(lambda _: 0.01)
-    episodes = await gather(rollout(jobs(1_000), FanOut(), backend, max_concurrent=1_000))
+    episodes = await gather(rollout(jobs(1_000, backend), FanOut(), max_concurrent=1_000))
     assert len(episodes) == 1_000
     assert all(episode.score and episode.score.item_f1 == 1.0 for episode in episodes)
 
 
-def test_run_writes_a_line_for_each_episode_and_resumes(tmp_path: Path) -> None:
-    path = tmp_path / "runs" / "episodes.jsonl"
-    first = run(path, jobs(3), FanOut(), TinyBackend())
-    backend = TinyBackend()
-    both = run(path, jobs(5), FanOut(), backend)
-    assert len(backend.asked) == 2 * 6
-    assert both[:3] == first
-    assert {episode.seed for episode in both} == set(range(5))
-    assert len(path.read_bytes().splitlines()) == 5
-
-
-def test_invalid_episodes_are_played_again_on_resume(tmp_path: Path) -> None:
-    path = tmp_path / "episodes.jsonl"
-    broken = ByScript(lead=[RuntimeError("server down")])
-    assert [e.valid for e in run(path, jobs(2), broken, TinyBackend())] == [False, False]
-    assert [e.valid for e in run(path, jobs(2), FanOut(), TinyBackend())] == [True, True]
-
-
-def test_line_that_was_cut_off_is_played_again(tmp_path: Path) -> None:
-    path = tmp_path / "episodes.jsonl"
-    run(path, jobs(2), FanOut(), TinyBackend())
-    path.write_bytes(path.read_bytes()[:-50])
-    assert len(list(read_episodes(path))) == 1
-    assert len(run(path, jobs(2), FanOut(), TinyBackend())) == 2
-
-
-def test_file_of_something_else_is_named_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("hello\n")
-    with pytest.raises(DataError, match=r"notes.txt, line 1: expected one line of JSON"):
-        run(path, jobs(1), FanOut(), TinyBackend())
-    assert path.read_text() == "hello\n"
-
-
-def test_second_writer_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "episodes.jsonl"
-    with EpisodeFile(path), pytest.raises(DataError, match="another run writes to"):
-        EpisodeFile(path)
-    with EpisodeFile(path):
-        pass
-
-
-def test_full_disk_leaves_whole_lines_and_a_clear_error(tmp_path: Path) -> None:
-    program = textwrap.dedent(
-        """
-        import asyncio, resource, signal, sys
-        from pathlib import Path
-        from tinyworld import TASK, FanOut, TinyBackend
-        from agents.rollout import Job, run
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-        run(Path(sys.argv[1]), [Job(TASK, 3, seed=s) for s in range(50)], FanOut(), TinyBackend())
-        """
-    )
-    path = tmp_path / "episodes.jsonl"
-    tests = str(Path(__file__).parents[1])
-    result = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "PYTHONPATH": tests},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode != 0
-    assert "OSError" in result.stderr
-    kept = list(read_episodes(path))
-    assert kept
-    assert path.read_bytes() == b"".join(encode(episode) + b"\n" for episode in kept)
-
-
-def test_ctrl_c_keeps_what_has_ended(tmp_path: Path) -> None:
-    program = textwrap.dedent(
-        """
-        import sys
-        from pathlib import Path
-        from tinyworld import TASK, FanOut, TinyBackend
-        from agents.rollout import Job, run
-        backend = TinyBackend(lambda _: 0.02)
-        jobs = [Job(TASK, 3, seed=s) for s in range(10_000)]
-        run(Path(sys.argv[1]), jobs, FanOut(), backend, max_concurrent=8)
-        """
-    )
-    path = tmp_path / "episodes.jsonl"
-    tests = str(Path(__file__).parents[1])
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "PYTHONPATH": tests},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and (not path.exists() or path.stat().st_size < 20_000):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode != 0
-    assert "KeyboardInterrupt" in errors
-    kept = list(read_episodes(path))
-    assert kept
-    assert all(episode.valid for episode in kept)
-
-
-async def test_breaking_off_a_rollout_cancels_what_runs(tmp_path: Path) -> None:
+async def test_breaking_off_a_rollout_cancels_what_runs() -> None:
     backend = TinyBackend(lambda _: 0.01)
-    path = tmp_path / "episodes.jsonl"
-    episodes = rollout_to_file(path, jobs(20), FanOut(), backend, max_concurrent=20)
+    episodes = rollout(jobs(20, backend), FanOut(), max_concurrent=20)
     async for _ in episodes:
         break
     await episodes.aclose()
@@ -274,12 +161,29 @@ async def test_breaking_off_a_rollout_cancels_what_runs(tmp_path: Path) -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_one_rollout_plays_jobs_of_many_backends() -> None:
+    backends = [TinyBackend() for _ in range(3)]
+    together = [Job(TASK, backend, 3, seed=n) for n in range(2) for backend in backends]
+    episodes = await gather(rollout(together, FanOut()))
+    assert len(episodes) == 6
+    assert [len(backend.asked) for backend in backends] == [12, 12, 12]
+
+
+class Other(TinyBackend):
+    pass
+
+
 def test_keys_tell_jobs_apart() -> None:
+    here = TinyBackend()
     different = [
-        Job(TASK, 3),
-        Job(TASK, 4),
-        Job(TASK, 3, seed=1),
-        Job(TASK, 3, Limits(top_k=4)),
-        Job(TASK, 3, metadata={"trial": 1}),
+        Job(TASK, here, 3),
+        Job(TASK, here, 4),
+        Job(TASK, here, 3, seed=1),
+        Job(TASK, here, 3, Limits(top_k=4)),
+        Job(TASK, here, 3, metadata={"trial": 1}),
+        Job(TASK, here, 3, source="mine"),
+        Job(TASK, Other(), 3),
     ]
-    assert len({job.key for job in different}) == len(different)
+    keys = {job.key(policy) for job in different for policy in ("solo", "oracle")}
+    assert len(keys) == 2 * len(different)
+    assert Job(TASK, TinyBackend(), 3).key("solo") in keys  # in another process, too

@@ -25,8 +25,8 @@ async def played(
     decision: Any = ANSWER, backend: Any = None, task: Task = TASK, **settings: Any
 ) -> Episode:
     lead = [decision] if decision is ANSWER else [decision, ANSWER]
-    job = Job(task, 0, Limits(max_lead_turns=3))
-    return await run_episode(job, ByScript(lead=lead), backend or TinyBackend(), **settings)
+    job = Job(task, backend or TinyBackend(), 0, Limits(max_lead_turns=3))
+    return await run_episode(job, ByScript(lead=lead), **settings)
 
 
 def spans(**parts: Any) -> TokenSpan:
@@ -181,8 +181,8 @@ async def test_mended_record_keeps_what_is_sound_and_says_what_is_not() -> None:
 
 
 async def test_mended_metadata_keeps_the_key() -> None:
-    job = Job(TASK, 3, metadata={"note": "\ud800", "budget": 2.0, "what": object()})
-    episode = await run_episode(job, FanOut(), TinyBackend())
+    job = Job(TASK, TinyBackend(), 3, metadata={"note": "\ud800", "budget": 2.0, "what": object()})
+    episode = await run_episode(job, FanOut())
     assert not episode.valid
     assert episode.metadata["note"] == "\ufffd"
     assert episode.metadata["budget"] == 2.0

@@ -10,7 +10,7 @@ import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
 from benchmarks.report import charts
 
-SMALL = ["--policies", "oracle,random", "--presets", "starter", "--widths", "0,2",
+SMALL = ["--policies", "oracle,random", "--sources", "starter", "--widths", "0,2",
          "--num-tasks", "2", "--depths", "", "--num-workers", "1"]  # fmt: skip
 
 
@@ -49,7 +49,9 @@ def test_main_report_makes_it_again_from_the_folder(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--policies", "oracel"], "did you mean oracle?"),
-        (["--presets", "medium"], "expected one of starter, "),
+        (["--sources", "medium"], "expected one of starter, "),
+        (["--sources", "corpus:/no/such"], "corpus: expected a folder of pages"),
+        (["--sources", "file:README.md"], "give a backend"),
         (["--num-tasks", "0"], "--num-tasks: expected at least 1"),
         (["--num-workers", "0"], "--num-workers: expected at least 1, got 0"),
         (["--name", "../../evil"], "--name: expected a name without folders in it"),
@@ -69,7 +71,7 @@ def test_main_numbers_that_are_none_are_refused(tmp_path, capsys, arguments):
     assert "expected" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--corpus", "/no/such"], ["--policies", "os:sep"]])
+@pytest.mark.parametrize("arguments", [["--sources", "corpus:/no/such"], ["--policies", "os:sep"]])
 def test_main_failed_start_leaves_no_folder(tmp_path, arguments):
     out = tmp_path / "made" / "here"
     assert cli.main([*SMALL, "--out", str(out), *arguments]) in (1, 2)

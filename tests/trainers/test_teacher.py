@@ -27,10 +27,10 @@ async def test_teacher_plays_as_without_tokens(format):
     backend = world.backend()
     # The game counts what a model writes around its calls; with room enough that changes nothing.
     limits = replace(world.preset.limits, max_context_chars=100_000)
-    jobs = [Job(task, 3, limits) for task in tasks]
+    jobs = [Job(task, backend, 3, limits) for task in tasks]
     played = {}
     for policy in (plain, teacher):
-        episodes = [episode async for episode in rollout(jobs, policy, backend)]
+        episodes = [episode async for episode in rollout(jobs, policy)]
         played[policy.name] = sorted(episodes, key=lambda e: e.task.id)
     assert list(played) == ["fanout", "fanout in tokens"]
     for expected, actual in zip(*played.values(), strict=True):
@@ -57,7 +57,7 @@ async def test_teacher_whose_student_runs_out_of_context_is_cut_like_the_student
     tasks = list(world.tasks(1))
     config = LLMConfig(format="json", prompts="short", max_tokens=400, max_context_tokens=900)
     teacher = TeacherPolicy(POLICIES["fanout"](tasks), ByteTokenizer(), config)
-    jobs = [Job(tasks[0], 3, world.preset.limits)]
-    (episode,) = [e async for e in rollout(jobs, teacher, world.backend())]
+    jobs = [Job(tasks[0], world.backend(), 3, world.preset.limits)]
+    (episode,) = [e async for e in rollout(jobs, teacher)]
     assert episode.error is None
     assert "context_budget" in {t.end for t in episode.trajectories}

@@ -10,7 +10,7 @@ from wideseek_env.records import TokenSpan
 
 
 async def test_episode_survives_json() -> None:
-    episode = await run_episode(Job(TASK, 3, metadata={"trial": 1}), FanOut(), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 3, metadata={"trial": 1}), FanOut())
     lead = episode.trajectories[0]
     decision = dataclasses.replace(
         lead.turns[0].decision, tokens=TokenSpan((1, 2), (3,), (-0.1234567890123456,))
@@ -51,14 +51,14 @@ def test_task_whose_parts_do_not_fit_is_refused(parts: dict[str, object], messag
 
 
 async def test_episode_of_another_version_is_refused() -> None:
-    episode = await run_episode(Job(TASK, 3), FanOut(), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 3), FanOut())
     line = encode(dataclasses.replace(episode, version=99))
     with pytest.raises(ValueError, match="episode of record version 2, got 99; play it again"):
         decode_episode(line)
 
 
 async def test_line_of_version_1_is_refused_by_its_version_and_not_by_what_it_lacks() -> None:
-    episode = await run_episode(Job(TASK, 3), FanOut(), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 3), FanOut())
     line = json.loads(encode(episode))
     line["version"] = 1
     for trajectory in line["trajectories"]:

@@ -140,12 +140,13 @@ class AgentExecutor(AgentExecutorBase):  # type: ignore[misc]  # OpenRLHF is unt
         assigned = self._sources[label.split][label.index]
         job = Job(
             assigned.task,
+            assigned.backend,
             label.n_subagents,
             self._settings.limits(assigned.limits),
             seed=_seed(self._settings.seed, label, number),
         )
         reward = self._settings.reward_config()
-        episode = await run_episode(job, policy, assigned.backend, reward=reward)
+        episode = await run_episode(job, policy, reward=reward)
         if self._settings.save_episodes:
             self._keep(episode)
         return episode

@@ -38,9 +38,9 @@ function chips(parent, names, choose) {
 function setUpTable() {
   const table = document.getElementById("all");
   const body = table.tBodies[0];
-  const presets = [...new Set([...body.rows].map((row) => row.dataset.preset))];
-  chips(document.getElementById("presets"), [...presets, ...(presets.length > 1 ? ["all"] : [])], (name) => {
-    for (const row of body.rows) row.hidden = name !== "all" && row.dataset.preset !== name;
+  const sources = [...new Set([...body.rows].map((row) => row.dataset.source))];
+  chips(document.getElementById("sources"), [...sources, ...(sources.length > 1 ? ["all"] : [])], (name) => {
+    for (const row of body.rows) row.hidden = name !== "all" && row.dataset.source !== name;
   });
   const headers = [...table.tHead.rows[0].cells];
   headers.forEach((header, column) => {
@@ -64,8 +64,8 @@ function setUpTable() {
 
 function setUpTasks() {
   const holder = document.getElementById("heat");
-  const presets = [...new Set(DATA.tasks.map((task) => task.preset))];
-  chips(document.getElementById("task-presets"), presets, (preset) => {
+  const sources = [...new Set(DATA.tasks.map((task) => task.source))];
+  chips(document.getElementById("task-sources"), sources, (source) => {
     const columns = DATA.columns;
     const head = el("tr", {}, el("th", { class: "task" }, "Task"),
       ...columns.map((column) => el("th", { title: column.title }, column.short)));
@@ -76,7 +76,7 @@ function setUpTasks() {
     }
     const top = el("tr", {}, el("th"),
       ...groups.map((group) => el("th", { colspan: group.span }, group.policy)));
-    const rows = DATA.tasks.filter((task) => task.preset === preset).map((task) =>
+    const rows = DATA.tasks.filter((task) => task.source === source).map((task) =>
       el("tr", {}, el("th", { class: "task", title: task.question }, task.question),
         ...task.item_f1.map((value, i) => heatCell(task, columns[i], value))));
     holder.replaceChildren(el("table", {}, el("thead", {}, top, head), el("tbody", {}, ...rows)));
@@ -85,7 +85,7 @@ function setUpTasks() {
 
 function heatCell(task, column, value) {
   const shown = DATA.episodes.findIndex((episode) =>
-    episode.task_id === task.id && episode.preset === task.preset && episode.policy === column.policy &&
+    episode.task_id === task.id && episode.source === task.source && episode.policy === column.policy &&
     episode.width === column.width && episode.depth === column.depth);
   const open = () => showEpisode(shown, true);
   const cell = el("td", {

@@ -19,10 +19,10 @@ function svg(tag, attributes = {}, ...children) {
 function setUpViewer() {
   if (DATA.episodes.length === 0) return;
   const select = el("select", { "aria-label": "Episode", onchange: () => showEpisode(Number(select.value)) });
-  for (const preset of new Set(DATA.episodes.map((episode) => episode.preset))) {
-    const group = el("optgroup", { label: preset });
+  for (const source of new Set(DATA.episodes.map((episode) => episode.source))) {
+    const group = el("optgroup", { label: source });
     DATA.episodes.forEach((episode, i) => {
-      if (episode.preset === preset) group.append(el("option", { value: i }, episode.title));
+      if (episode.source === source) group.append(el("option", { value: i }, episode.title));
     });
     select.append(group);
   }

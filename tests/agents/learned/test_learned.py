@@ -21,11 +21,11 @@ from wideseek_env.worlds import WORLD_VERSION, World
 def episodes(width: int, num: int, preset: str = "conflict", budget: int = 40) -> list[Episode]:
     world = World(preset, seed=0, split="test")
     limits = replace(world.preset.limits, max_tool_calls=budget)
-    jobs = [Job(t, width, limits, seed=i) for i, t in enumerate(world.tasks(num, seed=0))]
-    backend = world.backend()
+    backend, tasks = world.backend(), world.tasks(num, seed=0)
+    jobs = [Job(t, backend, width, limits, seed=i) for i, t in enumerate(tasks)]
 
     async def play() -> list[Episode]:
-        return [e async for e in rollout(jobs, LearnedPolicy(), backend, max_concurrent=1)]
+        return [e async for e in rollout(jobs, LearnedPolicy(), max_concurrent=1)]
 
     return asyncio.run(play())
 

@@ -19,8 +19,10 @@ def played(policy: LLMPolicy) -> list[Episode]:
 
     async def in_world(seed: int) -> list[Episode]:
         world = World("starter", seed=seed, split="test")
-        job = Job(next(world.tasks(1)), RECORD["width"], world.preset.limits, seed=seed)
-        return [e async for e in rollout([job], policy, world.backend())]
+        job = Job(
+            next(world.tasks(1)), world.backend(), RECORD["width"], world.preset.limits, seed=seed
+        )
+        return [e async for e in rollout([job], policy)]
 
     async def all_worlds() -> list[list[Episode]]:
         return await asyncio.gather(*(in_world(seed) for seed in range(RECORD["num_tasks"])))

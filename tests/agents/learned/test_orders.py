@@ -13,10 +13,11 @@ from wideseek_env.worlds import World
 def play(order: str, budget: int | None = None) -> list[Episode]:
     world = World("starter", seed=0, split="test")
     limits = replace(world.preset.limits, max_tool_calls=budget)
-    jobs = [Job(task, 2, limits, seed=0) for task in world.tasks(8, seed=0)]
+    backend = world.backend()
+    jobs = [Job(task, backend, 2, limits, seed=0) for task in world.tasks(8, seed=0)]
 
     async def run() -> list[Episode]:
-        return [e async for e in rollout(jobs, OrderPolicy(order), world.backend())]
+        return [e async for e in rollout(jobs, OrderPolicy(order))]
 
     return asyncio.run(run())
 

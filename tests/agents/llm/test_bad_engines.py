@@ -49,7 +49,7 @@ class Altered(EchoEngine):
 async def test_completion_that_is_none_makes_the_episode_invalid(
     changes: dict[str, Any], reason: str
 ) -> None:
-    episode = await run_episode(Job(TASK, 0), LLMPolicy(Altered(**changes)), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 0), LLMPolicy(Altered(**changes)))
     assert episode.end == "invalid"
     assert "PolicyError: the engine's answer is none: " in episode.error
     assert reason in episode.error
@@ -61,5 +61,5 @@ async def test_completion_at_the_bounds_is_fine() -> None:
     ids = engine.tokenizer.encode("It is 12 km long.")
     engine.changes = {"logprobs": (0.0, *(-1000.0 for _ in ids[1:]))}
     engine.changes["ids"] = tuple(ids)
-    episode = await run_episode(Job(TASK, 0), LLMPolicy(engine), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), 0), LLMPolicy(engine))
     assert episode.error is None

@@ -73,8 +73,8 @@ def play(
     limits: Limits | None = None,
     backend: Backend | None = None,
 ) -> Episode:
-    job = Job(TASK, n_subagents, limits or Limits(), seed=3)
-    return asyncio.run(run_episode(job, policy, backend or Backend()))
+    job = Job(TASK, backend or Backend(), n_subagents, limits or Limits(), seed=3)
+    return asyncio.run(run_episode(job, policy))
 
 
 def lead_of(episode: Episode) -> Trajectory:

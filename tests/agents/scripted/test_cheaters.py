@@ -56,8 +56,8 @@ async def test_cheaters_do_cheat():
     """Each must do what it is named for, or the tests above say nothing."""
     made, backend = world("easy")
     task = next(made.tasks(1))
-    job = Job(task, 2, limits=made.preset.limits)
-    played = {name: await run_episode(job, CheaterPolicy(name), backend) for name in CHEATERS}
+    job = Job(task, backend, 2, limits=made.preset.limits)
+    played = {name: await run_episode(job, CheaterPolicy(name)) for name in CHEATERS}
     num_lines = {name: len(e.answer.splitlines()) - 2 for name, e in played.items()}
     num_rows = len(task.gold)
     assert num_lines["row_spammer"] >= 10 * num_rows
@@ -74,8 +74,8 @@ async def test_list_guessers_read_lists_alone_and_answer_every_name():
     made, backend = world("default")
     task = next(made.tasks(1, kind="wide"))
     for name in LIST_GUESSERS:
-        job = Job(task, 4, limits=made.preset.limits)
-        episode = await run_episode(job, CheaterPolicy(name), backend)
+        job = Job(task, backend, 4, limits=made.preset.limits)
+        episode = await run_episode(job, CheaterPolicy(name))
         opened = {url for t in episode.trajectories for url in opened_by(t)}
         assert opened, name
         assert all(re.search(r"/\d+$", url) for url in opened), name

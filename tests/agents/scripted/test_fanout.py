@@ -69,7 +69,7 @@ async def test_fanout_with_ample_budgets_misses_next_to_nothing(preset):
 
 
 async def test_fanout_splits_the_list_verifies_and_merges():
-    episode = await run_episode(Job(LENGTHS, 2), FanoutPolicy(), small_backend())
+    episode = await run_episode(Job(LENGTHS, small_backend(), 2), FanoutPolicy())
     prompts = [t.prompt.splitlines()[-1] for t in episode.trajectories[1:]]
     assert prompts == [
         "Take list pages 1, 3, ...",
@@ -87,7 +87,7 @@ async def test_fanout_answers_what_an_edited_page_says():
             "/varnia/cray": ("99 km", "1,000 m"),
         }
     )
-    episode = await run_episode(Job(LENGTHS, 4), FanoutPolicy(), backend)
+    episode = await run_episode(Job(LENGTHS, backend, 4), FanoutPolicy())
     lengths = {row[0]: row[1] for row in read_table(episode.answer).rows}
     assert lengths == {"Alden": "211", "Brook": "30", "Cray": "1"}
 
@@ -101,7 +101,7 @@ async def test_fanout_verifies_out_a_row_whose_newer_page_fails_a_condition():
     limits = {turns: Limits(max_lead_turns=turns) for turns in (2, 3)}
     rows = {}
     for turns, limit in limits.items():
-        episode = await run_episode(Job(task, 2, limits=limit), FanoutPolicy(), small_backend())
+        episode = await run_episode(Job(task, small_backend(), 2, limits=limit), FanoutPolicy())
         rows[turns] = {row[0] for row in read_table(episode.answer).rows}
     assert rows == {2: {"Alden", "Brook", "Cray"}, 3: {"Brook", "Cray"}}
 
@@ -109,13 +109,13 @@ async def test_fanout_verifies_out_a_row_whose_newer_page_fails_a_condition():
 @pytest.mark.parametrize("wait_for", [0, 1, "all"])
 async def test_fanout_gathers_all_reports_however_long_the_lead_waits(wait_for):
     limits = Limits(max_lead_turns=20, wait_for=wait_for)
-    episode = await run_episode(Job(LENGTHS, 2, limits=limits), FanoutPolicy(), small_backend())
+    episode = await run_episode(Job(LENGTHS, small_backend(), 2, limits=limits), FanoutPolicy())
     assert set(read_table(episode.answer).rows) == set(LENGTHS.gold)
 
 
 async def test_fanout_keeps_to_the_lead_s_context():
     limits = Limits(max_context_chars=700)
-    episode = await run_episode(Job(LENGTHS, 16, limits=limits), FanoutPolicy(), small_backend())
+    episode = await run_episode(Job(LENGTHS, small_backend(), 16, limits=limits), FanoutPolicy())
     first = episode.trajectories[0].turns[0].decision.calls[0]
     assert len(first.arguments["subtasks"]) < 4
     assert episode.end == "answered"

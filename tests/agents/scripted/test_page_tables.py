@@ -70,7 +70,7 @@ async def test_table_is_copied_from_all_parts_of_the_page_named(name, n_subagent
     )
     backend = PagesBackend(PAGES, part_chars=300)
     assert (await backend.open("wiki/A")).num_parts > 2
-    episode = await run_episode(Job(task, n_subagents), POLICIES[name]([]), backend)
+    episode = await run_episode(Job(task, backend, n_subagents), POLICIES[name]([]))
     table = read_table(episode.answer)
     assert table is not None
     assert table.rows == gold

@@ -17,8 +17,8 @@ TASKS = list(WORLD.tasks(6))
 
 
 async def episode(task, width, seed=0):
-    job = Job(task, width, WORLD.preset.limits, seed=seed)
-    return await run_episode(job, PartialPolicy(), WORLD.backend())
+    job = Job(task, WORLD.backend(), width, WORLD.preset.limits, seed=seed)
+    return await run_episode(job, PartialPolicy())
 
 
 async def test_it_answers_right_rows_of_the_pages_it_handed_out():

@@ -9,8 +9,11 @@ from wideseek_env.records import Limits, Task
 
 async def play_random(num, seed=0):
     limits = [Limits(), Limits(max_lead_turns=3, max_context_chars=400), Limits(wait_for=0)]
-    jobs = [Job(TASK, n_subagents=i % 5, limits=limits[i % 3], seed=seed + i) for i in range(num)]
-    return [e async for e in rollout(jobs, RandomPolicy(), TinyBackend(), max_concurrent=16)]
+    jobs = [
+        Job(TASK, TinyBackend(), n_subagents=i % 5, limits=limits[i % 3], seed=seed + i)
+        for i in range(num)
+    ]
+    return [e async for e in rollout(jobs, RandomPolicy(), max_concurrent=16)]
 
 
 async def test_random_play_never_raises():
@@ -37,7 +40,7 @@ async def test_random_play_follows_its_seed():
         return [[turn.decision for turn in t.turns] for t in episode.trajectories]
 
     runs = [
-        await run_episode(Job(TASK, 3, seed=seed), RandomPolicy(), TinyBackend())
+        await run_episode(Job(TASK, TinyBackend(), 3, seed=seed), RandomPolicy())
         for seed in (5, 5, 6)
     ]
     assert texts(runs[0]) == texts(runs[1])
@@ -46,7 +49,7 @@ async def test_random_play_follows_its_seed():
 
 @pytest.mark.parametrize("n_subagents", [0, 4])
 async def test_oracle_scores_1_in_one_turn(n_subagents):
-    episode = await run_episode(Job(TASK, n_subagents), OraclePolicy([TASK]), TinyBackend())
+    episode = await run_episode(Job(TASK, TinyBackend(), n_subagents), OraclePolicy([TASK]))
     assert episode.score.item_f1 == episode.score.success == 1.0
     assert episode.num_turns == 1
 
@@ -54,7 +57,7 @@ async def test_oracle_scores_1_in_one_turn(n_subagents):
 async def test_oracle_scores_1_on_a_deep_task():
     length = RIVERS["Alden"]
     task = Task("deep", "How long?", TASK.columns[1:], ("Length",), ((length,),), "deep")
-    episode = await run_episode(Job(task), OraclePolicy([task]), TinyBackend())
+    episode = await run_episode(Job(task, TinyBackend()), OraclePolicy([task]))
     assert episode.answer == length
     assert episode.score.success == 1.0
 

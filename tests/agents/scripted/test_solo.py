@@ -10,7 +10,7 @@ from wideseek_env.scoring.tables import read_table
 async def play(task: Task, n_subagents: int = 0, changes=None, **limits):
     backend = small_backend(changes)
     episode = await run_episode(
-        Job(task, n_subagents, limits=Limits(**limits)), SoloPolicy(), backend
+        Job(task, backend, n_subagents, limits=Limits(**limits)), SoloPolicy()
     )
     assert episode.valid, episode.error
     return episode

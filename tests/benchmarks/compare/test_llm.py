@@ -17,7 +17,7 @@ from wideseek_env.jsonlines import encode
 from wideseek_env.tasks.files import load_tasks
 from wideseek_env.worlds import World
 
-GRID = ["--policies", "llm", "--presets", "starter", "--widths", "0,2", "--num-tasks", "2",
+GRID = ["--policies", "llm", "--sources", "starter", "--widths", "0,2", "--num-tasks", "2",
         "--depths", "", "--num-trials", "2"]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_model_plays_and_its_record_plays_again_without_an_engine(tmp_path, serv
 
 
 def test_record_of_another_policy_is_refused(tmp_path, capsys):
-    solo = ["--policies", "solo", "--presets", "starter", "--widths", "0", "--depths", ""]
+    solo = ["--policies", "solo", "--sources", "starter", "--widths", "0", "--depths", ""]
     solo += ["--num-tasks", "1", "--num-workers", "1", "--out", str(tmp_path), "--name", "solo"]
     assert cli.main(solo) == 0
     assert run(tmp_path, "r", "--replay", str(tmp_path / "solo" / "episodes.jsonl")) == 1
@@ -106,10 +106,11 @@ def test_answers_to_widesearch_lie_where_its_own_script_looks_for_them(tmp_path,
     task = {"instance_id": "ws_zh_001", "query": "谁？", "language": "zh", "evaluation": evaluation}
     (tmp_path / "tasks.jsonl").write_text(json.dumps(task) + "\n")
     arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--num-trials", "2"]
-    arguments += ["--corpus", str(corpus), "--task-file", str(tmp_path / "tasks.jsonl")]
+    tasks = tmp_path / "tasks.jsonl"
+    arguments += ["--sources", f"file:{tasks}", "--backend", str(corpus)]
     arguments += ["--tables", str(tables), "--model", "tiny", "--base-url", server.url]
     assert cli.main([*arguments, "--out", str(tmp_path), "--name", "r"]) == 0
-    root = tmp_path / "r" / "responses" / "corpus_width2"
+    (root,) = (tmp_path / "r" / "responses").glob("file_*tasks.jsonl_width2")
     for trial in range(2):
         (line,) = (root / f"llm_ws_zh_001_{trial}_response.jsonl").read_text().splitlines()
         row = json.loads(line)
@@ -144,7 +145,7 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
     corpus.mkdir()
     pages.rename(corpus / "pages.jsonl")
     arguments = ["--policies", "llm", "--widths", "2", "--depths", "", "--num-tasks", "2"]
-    arguments += ["--corpus", str(corpus), "--task-file", str(tasks)]
+    arguments += ["--sources", f"file:{tasks}", "--backend", str(corpus)]
     arguments += ["--model", "tiny", "--base-url", server.url]
     assert cli.main([*arguments, "--out", str(tmp_path), "--name", "r"]) == 0
     played = [e.task for e in read_episodes(tmp_path / "r" / "episodes.jsonl")]
@@ -164,7 +165,6 @@ def test_file_of_tasks_is_played_on_a_corpus(tmp_path, server):
         (["--model", "m", "--temperature", "nan"], "`temperature` must be 0 (greedy) or more"),
         (["--model", "m", "--max-concurrent", "0"], "--max-concurrent: expected at least 1"),
         (["--model", "m", "--max-tokens", "0"], "`max_tokens` must be at least 1"),
-        (["--model", "m", "--task-file", "f"], "--task-file: its questions need pages"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(tmp_path, capsys, arguments, message):

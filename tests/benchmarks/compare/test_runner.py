@@ -13,17 +13,19 @@ from dataclasses import replace
 import pytest
 
 from agents.episode_file import EpisodeFile, read_episodes
+from agents.scripted import SoloPolicy
+from benchmarks.__main__ import main
 from benchmarks.compare import policies, run_folder
 from benchmarks.compare.llm import LLMSettings
 from benchmarks.compare.policies import Entry
-from benchmarks.compare.runner import ALONE_TURNS, jobs_of, limits_of, play, tasks_of
-from benchmarks.compare.settings import Cell, Settings
-from benchmarks.compare.summary import cell_of
+from benchmarks.compare.runner import exam_of, play, source_of
+from benchmarks.compare.settings import Settings
+from benchmarks.compare.summary import cell_of, read_results, summarise
+from tests.smallcorpus import write_corpus
 from wideseek_env.errors import DataError
-from wideseek_env.records import Limits
 
 SMALL = Settings(
-    policies=("random", "oracle"), widths=(0, 2), depths=(), presets=("starter",),
+    policies=("random", "oracle"), widths=(0, 2), depths=(), sources=("starter",),
     num_tasks=2, num_trials=2,
 )  # fmt: skip
 
@@ -43,7 +45,7 @@ def test_play_plays_every_cell_task_and_trial_once(tmp_path):
     episodes = run(tmp_path / "r", on_start=lambda *counts: starts.append(counts))
     assert starts == [(16, 0)]
     played = [(cell_of(e), e.task.id, e.metadata["trial"]) for e in episodes]
-    tasks = [task.id for task in tasks_of(SMALL, "starter")]
+    tasks = [chosen.task.id for chosen in source_of(SMALL, "starter")]
     assert sorted(played, key=str) == sorted(
         ((cell, task, trial) for cell in SMALL.cells() for task in tasks for trial in (0, 1)),
         key=str,
@@ -123,7 +125,7 @@ def test_play_with_other_settings_takes_the_name_of_a_run_that_played_nothing(tm
 def test_play_that_has_nothing_to_ask_makes_no_folder(tmp_path):
     (tmp_path / "pages").mkdir()
     with pytest.raises(DataError, match="what to ask"):
-        run(tmp_path / "r", replace(SMALL, corpus=str(tmp_path / "pages")))
+        run(tmp_path / "r", replace(SMALL, sources=(f"corpus:{tmp_path / 'pages'}",)))
     assert not (tmp_path / "r").exists()
 
 
@@ -159,24 +161,35 @@ def test_play_policy_that_raises_makes_invalid_episodes_and_the_run_goes_on(tmp_
     assert sum(e.valid for e in episodes) == 8
 
 
-def test_limits_of_same_budget_for_all_and_turns_for_one_alone():
-    base = Limits(max_lead_turns=4, max_subagent_turns=8)
-    team = limits_of(Cell("default", "fanout", 8), base, 100)
-    alone = limits_of(Cell("default", "solo", 0), base, 100)
-    swept = limits_of(Cell("default", "solo", 0, 5), base, 100)
-    assert (team.max_tool_calls, alone.max_tool_calls, swept.max_tool_calls) == (100, 100, 100)
-    assert (team.max_lead_turns, alone.max_lead_turns, swept.max_lead_turns) == (4, ALONE_TURNS, 5)
+class Mine(SoloPolicy):
+    name = "mine"
+
+
+def test_own_policy_plays_own_pages_named_on_the_command_line(tmp_path):
+    """A folder of pages with its tasks, twice: as a corpus, and as a file with a backend."""
+    folder = write_corpus(tmp_path / "pages", tasks=True)
+    sources = (f"corpus:{folder}", f"file:{folder / 'tasks.jsonl'}")
+    arguments = ["--policies", f"{__name__}:Mine,oracle", "--sources", ",".join(sources)]
+    arguments += ["--backend", str(folder), "--widths", "0,2", "--depths", "", "--num-tasks", "3"]
+    arguments += ["--num-workers", "2", "--name", "r", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    rows = summarise(read_results(tmp_path / "r" / "episodes.jsonl"))
+    assert {row.cell.source for row in rows} == set(sources)
+    assert {row.cell.policy for row in rows} == {f"{__name__}:Mine", "oracle"}
+    assert [(row.num_tasks, row.num_invalid) for row in rows] == [(3, 0)] * 8
+    assert all(row.item_f1.mean == 1.0 for row in rows)  # tables are copied by `solo`, too
 
 
 def test_jobs_of_never_exceed_the_budget_in_play(tmp_path):
     settings = replace(SMALL, policies=("random",), budget=3, num_tasks=4)
     episodes = run(tmp_path / "r", settings)
+    exam = exam_of(settings, settings.cells()[0], source_of(settings, "starter"))
     assert max(e.num_tool_calls for e in episodes) == 3
-    assert {job.limits.max_tool_calls for job in jobs_of(settings, settings.cells()[0])} == {3}
+    assert {job.limits.max_tool_calls for job in exam} == {3}
 
 
 def test_tasks_of_worlds_are_held_out_from_training():
-    assert {task.metadata["split"] for task in tasks_of(SMALL, "starter")} == {"test"}
+    assert {chosen.task.metadata["split"] for chosen in source_of(SMALL, "starter")} == {"test"}
 
 
 @pytest.mark.slow
@@ -188,7 +201,7 @@ def test_play_with_workers_gives_the_same_episodes(tmp_path):
 
 def start(folder):
     """Begins a long run with two workers in a process group of its own."""
-    command = [sys.executable, "-m", "benchmarks", "--presets", "default", "--num-tasks", "150",
+    command = [sys.executable, "-m", "benchmarks", "--sources", "default", "--num-tasks", "150",
                "--num-workers", "2", "--name", "r", "--out", str(folder)]  # fmt: skip
     return subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -19,7 +19,7 @@ QUICK = Settings()
     [
         ({"policies": ("oracel",)}, "policies: expected one of solo, .*got 'oracel'.*mean oracle"),
         ({"policies": ()}, "--policies"),
-        ({"presets": ("easy", "medium")}, "--presets: expected one of starter, .*got 'medium'"),
+        ({"sources": ("easy", "medium")}, "sources: expected one of starter, .*got 'medium'"),
         ({"widths": (0, -1)}, "--widths: expected at least 0 and at most 256, got -1"),
         ({"widths": ()}, "--widths: expected at least one"),
         ({"widths": (1, 2, 1)}, "--widths: expected each value once, got 1 twice"),
@@ -28,7 +28,7 @@ QUICK = Settings()
         ({"num_trials": 0}, "--num-trials: expected at least 1"),
         ({"seed": -1}, "--seed"),
         ({"budget": 0}, "--budget: expected at least 1"),
-        ({"tables": "/tmp"}, "--tables: they are the gold of a --task-file"),
+        ({"sources": ()}, "--sources: expected at least one"),
     ],
 )
 def test_settings_mistake_is_named_with_what_is_allowed(changes, message):
@@ -43,7 +43,7 @@ def test_settings_no_policy_plays_at_the_widths_is_told():
 
 def test_cells_each_policy_at_the_widths_it_plays_then_the_depth_sweep():
     settings = Settings(
-        policies=("solo", "fanout"), widths=(0, 1, 4), depths=(5, 10), presets=("easy",)
+        policies=("solo", "fanout"), widths=(0, 1, 4), depths=(5, 10), sources=("easy",)
     )
     assert settings.left_out() == ()
     assert settings.cells() == (
@@ -81,18 +81,20 @@ def test_policies_have_one_for_each_kind_of_team():
 
 
 def test_policies_that_read_worlds_alone_sit_out_a_corpus(tmp_path):
-    settings = replace(QUICK, policies=("fanout", "mappo"), widths=(2,), corpus=str(tmp_path))
+    settings = replace(
+        QUICK, policies=("fanout", "mappo"), widths=(2,), sources=(f"corpus:{tmp_path}",)
+    )
     assert {cell.policy for cell in settings.cells()} == {"fanout"}
     assert settings.left_out() == ("mappo",)
 
 
 def test_policies_of_one_preset_play_there_alone_and_are_told_of_elsewhere():
-    settings = replace(QUICK, policies=("fanout", "grpo"), presets=("starter", "easy"), widths=(2,))
-    played = {(cell.preset, cell.policy) for cell in settings.cells()}
+    settings = replace(QUICK, policies=("fanout", "grpo"), sources=("starter", "easy"), widths=(2,))
+    played = {(cell.source, cell.policy) for cell in settings.cells()}
     assert played == {("starter", "fanout"), ("easy", "fanout"), ("starter", "grpo")}
-    assert replace(settings, presets=("easy",)).left_out() == ("grpo",)
+    assert replace(settings, sources=("easy",)).left_out() == ("grpo",)
     with pytest.raises(ValueError, match="no policy of grpo plays at widths 2 on easy"):
-        replace(settings, policies=("grpo",), presets=("easy",)).check_playable()
+        replace(settings, policies=("grpo",), sources=("easy",)).check_playable()
 
 
 def test_every_preset_that_a_policy_names_exists():

@@ -8,26 +8,19 @@ import pytest
 
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
-from agents.scripted import POLICIES, PartialPolicy
-from benchmarks.learning.evaluate import ALONE_TURNS, Exam, held_out, main, play
+from agents.evaluate import ALONE_TURNS, held_out
+from agents.scripted import POLICIES, PartialPolicy, SoloPolicy
+from benchmarks.learning.evaluate import HeldOut, main, play, summary
+from tests.smallcorpus import write_corpus
 from wideseek_env.errors import WideSeekError
-from wideseek_env.worlds import World
-
-
-def test_held_out_tasks_are_one_of_each_test_world():
-    chosen = held_out("starter", 3)
-    assert [world.split for world, _ in chosen] == ["test"] * 3
-    assert [task for _, task in chosen] == [
-        next(World("starter", seed, split="test").tasks(1)) for seed in range(3)
-    ]
 
 
 async def test_who_plays_alone_has_the_turns_for_it_and_deep_tasks_are_played_too():
-    world, task = held_out("starter", 1)[0]
-    (alone,) = await play(POLICIES["solo"]([task]), Exam(0), num_tasks=1)
+    (chosen,) = held_out("starter", 1)
+    (alone,) = await play(POLICIES["solo"]([chosen.task]), HeldOut(0), num_tasks=1)
     assert alone.n_subagents == 0
-    assert alone.limits.max_lead_turns == ALONE_TURNS > world.preset.limits.max_lead_turns
-    (deep,) = await play(PartialPolicy(), Exam(2, "deep"), num_tasks=1)
+    assert alone.limits.max_lead_turns == ALONE_TURNS > chosen.limits.max_lead_turns
+    (deep,) = await play(PartialPolicy(), HeldOut(2, "deep"), num_tasks=1)
     assert (deep.task.kind, deep.score.item_f1) == ("deep", 1.0)
 
 
@@ -36,8 +29,8 @@ async def test_episode_that_could_not_be_scored_is_an_error_and_no_0():
         def begin(self, info):
             raise KeyError("no such weights")
 
-    with pytest.raises(WideSeekError, match=r"got none of .* by partial: KeyError"):
-        await play(Broken(), Exam(2), num_tasks=2)
+    with pytest.raises(WideSeekError, match=r"got none of 2 in 2 episodes of partial: .*KeyError"):
+        await play(Broken(), HeldOut(2), num_tasks=2)
 
 
 def test_mistakes_are_named_without_a_traceback(tmp_path, capsys):
@@ -65,3 +58,11 @@ def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
         assert 0.3 < line["low"] <= line["item_f1"] <= line["high"] <= 1
         assert line["wrong"] == 0
         assert line["parsed"] == 1
+
+
+async def test_other_pages_are_evaluated_too(tmp_path, capsys):
+    source = held_out(f"corpus:{write_corpus(tmp_path / 'pages')}", 3)
+    told = summary(await play(SoloPolicy(), HeldOut(0), source))
+    assert (told["tasks"], told["item_f1"]) == (3, 1.0)
+    assert main(["partial", "--source", "corpus:/no/such"]) == 1
+    assert "expected a folder of pages" in capsys.readouterr().err

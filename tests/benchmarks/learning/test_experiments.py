@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
 from benchmarks.learning import evaluate, experiments
-from benchmarks.learning.evaluate import Exam
+from benchmarks.learning.evaluate import HeldOut
 from benchmarks.learning.experiments import VARIANTS, Result
 from trainers import grpo, sft
 
@@ -43,7 +43,7 @@ def test_table_has_a_row_for_each_variant_and_the_mean_of_each_seed():
 
 
 def test_mean_is_over_the_widths_of_each_wide_task(tmp_path):
-    file, exams = tmp_path / "scores.json", (Exam(1), Exam(4), Exam(4, "deep"))
+    file, exams = tmp_path / "scores.json", (HeldOut(1), HeldOut(4), HeldOut(4, "deep"))
     file.write_text(json.dumps({"1": [0.2, 0.4], "4": [0.4, 0.8], "deep, 4": [0.0, 0.0]}))
     scores = experiments.scores_of(tmp_path, file, exams, 2, 0.0)
     assert scores["mean"] == pytest.approx([0.3, 0.6])
@@ -77,7 +77,7 @@ def test_start_that_is_no_run_is_told(tmp_path, capsys):
 def small(tmp_path, monkeypatch):
     """Runs so small that they take seconds; returns a start and the flags of an experiment."""
     for preset in (sft.PRESETS["tiny"], grpo.PRESETS["tiny"]):
-        monkeypatch.setitem(preset, "num_worlds", 2)
+        monkeypatch.setitem(preset, "source", "worlds:starter:0-1")
     for name, value in {"tasks_per_step": 2, "group_size": 2, "max_new_tokens": 24}.items():
         monkeypatch.setitem(grpo.PRESETS["tiny"], name, value)
     monkeypatch.setattr(experiments, "EPISODES_OF_STEP", 4)

@@ -1,5 +1,5 @@
 from agents.learned.orders import OrderPolicy
-from benchmarks.learning.learned import Row, exams_of, experiment, won
+from benchmarks.learning.learned import Row, experiment, sources_of, won
 
 
 def row(policy: str, width: int, low: float, high: float, budget: int = 25) -> Row:
@@ -26,7 +26,9 @@ def test_every_team_plays_the_same_tasks_within_the_same_calls() -> None:
 
 
 def test_tasks_come_in_equal_parts_from_the_test_worlds_of_the_seeds() -> None:
-    first, second = exams_of("starter", (0, 1), 3)
-    assert (len(first.tasks), len(second.tasks)) == (2, 1)
-    assert {exam.world.split for exam in (first, second)} == {"test"}
-    assert first.world.seed != second.world.seed
+    first, second = sources_of("starter", (0, 1), 3)
+    assert (len(first), len(second)) == (2, 1)
+    told = [chosen.task.metadata for source in (first, second) for chosen in source]
+    assert [(data["split"], data["seed"]) for data in told] == [
+        ("test", 0), ("test", 0), ("test", 1),
+    ]  # fmt: skip

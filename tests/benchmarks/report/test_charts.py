@@ -14,8 +14,8 @@ from benchmarks.report import charts
 
 def rows():
     episodes = [
-        made_episode(made_task(n, preset=preset), policy="fanout", n_subagents=k, found=min(k, 6))
-        for preset in ("default", "hard")
+        made_episode(made_task(n, source=source), policy="fanout", n_subagents=k, found=min(k, 6))
+        for source in ("default", "hard")
         for k in (1, 4, 8)
         for n in (0, 1)
     ]

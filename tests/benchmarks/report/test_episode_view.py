@@ -81,9 +81,9 @@ async def test_view_subtasks_that_were_dropped_shift_no_later_one():
     world = World("starter")
     [task] = world.tasks(1)
     limits = replace(world.preset.limits, max_lead_turns=5)
-    metadata = {"policy": "twice", "preset": "starter", "depth": None, "trial": 0}
-    job = Job(task, 2, limits, metadata=metadata)
-    [episode] = [e async for e in rollout([job], Twice(), world.backend())]
+    metadata = {"policy": "twice", "source": "starter", "depth": None, "trial": 0}
+    job = Job(task, world.backend(), 2, limits, metadata=metadata)
+    [episode] = [e async for e in rollout([job], Twice())]
     assert [t.prompt for t in episode.trajectories[1:]] == ["a", "b", "d"]
     assert [t["delegated_in"] for t in view(episode)["trajectories"][1:]] == [0, 0, 1]
 

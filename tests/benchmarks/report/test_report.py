@@ -22,7 +22,7 @@ from wideseek_env.jsonlines import encode
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 SETTINGS = Settings(
-    policies=("fanout", "oracle"), widths=(2, 4), depths=(), presets=("default",), num_tasks=3
+    policies=("fanout", "oracle"), widths=(2, 4), depths=(), sources=("default",), num_tasks=3
 )
 
 
@@ -126,10 +126,14 @@ def test_make_report_has_no_external_resource(tmp_path):
     assert "default-src 'none'" in text
 
 
-def test_describe_says_how_many_tasks_there_are_when_a_corpus_has_fewer(tmp_path):
-    asked = Settings(policies=("solo",), depths=(), corpus=str(tmp_path), num_tasks=99)
-    info = RunInfo.new(asked, num_expected=7, command="")
-    assert describe(info).startswith("7 tasks each on real pages of ")
+def test_describe_says_how_many_tasks_there_are_when_a_source_has_fewer(tmp_path):
+    asked = Settings(
+        policies=("solo",), depths=(), sources=("default", f"corpus:{tmp_path}"), num_tasks=99
+    )
+    info = RunInfo.new(asked, num_expected=14, command="")
+    assert describe(info).startswith(
+        f"7 tasks each on held-out world default and corpus:{tmp_path}, "
+    )
 
 
 def test_make_report_partial_and_invalid_are_said_on_top(tmp_path):
@@ -172,8 +176,8 @@ def test_make_report_folder_without_a_run_says_so(tmp_path):
 
 def test_choose_is_bounded_and_has_middle_worst_and_best():
     episodes = [
-        made_episode(made_task(n, preset=preset), n_subagents=k, found=n % 7, policy="fanout")
-        for preset in map(str, range(20))
+        made_episode(made_task(n, source=source), n_subagents=k, found=n % 7, policy="fanout")
+        for source in map(str, range(20))
         for k in (2, 8, 16)
         for n in range(7)
     ]

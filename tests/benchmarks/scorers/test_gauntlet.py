@@ -43,4 +43,4 @@ def test_gauntlet_takes_no_invalid_episode_for_a_score_of_0(
 
     monkeypatch.setattr(PagesBackend, "search", broken)
     assert run_command("gauntlet", SMALL) == 1
-    assert re.search(r"solo on task .* the index is gone", capsys.readouterr().err)
+    assert re.search(r"episodes of solo: .*the index is gone", capsys.readouterr().err)

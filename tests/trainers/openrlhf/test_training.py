@@ -29,9 +29,9 @@ def test_grpo_takes_the_step_that_the_objective_says(grpo: Run) -> None:
 def test_the_model_is_one_that_our_engines_load(grpo: Run) -> None:
     import torch
 
-    from trainers.play import load
+    from trainers.models import load_model
 
-    (lm, tokenizer), (start, _) = load(str(grpo.out / "model")), load(str(START))
+    (lm, tokenizer), (start, _) = load_model(str(grpo.out / "model")), load_model(str(START))
     assert tokenizer.decode(tokenizer.encode("a name")) == "a name"
     moved = [
         float((after - before).detach().abs().max())
@@ -51,8 +51,8 @@ async def test_and_that_plays(grpo: Run) -> None:
         LLMConfig("json", prompts="short", max_tokens=320, max_context_tokens=2048),
     )
     assigned = TeamSettings(source="starter").tasks("train")[0]
-    job = Job(assigned.task, 2, assigned.limits)
-    episode = await run_episode(job, policy, assigned.backend)
+    job = Job(assigned.task, assigned.backend, 2, assigned.limits)
+    episode = await run_episode(job, policy)
     await policy.close()
     assert episode.valid
     assert episode.answer is not None

@@ -13,7 +13,7 @@ from wideseek_env.records import Decision, Episode, Limits, Observation, ToolRes
 
 
 async def played(policy: ByScript, n_subagents: int = 2, **limits: object) -> Episode:
-    return await run_episode(Job(TASK, n_subagents, Limits(**limits)), policy, TinyBackend())
+    return await run_episode(Job(TASK, TinyBackend(), n_subagents, Limits(**limits)), policy)
 
 
 def reports_of(episode: Episode, turn: int) -> list[ToolResult]:
@@ -98,7 +98,7 @@ async def test_levels_are_the_longest_chains_along_the_edges(wait_for: int | str
     longest = 0
     for seed in range(40):
         limits = Limits(wait_for=wait_for, max_subagent_turns=4, max_context_chars=400)
-        episode = await run_episode(Job(TASK, 3, limits, seed=seed), Restless(), TinyBackend())
+        episode = await run_episode(Job(TASK, TinyBackend(), 3, limits, seed=seed), Restless())
         for index, trajectory in enumerate(episode.trajectories):
             assert [turn.level for turn in trajectory.turns] == [
                 chain(episode, index, number) for number in range(len(trajectory.turns))

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from chat_server import TOKENIZER, ChatServer
 
-from agents.episode_file import read_episodes
+from agents.episode_file import EpisodeFile, read_episodes
 from agents.llm.engines import ContextOverflow, Request
 from agents.llm.engines.openai import OpenAIEngine
 from agents.llm.policy import LLMConfig, LLMPolicy
-from agents.rollout import Job, rollout_to_file, run_episode
+from agents.rollout import Job, run_episode
+from agents.run import Part, play_here
 from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import PolicyError
 from wideseek_env.formats import get_format
@@ -119,7 +120,7 @@ async def test_native_tool_calls_play_a_whole_episode() -> None:
 
     async with served(reply) as (server, engine):
         policy = LLMPolicy(engine, LLMConfig(format="openai"))
-        episode = await run_episode(Job(TASK, 0), policy, Backend())
+        episode = await run_episode(Job(TASK, Backend(), 0), policy)
     assert episode.error is None
     assert episode.score is not None
     assert episode.score.item_f1 == 1.0
@@ -243,7 +244,7 @@ async def test_server_that_dies_ends_episodes_as_invalid_and_the_run_resumes(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "episodes.jsonl"
-    jobs = [Job(TASK, 0, Limits(), seed=seed) for seed in range(12)]
+    jobs = [Job(TASK, Backend(), 0, Limits(), seed=seed) for seed in range(12)]
 
     def reply(prompt: str) -> str:
         if prompt.count("<|im_start|>assistant") > 1:
@@ -251,11 +252,17 @@ async def test_server_that_dies_ends_episodes_as_invalid_and_the_run_resumes(
         return get_format("hermes").render([ToolCall("open", {"url": "/ula"})])
 
     async def run(policy: LLMPolicy, stop_after: int | None) -> list[Episode]:
-        episodes = []
-        async for episode in rollout_to_file(path, jobs, policy, Backend(), max_concurrent=4):
-            episodes.append(episode)
-            if len(episodes) == stop_after:
-                server.alive = False
+        episodes: list[Episode] = []
+        with EpisodeFile(path) as file:
+
+            def keep(episode: Episode) -> None:
+                file.append(episode)
+                episodes.append(episode)
+                if len(episodes) == stop_after:
+                    server.alive = False
+
+            part = Part([jobs], lambda: policy, max_concurrent=4)
+            await play_here([part], frozenset(file.keys), keep)
         return episodes
 
     async with served(reply, tokenizer=TOKENIZER, max_retries=1) as (server, engine):

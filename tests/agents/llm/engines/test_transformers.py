@@ -303,10 +303,8 @@ async def test_policy_tokens_are_those_that_the_model_saw(folder: Path) -> None:
     config = LLMConfig(prompts="short", max_tokens=24, max_context_tokens=1000)
     task = Task("t", "Alden?", (Column("A"),), ("A",), (("x",),))
     limits = Limits(max_lead_turns=6)
-    jobs = [Job(task, 0, limits, seed) for seed in range(3)]
-    episodes = await asyncio.gather(
-        *(run_episode(j, LLMPolicy(engine, config), Backend()) for j in jobs)
-    )
+    jobs = [Job(task, Backend(), 0, limits, seed) for seed in range(3)]
+    episodes = await asyncio.gather(*(run_episode(j, LLMPolicy(engine, config)) for j in jobs))
     await engine.close()
     num_turns = 0
     for episode in episodes:

@@ -145,8 +145,8 @@ def check_tokens(model: Any, episodes: Sequence[Episode]) -> int:
 
 async def play(policy: LLMPolicy) -> list[Episode]:
     task = Task("t", "Alden?", (Column("A"),), ("A",), (("x",),))
-    jobs = [Job(task, 0, Limits(max_lead_turns=5), seed) for seed in range(4)]
-    return list(await asyncio.gather(*(run_episode(job, policy, Backend()) for job in jobs)))
+    jobs = [Job(task, Backend(), 0, Limits(max_lead_turns=5), seed) for seed in range(4)]
+    return list(await asyncio.gather(*(run_episode(job, policy) for job in jobs)))
 
 
 def test_vllm_logprobs_are_those_of_the_model(engine: VLLMEngine, reference: Any) -> None:

@@ -1,4 +1,4 @@
-"""The stage: which tasks a step plays, in which order, and the same again; and all of it in one."""
+"""The collector: which tasks an iteration plays, and the same again; and all of it in one."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, `pip install -e .[train]`")
 pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[train]`")
 
+from agents.evaluate import ALONE_TURNS  # noqa: E402
 from agents.scripted import POLICIES  # noqa: E402
+from tests.smallcorpus import NUM_TASKS, write_corpus  # noqa: E402
 from trainers import grpo, ppo, sft  # noqa: E402
+from trainers.collector import Collector, held_out_scores  # noqa: E402
 from trainers.config import RunConfig  # noqa: E402
 from trainers.model import Learner  # noqa: E402
-from trainers.play import Stage, load, make_tiny, sampling_policy  # noqa: E402
+from trainers.models import load_model, make_tiny  # noqa: E402
+from trainers.policies import sampling_policy  # noqa: E402
 from wideseek_env.errors import DataError  # noqa: E402
-from wideseek_env.worlds import PRESETS  # noqa: E402
+from wideseek_env.tasks.source import TaskSource  # noqa: E402
 
 CONFIG = RunConfig(
     out="unused",
     model="none",
-    num_worlds=2,
+    source="worlds:starter:0-1",
     num_tasks=3,
     tasks_per_step=2,
     group_size=2,
@@ -35,56 +39,59 @@ def keys(episodes):
     return [(e.task.id, e.seed, e.n_subagents) for e in episodes]
 
 
-def test_stage_plays_every_task_once_in_a_pass_and_the_same_again():
-    stage = Stage(CONFIG, POLICIES["random"])
-    first_pass = [stage.play(step) for step in range(3)]
+def test_collector_plays_every_task_once_in_a_pass_and_the_same_again():
+    collector = Collector(CONFIG, POLICIES["random"])
+    first_pass = [collector.collect(step) for step in range(3)]
     counts = Counter(episode.task.id for step in first_pass for episode in step)
     assert sorted(counts.values()) == [2] * 6
-    assert keys(stage.play(1)) == keys(first_pass[1])
-    assert [e.answer for e in Stage(CONFIG, POLICIES["random"]).play(2)] == [
+    assert keys(collector.collect(1)) == keys(first_pass[1])
+    assert [e.answer for e in Collector(CONFIG, POLICIES["random"]).collect(2)] == [
         e.answer for e in first_pass[2]
     ]
-    second_pass = [{e.task.id for e in stage.play(step)} for step in (3, 4, 5)]
+    second_pass = [{e.task.id for e in collector.collect(step)} for step in (3, 4, 5)]
     assert second_pass != [{e.task.id for e in step} for step in first_pass]
 
 
-def test_stage_groups_share_task_and_width_and_differ_in_seed():
-    episodes = [e for step in range(6) for e in Stage(CONFIG, POLICIES["random"]).play(step)]
+def test_collector_groups_share_task_and_width_and_differ_in_seed():
+    episodes = [e for step in range(6) for e in Collector(CONFIG, POLICIES["random"]).collect(step)]
     for one, other in zip(episodes[::2], episodes[1::2], strict=True):
         assert (one.task.id, one.n_subagents) == (other.task.id, other.n_subagents)
         assert one.seed != other.seed
     assert {e.n_subagents for e in episodes} == {1, 2, 3}
-    fixed = Stage(replace(CONFIG, random_width=False), POLICIES["random"]).play(0)
+    fixed = Collector(replace(CONFIG, random_width=False), POLICIES["random"]).collect(0)
     assert {e.n_subagents for e in fixed} == {3}
 
 
-def test_stage_without_subagents_gives_the_lead_the_turns_it_is_told_to():
+def test_collector_without_subagents_gives_the_lead_the_turns_it_is_told_to():
     alone = replace(CONFIG, n_subagents=0)
-    for turns, found in ((0, PRESETS["starter"].limits.max_lead_turns), (8, 8)):
-        (episode, *_) = Stage(replace(alone, max_lead_turns=turns), POLICIES["solo"]).play(0)
+    for turns, found in ((0, ALONE_TURNS), (8, 8)):
+        (episode, *_) = Collector(replace(alone, max_lead_turns=turns), POLICIES["solo"]).collect(0)
         assert (episode.n_subagents, episode.limits.max_lead_turns) == (0, found)
     assert {turn.decision.calls[0].name for turn in episode.trajectories[0].turns} == {
         "search", "open", "answer",
     }  # fmt: skip
 
 
-def test_stage_gives_the_rewards_that_were_asked_for():
-    assert set(Stage(CONFIG, POLICIES["oracle"]).play(0)[0].reward_terms) > {"item_f1", "parsed"}
+def test_collector_gives_the_rewards_that_were_asked_for():
+    assert set(Collector(CONFIG, POLICIES["oracle"]).collect(0)[0].reward_terms) > {
+        "item_f1",
+        "parsed",
+    }
     bare = replace(CONFIG, reward="item_f1")
-    assert Stage(bare, POLICIES["oracle"]).play(0)[0].reward_terms == {"item_f1": 1.0}
+    assert Collector(bare, POLICIES["oracle"]).collect(0)[0].reward_terms == {"item_f1": 1.0}
 
 
-def test_stage_with_too_few_tasks_says_so():
+def test_collector_with_too_few_tasks_says_so():
     with pytest.raises(ValueError, match="`tasks_per_step` must be at most the 6 tasks"):
-        Stage(replace(CONFIG, tasks_per_step=7), POLICIES["random"]).play(0)
+        Collector(replace(CONFIG, tasks_per_step=7), POLICIES["random"]).collect(0)
 
 
 def test_load_without_a_model_says_how_to_make_one(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="expected a model or a run with checkpoints"):
-        load(str(tmp_path))
+        load_model(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"python -m trainers\.sft --preset tiny --out runs/sft"):
-        load("runs/sft")
+        load_model("runs/sft")
 
 
 def test_make_tiny_of_an_unknown_teacher_names_those_there_are(tmp_path):
@@ -95,7 +102,7 @@ def test_make_tiny_of_an_unknown_teacher_names_those_there_are(tmp_path):
 
 def test_sampling_policy_in_bfloat16_follows_the_learner(tmp_path, monkeypatch):
     start = make_tiny(replace(CONFIG, out=str(tmp_path)), "fanout")
-    lm, tokenizer = load(str(start))
+    lm, tokenizer = load_model(str(start))
     learner = Learner(lm, replace(CONFIG, max_new_tokens=64), tokenizer=tokenizer.hf)
     in_float32 = sampling_policy(learner, tokenizer)([])
     assert in_float32.engines["lead"].model is learner.lm
@@ -110,7 +117,40 @@ def test_sampling_policy_in_bfloat16_follows_the_learner(tmp_path, monkeypatch):
         assert torch.equal(ours, theirs.bfloat16())
 
 
-SMALL = ["--preset", "tiny", "--num-worlds", "1", "--num-tasks", "8", "--device", "cpu"]
+def test_collector_plays_other_pages_than_worlds(tmp_path):
+    folder = write_corpus(tmp_path / "pages", tasks=True)
+    config = replace(CONFIG, source=f"corpus:{folder}", tasks_per_step=NUM_TASKS)
+    episodes = Collector(config, POLICIES["oracle"]).collect(0)
+    assert len({e.task.id for e in episodes}) == NUM_TASKS
+    named = replace(config, source=f"file:{folder / 'tasks.jsonl'}", backend=str(folder))
+    again = Collector(named, POLICIES["oracle"]).collect(0)
+    assert keys(again) == keys(episodes)
+    assert {e.score.item_f1 for e in again} == {1.0}
+
+
+def test_held_out_scores_are_of_test_worlds_and_count_what_is_invalid():
+    seen = []
+
+    class Broken:
+        name = "broken"
+
+        def begin(self, info):
+            raise KeyError("no such weights")
+
+    def policy(tasks):
+        seen.append(tasks)
+        return POLICIES["oracle"](tasks) if len(seen) == 1 else Broken()
+
+    scores = held_out_scores(replace(CONFIG, eval_every=2, eval_tasks=3), policy)
+    assert scores(0) == {}
+    assert scores(1)["eval/episodes/item_f1"] == 1.0
+    assert scores(3) == {"eval/episodes/invalid": 3.0}
+    assert {task.metadata["split"] for task in seen[0]} == {"test"}
+    assert len({task.metadata["seed"] for task in seen[0]}) == 3
+    assert held_out_scores(CONFIG, policy)(1) == {}
+
+
+SMALL = ["--preset", "tiny", "--source", "worlds:starter:0", "--num-tasks", "8", "--device", "cpu"]
 
 
 def numbers(folder):
@@ -134,27 +174,67 @@ def test_tiny_model_goes_from_scratch_through_sft_to_grpo_and_ppo(tmp_path):
         lines = numbers(out)
         assert [line["step"] for line in lines] == [0, 1]
         assert all(line["episodes/invalid"] == 0 for line in lines)
-        assert load(str(out))[0].config.vocab_size == 768
+        assert load_model(str(out))[0].config.vocab_size == 768
     # A model that has hardly learnt anything answers nothing: all rewards are equal, or PPO learns
     # from turns that failed.
     assert numbers(tmp_path / "ppo")[0]["policy/drift_max"] < 1e-3
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("by", ["command line", "python"])
+def test_folder_of_pages_with_its_tasks_can_be_trained_on(tmp_path, by):
+    folder = write_corpus(tmp_path / "pages", tasks=True)
+    start = make_tiny(replace(CONFIG, out=str(tmp_path), format="json", prompts="short"), "fanout")
+    settings = {
+        "out": str(tmp_path / "grpo"),
+        "model": str(start),
+        "source": f"file:{folder / 'tasks.jsonl'}",
+        "backend": str(folder),
+        "eval_every": 2,
+        "eval_source": f"corpus:{folder}",
+        "eval_tasks": 3,
+        "num_steps": 2,
+        "tasks_per_step": 2,
+        "group_size": 2,
+        "n_subagents": 1,
+        "max_new_tokens": 24,
+        "device": "cpu",
+    }
+    if by == "command line":
+        flags = [[f"--{name.replace('_', '-')}", str(v)] for name, v in settings.items()]
+        assert grpo.main(["--preset", "tiny", *[text for flag in flags for text in flag]]) == 0
+    else:
+        config = grpo.GRPOConfig(**{**grpo.PRESETS["tiny"], **settings})
+        lm, tokenizer = load_model(config.model)
+        learner = Learner(lm, config, tokenizer=tokenizer.hf)
+        policy = sampling_policy(learner, tokenizer)
+        source = TaskSource.corpus(folder)
+        scores = held_out_scores(config, policy)
+        grpo.train(config, learner, Collector(config, policy, source).collect, scores)
+    lines = numbers(tmp_path / "grpo")
+    assert [line["step"] for line in lines] == [0, 1]
+    assert all(line["episodes/invalid"] == 0 for line in lines)
+    assert all(line["turns/tokens"] > 1 for line in lines)
+    assert lines[1]["eval/episodes/invalid"] == 0
+    assert "eval/episodes/item_f1" in lines[1]
+    assert "eval/episodes/item_f1" not in lines[0]
 
 
 def train_through_engine(out, start):
     """GRPO on a reward that an untrained model can earn: tokens of the vocabulary's first half."""
     settings = {
         **grpo.PRESETS["tiny"],
-        **{"num_worlds": 1, "num_tasks": 8, "tasks_per_step": 1, "n_subagents": 1},
+        **{"source": "worlds:starter:0", "num_tasks": 8, "tasks_per_step": 1, "n_subagents": 1},
         **{"lr": 1e-2, "warmup_steps": 0, "updates_per_epoch": 4, "num_steps": 5},
         **{"out": str(out), "model": str(start), "device": "cpu", "max_new_tokens": 16},
     }
     config = grpo.GRPOConfig(**settings)
-    lm, tokenizer = load(config.model)
+    lm, tokenizer = load_model(config.model)
     learner = Learner(lm, config, tokenizer=tokenizer.hf)
-    stage = Stage(config, sampling_policy(learner, tokenizer))
+    collector = Collector(config, sampling_policy(learner, tokenizer))
 
     def play(step):
-        return [rewarded(episode) for episode in stage.play(step)]
+        return [rewarded(episode) for episode in collector.collect(step)]
 
     grpo.train(config, learner, play)
     return [
@@ -172,7 +252,9 @@ def rewarded(episode):
 
 @pytest.mark.train
 def test_grpo_through_the_engine_learns_and_repeats_to_the_bit(tmp_path):
-    config = sft.SFTConfig(**{**sft.PRESETS["tiny"], "out": str(tmp_path), "num_worlds": 1})
+    config = sft.SFTConfig(
+        **{**sft.PRESETS["tiny"], "out": str(tmp_path), "source": "worlds:starter:0"}
+    )
     start = make_tiny(replace(config, num_tasks=64), "fanout")
     lines = train_through_engine(tmp_path / "a", start)
     rewards = [line["reward/total"] for line in lines]

@@ -1,0 +1,62 @@
+"""Who plays while a model trains: the model as its weights are now, or a scripted teacher."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from agents.llm.engines.transformers import TransformersEngine
+from agents.llm.policy import LLMConfig, LLMPolicy
+from agents.llm.tokenizers import HFTokenizer, Tokenizer
+from agents.scripted import POLICIES, MakePolicy
+from trainers.config import RunConfig
+from trainers.model import Learner
+from trainers.teacher import TeacherPolicy
+from wideseek_env.records import Task
+
+
+def llm_config(config: RunConfig, lm: Any) -> LLMConfig:
+    """Returns how the model plays; the temperature is 1, as the objective assumes."""
+    return LLMConfig(
+        format=config.format,
+        prompts=config.prompts,
+        max_tokens=config.max_new_tokens,
+        max_context_tokens=min(config.max_context_tokens, lm.config.max_position_embeddings),
+    )
+
+
+def sampling_policy(learner: Learner, tokenizer: HFTokenizer) -> MakePolicy:
+    """Gives the policy of an iteration: the learner's model as its weights are then.
+
+    In float32 it is the learner's model itself that samples; in bfloat16 a copy, brought up to date
+    before each iteration, as sampling reads all weights for every token.
+    """
+    lm = copy.deepcopy(learner.lm).bfloat16() if learner.bf16 else learner.lm
+    engine = TransformersEngine(lm, tokenizer=tokenizer)
+    policy = LLMPolicy(engine, llm_config(learner.config, lm))
+
+    def current(tasks: Iterable[Task]) -> LLMPolicy:
+        if lm is not learner.lm:
+            lm.load_state_dict(learner.lm.state_dict())
+        engine.forget_prefixes()
+        return policy
+
+    return current
+
+
+def scripted(teacher: str) -> MakePolicy:
+    """Returns what makes the scripted policy of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if teacher not in POLICIES:
+        raise ValueError(f"`teacher` must be one of {', '.join(POLICIES)}, got {teacher!r}")
+    return POLICIES[teacher]
+
+
+def teaching_policy(config: RunConfig, lm: Any, tokenizer: Tokenizer, teacher: str) -> MakePolicy:
+    """Returns what gives a scripted policy that plays in the model's conversation."""
+    make, how = scripted(teacher), llm_config(config, lm)
+    return lambda tasks: TeacherPolicy(make(tasks), tokenizer, how)
