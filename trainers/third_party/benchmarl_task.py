@@ -23,19 +23,27 @@ except ImportError as error:
     raise ImportError("BenchMARL is needed: pip install -e '.[benchmarl]'") from error
 
 import wideseek_env
+from wideseek_env.wrappers import Tally, TruncateInvalid
 
 
 class WideSeekTask(PettingZooClass):
     """A BenchMARL task over `parallel_env`; its config holds the settings of that call."""
 
+    def __init__(self, name: str, config: dict[str, Any]) -> None:
+        super().__init__(name, config)
+        self.tally = Tally()
+        """Of all environments of this process."""
+
     def get_env_fun(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any
     ) -> Callable[[], EnvBase]:
         """Returns what makes one environment."""
-        settings = dict(self.config)
+        settings, tally = dict(self.config), self.tally
 
         def make() -> EnvBase:
-            env = wideseek_env.parallel_env(interface="discrete", **settings)
+            env = TruncateInvalid(
+                wideseek_env.parallel_env(interface="discrete", **settings), tally
+            )
             return PettingZooWrapper(
                 env, return_state=True, categorical_actions=True, seed=seed, device=device
             )
@@ -69,16 +77,16 @@ class WideSeekTask(PettingZooClass):
 
 
 class _Curve(Callback):
-    """Keeps the mean team return of the episodes that ended in each batch."""
+    """Keeps the mean team return of the episodes that were scored in each batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally) -> None:
         super().__init__()
         self.returns: list[float] = []
+        self._tally = tally
 
     def on_batch_collected(self, batch: Any) -> None:
-        ended = batch["next", "done"].squeeze(-1)
-        rewards = batch["next", "lead", "reward"].squeeze(-1).squeeze(-1)[ended]
-        self.returns.append(float(rewards.mean()))
+        if (mean := self._tally.take()) is not None:
+            self.returns.append(mean)
 
 
 def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
@@ -96,9 +104,10 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     model = MlpConfig(
         num_cells=[64, 64], layer_class=torch.nn.Linear, activation_class=torch.nn.Tanh
     )
-    curve = _Curve()
+    task = WideSeekTask("WIDESEEK", {"preset": preset, "n_subagents": n_subagents})
+    curve = _Curve(task.tally)
     Experiment(
-        task=WideSeekTask("WIDESEEK", {"preset": preset, "n_subagents": n_subagents}),
+        task=task,
         algorithm_config=MappoConfig.get_from_yaml(),
         model_config=model,
         critic_model_config=model,
@@ -106,6 +115,8 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
         config=config,
         callbacks=[curve],
     ).run()
+    if task.tally.num_invalid:
+        print(f"{task.tally.num_invalid} episodes without a score were truncated")  # noqa: T201
     return curve.returns
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
-
 try:
     import ray
     import torch
@@ -26,6 +24,7 @@ except ImportError as error:
     raise ImportError("RLlib is needed: pip install -e '.[rllib]'") from error
 
 import wideseek_env
+from wideseek_env.wrappers import Tally, TruncateInvalid
 
 _ILLEGAL = -1e9
 """Logit of illegal moves."""
@@ -66,12 +65,18 @@ def _role(agent: str, *args: Any, **kwargs: Any) -> str:
 
 
 def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
-    """Trains for so many environment steps; returns the mean team return of each iteration."""
+    """Trains for so many environment steps; returns the mean team return of each iteration.
+
+    Iterations in which no episode was scored are left out.
+    """
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
+    tally = Tally()  # RLlib's own mean counts episodes without a score, as 0
     register_env(
         "wideseek",
         lambda config: ParallelPettingZooEnv(
-            wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset)
+            TruncateInvalid(
+                wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset), tally
+            )
         ),
     )
     modules = {
@@ -95,11 +100,13 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     num_steps = 0
     while num_steps < steps:
         runners = algorithm.train()["env_runners"]
-        # RLlib adds up the agents' returns, which here are all the team's
-        returns.append(float(np.nan_to_num(runners["episode_return_mean"])) / (n_subagents + 1))
+        if (mean := tally.take()) is not None:
+            returns.append(mean)
         num_steps = int(runners["num_env_steps_sampled_lifetime"])
     algorithm.stop()
     ray.shutdown()
+    if tally.num_invalid:
+        print(f"{tally.num_invalid} episodes without a score were truncated")  # noqa: T201
     return returns
 
 

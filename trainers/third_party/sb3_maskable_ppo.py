@@ -23,7 +23,7 @@ except ImportError as error:
     raise ImportError("SB3-contrib is needed: pip install -e '.[sb3]'") from error
 
 import wideseek_env
-from wideseek_env.wrappers import Homogenize
+from wideseek_env.wrappers import Homogenize, Tally, TruncateInvalid
 
 
 class AgentsAsVecEnv(VecEnv):
@@ -64,7 +64,6 @@ class AgentsAsVecEnv(VecEnv):
                 info: dict[str, Any] = {"TimeLimit.truncated": ended and truncations[agent]}
                 if ended:
                     info["terminal_observation"] = observations[agent]["observation"]
-                    info["episode_return"] = reward[agent]
                 infos.append(info)
                 rewards.append(reward[agent])
                 dones.append(ended)
@@ -115,36 +114,38 @@ class AgentsAsVecEnv(VecEnv):
 
 
 class Curve(BaseCallback):
-    """Keeps the mean team return of the episodes that ended in each rollout."""
+    """Keeps the mean team return of the episodes that were scored in each rollout."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally) -> None:
         super().__init__()
         self.returns: list[float] = []
-        self._now: list[float] = []
+        self._tally = tally
 
     def _on_step(self) -> bool:
-        infos = self.locals["infos"]
-        self._now += [info["episode_return"] for info in infos if "episode_return" in info]
         return True
 
     def _on_rollout_end(self) -> None:
-        self.returns.append(float(np.mean(self._now)) if self._now else float("nan"))
-        self._now = []
+        if (mean := self._tally.take()) is not None:
+            self.returns.append(mean)
 
 
 def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
     """Trains for so many environment steps; returns the mean team return of each rollout."""
-    make = lambda: Homogenize(  # noqa: E731
+    tally = Tally()
+    envs = [
         wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset)
-    )
-    env = AgentsAsVecEnv([make() for _ in range(4)])
+        for _ in range(4)
+    ]
+    env = AgentsAsVecEnv([Homogenize(TruncateInvalid(each, tally)) for each in envs])
     num_agents = n_subagents + 1
     model = MaskablePPO(
         "MlpPolicy", env, n_steps=256, batch_size=512, n_epochs=4, gamma=1.0, ent_coef=0.01,
         learning_rate=1e-3, seed=seed, device="cpu",
     )  # fmt: skip
-    curve = Curve()
+    curve = Curve(tally)
     model.learn(steps * num_agents, callback=curve)
+    if tally.num_invalid:
+        print(f"{tally.num_invalid} episodes without a score were truncated")  # noqa: T201
     return curve.returns
 
 

@@ -26,7 +26,8 @@ class BatchedWideSeek(EnvBase):
 
     Data of a group g of N agents: (g, "observation") (B, N, D) float32, (g, "action_mask")
     (B, N, K) bool, (g, "action") (B, N) int64, (g, "reward") (B, N, 1) float32; and "state"
-    (B, S), "item_f1" (B, 1), "done" (B, 1).
+    (B, S), "item_f1" (B, 1), "done" (B, 1), "terminated" (B, 1). An episode that could not be
+    scored is done but not terminated, its reward 0 and its "item_f1" NaN.
 
     Args:
         envs: environments of the same number of slots.
@@ -86,7 +87,7 @@ class BatchedWideSeek(EnvBase):
         actions = {group: tensordict[group, "action"].numpy() for group in GROUPS}
         rewards = {g: np.zeros((len(self._envs), len(a), 1), np.float32)
                    for g, a in self._groups.items()}  # fmt: skip
-        done = np.zeros((len(self._envs), 1), bool)
+        done, invalid = (np.zeros((len(self._envs), 1), bool) for _ in range(2))
         for index, env in enumerate(self._envs):
             chosen = {
                 agent: int(actions[group][index, position])
@@ -94,15 +95,18 @@ class BatchedWideSeek(EnvBase):
                 for position, agent in enumerate(agents)
             }
             self._latest[index], reward, _, _, infos = env.step(chosen)
-            for group, agents in self._groups.items():
-                rewards[group][index, :, 0] = [reward[agent] for agent in agents]
             done[index] = not env.agents
-            self._f1[index] = infos["lead"]["item_f1"]
+            # Without a score: not the end of the game, and its reward is not known.
+            invalid[index] = env.episode is not None and not env.episode.valid
+            self._f1[index] = np.nan if invalid[index] else infos["lead"]["item_f1"]
+            for group, agents in self._groups.items():
+                if not invalid[index]:
+                    rewards[group][index, :, 0] = [reward[agent] for agent in agents]
         data = self._observed()
         for group in GROUPS:
             data[group, "reward"] = torch.from_numpy(rewards[group])
         data["done"] = torch.from_numpy(done)
-        data["terminated"] = torch.from_numpy(done.copy())
+        data["terminated"] = torch.from_numpy(done & ~invalid)
         return data
 
     def _observed(self) -> TensorDict:

@@ -183,7 +183,8 @@ def train(config: Config, out: Path, num_subagents: int = 8) -> list[dict[str, f
     """Trains, writes weights and curve into `out`, and returns the curve.
 
     Each row of the curve has `step` (environment steps so far), `item_f1` (mean over the episodes
-    that ended since the last row), `num_episodes`, `entropy_*` and `seconds`.
+    that were scored since the last row), `num_episodes` and `num_invalid` (scored, and not),
+    `entropy_*` and `seconds`.
     """
     torch.manual_seed(config.seed)
     env = make_envs(config, num_subagents)
@@ -205,8 +206,7 @@ def train(config: Config, out: Path, num_subagents: int = 8) -> list[dict[str, f
         ended = data["next", "done"].squeeze(-1)
         row = {
             "step": float(step),
-            "item_f1": float(data["next", "item_f1"].squeeze(-1)[ended].mean()),
-            "num_episodes": float(ended.sum()),
+            **counts(data["next", "item_f1"].squeeze(-1)[ended]),
             **entropies,
             "seconds": time.perf_counter() - start_s,
         }
@@ -219,6 +219,16 @@ def train(config: Config, out: Path, num_subagents: int = 8) -> list[dict[str, f
         writer.writeheader()
         writer.writerows(curve)
     return curve
+
+
+def counts(item_f1: torch.Tensor) -> dict[str, float]:
+    """Returns what a row says of the episodes that ended; NaN is one without a score."""
+    scored = item_f1[~item_f1.isnan()]
+    return {
+        "item_f1": float(scored.mean()),
+        "num_episodes": float(len(scored)),
+        "num_invalid": float(len(item_f1) - len(scored)),
+    }
 
 
 def update(

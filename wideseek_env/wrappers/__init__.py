@@ -1,7 +1,8 @@
-"""Wrappers that give the `discrete` interface the form that some RL libraries insist on."""
+"""Wrappers that give the environment the form that some RL libraries insist on."""
 
 from wideseek_env.wrappers.flatten_mask import FlattenMask
 from wideseek_env.wrappers.homogenize import Homogenize
 from wideseek_env.wrappers.mask_to_infos import MaskToInfos
+from wideseek_env.wrappers.truncate_invalid import Tally, TruncateInvalid
 
-__all__ = ["FlattenMask", "Homogenize", "MaskToInfos"]
+__all__ = ["FlattenMask", "Homogenize", "MaskToInfos", "Tally", "TruncateInvalid"]
