@@ -7,6 +7,7 @@ agents of it. The rollout driver calls `decide` for several agents of one episod
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal, Protocol
 
 from wideseek_env.records import Decision, Limits, Observation, Task
@@ -17,6 +18,7 @@ class EpisodeInfo:
     """What a policy may know of an episode before its first observation; no gold in it."""
 
     task_id: str
+    """From `public_id`: tells tasks apart and tells nothing of them."""
     question: str
     columns: tuple[str, ...]
     key_columns: tuple[str, ...]
@@ -31,7 +33,7 @@ class EpisodeInfo:
     def of(cls, task: Task, n_subagents: int, limits: Limits, seed: int) -> EpisodeInfo:
         """Returns the public part of a task under these limits."""
         return cls(
-            task_id=task.id,
+            task_id=public_id(task),
             question=task.question,
             columns=task.column_names,
             key_columns=task.key_columns,
@@ -41,6 +43,17 @@ class EpisodeInfo:
             limits=limits,
             seed=seed,
         )
+
+
+def public_id(task: Task) -> str:
+    """Returns the id by which policies know a task: the same in every process.
+
+    `Task.id` names the world, seed and number, or the page, that a task was made of, from which the
+    gold can be made again. This one is a digest of what the policy is told anyway, so there is
+    nothing to find out from it, by trying ids either.
+    """
+    public = (task.question, task.column_names, task.key_columns, task.kind, task.language)
+    return blake2b(repr(public).encode(), digest_size=12).hexdigest()
 
 
 class Player(Protocol):

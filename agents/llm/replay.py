@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from agents.policy import EpisodeInfo
+from agents.policy import EpisodeInfo, public_id
 from wideseek_env.errors import PolicyError
 from wideseek_env.records import Decision, Episode, Limits, Observation, ToolResult, Trajectory
 
@@ -27,7 +27,7 @@ class ReplayPolicy:
         self._episodes: dict[tuple[str, int, int, Limits], list[Episode]] = defaultdict(list)
         names = []
         for episode in episodes:
-            key = (episode.task.id, episode.seed, episode.n_subagents, episode.limits)
+            key = (public_id(episode.task), episode.seed, episode.n_subagents, episode.limits)
             self._episodes[key].append(episode)
             names.append(episode.policy)
         if not names:
@@ -43,7 +43,7 @@ class ReplayPolicy:
         recorded = self._episodes[info.task_id, info.seed, info.n_subagents, info.limits]
         if not recorded:
             raise PolicyError(
-                f"no recorded episode is left of task {info.task_id!r}, seed {info.seed}, "
+                f"no recorded episode is left of {info.question[:80]!r}, seed {info.seed}, "
                 f"{info.n_subagents} subagents; replay the tasks, seeds, width and limits of the "
                 "record"
             )

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Iterable
 
-from agents.policy import EpisodeInfo
+from agents.policy import EpisodeInfo, public_id
 from agents.scripted.script import Script, ScriptPlayer, answer, report
 from wideseek_env.game.episode import role_of
 from wideseek_env.game.tools import tools_of
@@ -75,7 +75,7 @@ class OraclePolicy:
     name = "oracle"
 
     def __init__(self, tasks: Iterable[Task]) -> None:
-        self._tasks = {task.id: task for task in tasks}
+        self._tasks = {public_id(task): task for task in tasks}
 
     def begin(self, info: EpisodeInfo) -> ScriptPlayer:
         """Returns the player of one episode.
@@ -86,7 +86,7 @@ class OraclePolicy:
         task = self._tasks.get(info.task_id)
         if task is None:
             raise ValueError(
-                f"the oracle must know the task, got {info.task_id!r}; "
+                f"the oracle must know the task, got {info.question[:80]!r}; "
                 f"give OraclePolicy all tasks (it has {len(self._tasks)})"
             )
         text = task.gold[0][0] if task.kind == "deep" else write_table(task.column_names, task.gold)
