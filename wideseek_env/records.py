@@ -30,7 +30,8 @@ class Column:
     name: str
     """Header, as the question names it."""
     metric: str = "exact_match"
-    """One of exact_match, number_near, date_near, url_match, in_match, llm_judge."""
+    """One of exact_match, number_near, date_near, url_match, in_match, llm_judge. Official mode
+    also marks several, joined by `+`, or `none`; strict mode then goes by `preprocess` alone."""
     preprocess: tuple[str, ...] = ("norm_str",)
     """Any of norm_str, extract_number, norm_date, in this order, before the metric."""
     criterion: float | str | None = None

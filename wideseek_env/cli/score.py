@@ -28,6 +28,7 @@ from wideseek_env.scoring.explain import explain, print_explanation
 from wideseek_env.scoring.explain_html import to_html
 from wideseek_env.scoring.judge.judge import Judge
 from wideseek_env.scoring.judge.strict import align_judged
+from wideseek_env.scoring.official.dates import utc_now
 from wideseek_env.scoring.responses import MODES, by_task, read_responses, score_responses
 from wideseek_env.scoring.statistics import avg_max_pass_at_k
 from wideseek_env.scoring.tables import read_table
@@ -100,7 +101,7 @@ class ScoreOptions:
     def moment(self) -> datetime:
         """Gives the moment that dates are completed from, in UTC and without a zone."""
         if self.now is None:
-            return datetime.now()
+            return utc_now()
         try:
             moment = datetime.fromisoformat(self.now)
         except ValueError as error:

@@ -99,7 +99,7 @@ async def score_responses(
         responses: each of a task in `tasks`.
         tasks: by id.
         modes: any of `MODES`.
-        now: the official mode's clock, naive local time.
+        now: the official mode's clock, UTC and naive.
         judge: asked in both modes what the rules leave open; None: nobody is asked.
     """
     score_strict = JudgedScorer(judge) if judge else StrictScorer()

@@ -30,7 +30,7 @@ class Rule(msgspec.Struct):
 
     preprocess: list[str] = []
     metric: list[str] = []
-    criterion: float | str | None = None
+    criterion: float | bool | str | None = None
 
 
 class Evaluation(msgspec.Struct):
@@ -94,7 +94,7 @@ def read_evaluation(value: object) -> Evaluation:
     """Returns an `evaluation`, given as an object or as JSON text, checked.
 
     Raises:
-        ValueError: it is none, or a key column is not required.
+        ValueError: it is none, or its parts do not fit together.
     """
     try:
         evaluation = (
@@ -106,6 +106,14 @@ def read_evaluation(value: object) -> Evaluation:
         raise ValueError(
             f"expected `evaluation` with required, unique_columns and eval_pipeline: {error}"
         ) from error
+    if len(set(evaluation.required)) < len(evaluation.required):
+        raise ValueError(f"expected each required column once, got {evaluation.required}")
+    for name, rule in evaluation.eval_pipeline.items():
+        if name not in evaluation.required and rule.preprocess:
+            raise ValueError(
+                f"expected rules with `preprocess` for required columns alone, got one for "
+                f"{name!r}: the official scorer raises on every answer"
+            )
     for key in evaluation.unique_columns:
         if key not in evaluation.required:
             raise ValueError(
@@ -118,18 +126,17 @@ def column_of(name: str, rule: Rule | None) -> Column:
     """Returns a column under its rule.
 
     A column without a rule gets the metric `""`: the official scorer raises on it unless it is a
-    key, strict mode compares it as text.
+    key, strict mode compares it as text. Of several metrics, or none, see `Column.metric`.
 
     Raises:
-        ValueError: the rule does not have exactly one metric, one that is known.
+        ValueError: a metric is not known.
     """
     if rule is None:
         return Column(name, metric="", preprocess=())
-    if len(rule.metric) != 1 or rule.metric[0] not in METRICS:
-        raise ValueError(
-            f"column {name!r}: expected one metric out of {METRICS}, got {rule.metric}"
-        )
-    return Column(name, rule.metric[0], tuple(rule.preprocess), rule.criterion)
+    if not set(rule.metric) <= set(METRICS):
+        raise ValueError(f"column {name!r}: expected metrics out of {METRICS}, got {rule.metric}")
+    criterion = float(rule.criterion) if isinstance(rule.criterion, bool) else rule.criterion
+    return Column(name, "+".join(rule.metric) or "none", tuple(rule.preprocess), criterion)
 
 
 def _read_table(path: Path) -> tuple[Sequence[str], list[list[str]]]:
@@ -146,6 +153,12 @@ def _take_columns(
 ) -> tuple[list[str], tuple[tuple[str, ...], ...]]:
     """Returns the required columns' headers as the table spells them, and their cells."""
     where: Mapping[str, int] = {norm_column(name): i for i, name in reversed([*enumerate(header)])}
+    twice = [name for name in where if [*map(norm_column, header)].count(name) > 1]
+    if not set(twice).isdisjoint(required):
+        raise ValueError(
+            f"expected one column of each name in the gold table, got {twice} twice in {header}: "
+            "the official scorer raises on every answer"
+        )
     missing = [name for name in required if name not in where]
     if missing:
         raise ValueError(f"expected the gold table to have {missing}, got the headers {header}")

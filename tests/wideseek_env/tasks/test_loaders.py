@@ -58,15 +58,15 @@ def test_load_widesearch_bad_rows_are_named_with_file_and_line(tmp_path: Path) -
     (tmp_path / "good.csv").write_bytes(CSV.encode())
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "other.csv").write_text("x\n1\n")
-    two_metrics = json.loads(json.dumps(EVALUATION))
-    two_metrics["eval_pipeline"]["founded"]["metric"] *= 2
+    bad_metric = json.loads(json.dumps(EVALUATION))
+    bad_metric["eval_pipeline"]["founded"]["metric"] = ["similar"]
     bad_key = {**EVALUATION, "unique_columns": ["K"]}
     rows = [
         {"instance_id": "good", "query": "?", "evaluation": EVALUATION},
         {"instance_id": "absent", "query": "?", "evaluation": EVALUATION},
         {"instance_id": "empty", "query": "?", "evaluation": EVALUATION},
         {"instance_id": "other", "query": "?", "evaluation": EVALUATION},
-        {"instance_id": "good", "query": "?", "evaluation": two_metrics},
+        {"instance_id": "good", "query": "?", "evaluation": bad_metric},
         {"instance_id": "good", "query": "?", "evaluation": bad_key},
         {"instance_id": "good", "query": "?", "evaluation": "{"},
         {"instance_id": "good", "query": "?"},
@@ -78,7 +78,15 @@ def test_load_widesearch_bad_rows_are_named_with_file_and_line(tmp_path: Path) -
     assert len(messages) == 7
     for number, message in enumerate(messages, 2):
         assert f"tasks.jsonl, line {number}" in message
-    parts = ("absent.csv", "empty.csv", "founded", "one metric", "'K'", "evaluation", "line 8")
+    parts = (
+        "absent.csv",
+        "empty.csv",
+        "founded",
+        "expected metrics",
+        "'K'",
+        "evaluation",
+        "line 8",
+    )
     for message, part in zip(messages, parts, strict=True):
         assert part in message
     with pytest.raises(DataError, match="line 2"):

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from wideseek_env.records import Score, Task
 from wideseek_env.scoring.judge.judge import Judge
+from wideseek_env.scoring.official.dates import utc_now
 from wideseek_env.scoring.official.metrics import OfficialRaises
 from wideseek_env.scoring.official.pandas_csv import Frame, ReadError
 from wideseek_env.scoring.official.scorer import (
@@ -37,12 +38,12 @@ class JudgedOfficialScorer:
 
     Args:
         judge: whoever makes it closes it.
-        now: local time that dateparser completes dates from, naive; None: when this is made.
+        now: UTC that dateparser completes dates from, naive; None: when this is made.
     """
 
     def __init__(self, judge: Judge, now: datetime | None = None) -> None:
         self._judge = judge
-        self._now = datetime.now() if now is None else now
+        self._now = utc_now() if now is None else now
 
     async def __call__(self, task: Task, answer: str | None) -> Score:
         """Returns the official score of an answer.

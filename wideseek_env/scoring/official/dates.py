@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from dateparser.date import DateDataParser, _DateLocaleParser, sanitize_date
+from dateparser.freshness_date_parser import freshness_date_parser
 from dateparser.utils import normalize_unicode
+
+MAX_CHARS = 200
+"""Longer texts are no dates here. dateparser tries every language on every word, so that one cell
+could hold up all episodes; the longest date in recorded tables has 43 characters."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -24,11 +29,13 @@ def parse_date(text: str, now: datetime) -> datetime | None:
 
     Args:
         text: a cell.
-        now: naive local time, as `datetime.now()` gives it.
+        now: UTC, naive: dateparser completes dates from UTC wherever it runs.
 
     Raises:
         Exception: of any type, where dateparser raises; the official scorer then gives 0.
     """
+    if len(text) > MAX_CHARS:
+        return None
     written = _ISO_DATE.fullmatch(text)
     if written:
         try:
@@ -61,9 +68,35 @@ def _locales_for(text: str) -> tuple[str, ...] | None:
     return _HAN_LOCALES if _HAN.search(text) else None
 
 
+def utc_now() -> datetime:
+    """Returns the time that dateparser completes dates from, naive."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def print_date(moment: datetime) -> str:
     """Returns `%Y-%m-%d` as glibc prints it: years below 1000 without leading zeros."""
     return f"{moment.year}-{moment.month:02}-{moment.day:02}"
+
+
+class _LocaleParser(_DateLocaleParser):
+    """Takes `now` for a moment in UTC, so that `5 minutes ago EST` counts from what EST shows."""
+
+    def _try_freshness_parser(self) -> Any:
+        settings = _in_utc(self._settings.RELATIVE_BASE)  # type: ignore[attr-defined]
+        text = self._get_translated_date()
+        try:
+            return freshness_date_parser.get_date_data(text, settings)
+        except (OverflowError, ValueError):
+            return None
+
+
+@lru_cache(maxsize=12)
+def _in_utc(now: datetime) -> Any:
+    return DateDataParser(settings=_settings(now.replace(tzinfo=UTC)))._settings
+
+
+def _settings(now: datetime) -> dict[str, Any]:
+    return {"PREFER_DAY_OF_MONTH": "first", "RELATIVE_BASE": now}
 
 
 class _Parser(DateDataParser):
@@ -87,7 +120,7 @@ class _Parser(DateDataParser):
             if kind in tried:
                 continue
             tried.add(kind)
-            found = _DateLocaleParser.parse(locale, text, None, settings=settings)
+            found = _LocaleParser.parse(locale, text, None, settings=settings)
             if found:
                 moment: datetime | None = found["date_obj"]
                 return moment
@@ -136,5 +169,5 @@ def _parser_at(now: datetime, locales: tuple[str, ...] | None) -> _Parser:
     return _Parser(
         locales=list(locales) if locales else None,
         use_given_order=locales is not None,
-        settings={"PREFER_DAY_OF_MONTH": "first", "RELATIVE_BASE": now},
+        settings=_settings(now),
     )

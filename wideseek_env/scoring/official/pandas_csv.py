@@ -59,11 +59,17 @@ def read_rows(rows: Sequence[list[str]]) -> Frame:
 def split_rows(text: str, separator: str) -> list[list[str]]:
     """Returns the fields of each line; blank lines are skipped.
 
-    A field that begins with a quote runs to the closing quote, over separators and line ends.
+    A field that begins with a quote runs to the closing quote, over separators and line ends. A
+    byte order mark at the front is none of the text, and a NUL ends its field.
     """
+    text = text.removeprefix("\ufeff")
     if '"' in text or "\r" in text:
-        return list(_Tokenizer(separator).rows(text))
-    return [line.split(separator) for line in text.split("\n") if line.strip(" \t")]
+        rows = list(_Tokenizer(separator).rows(text))
+    else:
+        rows = [line.split(separator) for line in text.split("\n") if line.strip(" \t")]
+    if "\0" in text:
+        rows = [[field.partition("\0")[0] for field in row] for row in rows]
+    return rows
 
 
 def fit_rows(rows: Sequence[list[str]]) -> tuple[list[str], list[list[str]], int]:
@@ -140,7 +146,10 @@ def print_column(cells: Sequence[str]) -> Printed:
         printed = {cell: str(int(text)) for cell, text in present.items()}
         dtype = "int64" if cells and max(map(int, printed.values())) <= _INT64_MAX else "other"
     elif integers == "fit":
-        printed, dtype = {cell: str(float(int(text))) for cell, text in present.items()}, "float64"
+        numbers = {cell: int(text) for cell, text in present.items()}
+        # The least integer is what pandas marks missing cells with.
+        printed = {cell: str(float(n)) for cell, n in numbers.items() if n != _INT64_MIN}
+        dtype = "float64"
     elif integers == "none":
         floats = _as_floats(present)
         dtype = "other" if floats is None else "float64"
@@ -255,6 +264,8 @@ class _Tokenizer:
             end = _end_of_line(text, position)
             if not text[position:end].strip(" \t"):
                 position = _after_line_end(text, end)
+                if text[end : end + 1] == "\r" and text[position : position + 1] == self._separator:
+                    position += int(position == end + 1)  # it is swallowed after a blank line
                 continue
             row: list[str] = []
             more = True

@@ -20,7 +20,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from wideseek_env.records import Score, Task
+from wideseek_env.records import Column, Score, Task
+from wideseek_env.scoring.official.dates import utc_now
 from wideseek_env.scoring.official.metrics import METRICS, PREPROCESS, OfficialRaises
 from wideseek_env.scoring.official.pandas_csv import (
     Frame,
@@ -61,11 +62,15 @@ class Evaluation:
             unique_columns=tuple(norm_column(name) for name in task.key_columns),
             pipeline={
                 norm_column(column.name): ColumnRule(
-                    column.preprocess, (column.metric,), column.criterion
+                    column.preprocess, _metrics_of(column), column.criterion
                 )
                 for column in task.columns
             },
         )
+
+
+def _metrics_of(column: Column) -> tuple[str, ...]:
+    return () if column.metric == "none" else tuple(column.metric.split("+"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,11 @@ class OfficialScorer:
     """Scores tables as WideSearch does.
 
     Args:
-        now: local time that dateparser completes dates from, naive; None: when this is made.
+        now: UTC that dateparser completes dates from, naive; None: when this is made.
     """
 
     def __init__(self, now: datetime | None = None) -> None:
-        self.now = datetime.now() if now is None else now
+        self.now = utc_now() if now is None else now
 
     async def __call__(self, task: Task, answer: str | None) -> Score:
         """Returns the official score of an answer."""
@@ -123,6 +128,7 @@ def score_frames(
 
 _FIRST_FENCE = re.compile(r"```markdown(.*?)```", re.DOTALL)
 _PIPED_LINES = re.compile(r"((?:\|.*\n?)+)")
+_SPECIAL = frozenset('"\r\0\ufeff')
 _RULE_CHARACTERS = frozenset("|- :")
 
 
@@ -130,7 +136,7 @@ def read_response(text: str) -> Frame | None:
     """Returns the table of a response, or None; the first ```` ```markdown ```` fence wins.
 
     Raises:
-        ReadError: pandas cannot read it.
+        ReadError: pandas cannot read it, or two of its columns have one name.
     """
     block = _find_block(text)
     if block is None:
@@ -142,13 +148,15 @@ def read_response(text: str) -> Frame | None:
         for line in map(str.strip, lines)
         if "|" in line and not _RULE_CHARACTERS.issuperset(line)
     ]
-    if '"' in block or "\r" in block:  # pandas then parts lines and cells in its own way
+    if not _SPECIAL.isdisjoint(block):  # pandas then parts lines and cells in its own way
         frame = read_frame("\n".join("|".join(row) for row in rows), "|")
     else:
         frame = read_rows(rows)
-    return {
-        norm_column(name): cells for name, cells in frame.items() if not name.startswith("Unnamed")
-    }
+    names = [name for name in frame if not name.startswith("Unnamed")]
+    columns = {norm_column(name): frame[name] for name in names}
+    if len(columns) < len(names):
+        raise ReadError(f"ValueError: two columns have one name after normalising: {names}")
+    return columns
 
 
 def _find_block(text: str) -> str | None:
@@ -191,13 +199,39 @@ def first_rows(evaluation: Evaluation, gold: Frame, response: Frame) -> tuple[Ce
         OfficialRaises: the official scorer does.
     """
     keys = evaluation.unique_columns
+    _check_names(evaluation)
     if not keys:
         raise OfficialRaises("ValueError: not enough values to unpack (expected 2, got 0)")
     for name in keys:
         if name not in response:
             raise OfficialRaises(f"KeyError: Index(['{name}'])")
     gold, response = _match_types(evaluation, gold, response)
-    return _first_of_each_key(gold, keys), _first_of_each_key(response, keys)
+    wanted, mine = _first_of_each_key(gold, keys), _first_of_each_key(response, keys)
+    for name in _mapped_keys(evaluation):
+        if f"{name}_before_map" in mine:  # the scorer notes there what the names were
+            mine[f"{name}_before_map"] = mine[name]
+    return wanted, mine
+
+
+def _check_names(evaluation: Evaluation) -> None:
+    """Raises where columns have the names that the scorer gives to columns of its own."""
+    keys = set(evaluation.unique_columns)
+    if len(set(evaluation.required)) < len(evaluation.required):
+        raise OfficialRaises("ValueError: The label of a column required twice is not unique")
+    for name in evaluation.required:
+        if name in ("exist_flag_gt", "exist_flag_response"):
+            raise OfficialRaises(f"KeyError: '{name}'")
+        if name not in keys and not keys.isdisjoint((f"{name}_query", f"{name}_response")):
+            raise OfficialRaises(f"MergeError: suffixes which cause duplicate columns of {name!r}")
+
+
+def _mapped_keys(evaluation: Evaluation) -> list[str]:
+    return [
+        name
+        for name in evaluation.unique_columns
+        if name in evaluation.pipeline
+        and not MAPPED_METRICS.isdisjoint(evaluation.pipeline[name].metrics)
+    ]
 
 
 def merge(evaluation: Evaluation, gold: Cells, response: Cells, now: datetime) -> Merged:
@@ -227,20 +261,14 @@ def _match_types(evaluation: Evaluation, gold: Frame, response: Frame) -> tuple[
     for name in evaluation.required:
         types = (gold[name].dtype, response[name].dtype)
         if types == ("int64", "float64"):
-            gold[name] = Printed([str(float(cell)) for cell in gold[name].cells], "float64")
-            if not _is_read_as_text(evaluation.pipeline.get(name)):
-                raise OfficialRaises(
-                    "TypeError: the gold column is left as floats; its rule wants text"
-                )
+            gold[name] = _as_floats(gold[name])
         elif types == ("float64", "int64"):
-            response[name] = Printed([str(float(c)) for c in response[name].cells], "float64")
+            response[name] = _as_floats(response[name])
     return gold, response
 
 
-def _is_read_as_text(rule: ColumnRule | None) -> bool:
-    """Whether the first thing that is done to a cell is to print it."""
-    first = rule.preprocess[:1] if rule else ()
-    return first in (("norm_str",), ("extract_number",))
+def _as_floats(column: Printed) -> Printed:
+    return Printed([str(float(cell)) for cell in column.cells], "float64")
 
 
 def _height(cells: Cells) -> int:
@@ -332,9 +360,8 @@ def _equal_frames(evaluation: Evaluation, merged: Merged) -> bool:
 
     Never so when the names in a key column are mapped: the scorer then adds a column to one side.
     """
-    for name in evaluation.unique_columns:
-        rule = evaluation.pipeline.get(name, ColumnRule())
-        if not MAPPED_METRICS.isdisjoint(rule.metrics):
+    for name in _mapped_keys(evaluation):
+        if f"{name}_before_map" not in merged.response:
             return False
     if list(merged.response) != list(evaluation.required):
         return False

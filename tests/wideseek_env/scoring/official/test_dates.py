@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dateparser
@@ -84,3 +85,20 @@ def test_texts_without_letters_are_the_same_in_all_locales_of_one_date_order() -
 
 def test_print_date_early_years_have_no_leading_zeros() -> None:
     assert print_date(datetime(6, 11, 3)) == "6-11-03"
+
+
+@pytest.mark.parametrize("zone", ["EST", "UTC", "+05:00", "PST", "CET", "JST", "-0300"])
+def test_parse_date_relative_time_with_a_zone_counts_from_now(zone: str) -> None:
+    now = datetime(2026, 11, 23, 0, 22)
+    found = parse_date(f"5 minutes ago {zone}", now)
+    assert found is not None
+    assert found.astimezone(UTC) == datetime(2026, 11, 23, 0, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("piece", ["z ", "'", "1st ", "٣", "may ", "中", "年", "é", "EST "])
+def test_parse_date_long_texts_are_none_at_once(piece: str) -> None:
+    parse_date("٣" * 200, datetime(2026, 11, 23))  # no language reads it, so all are loaded
+    start_s = time.process_time()
+    assert parse_date(piece * 20_000, datetime(2026, 11, 23)) is None
+    parse_date((piece * 200)[:200], datetime(2026, 11, 23))
+    assert time.process_time() - start_s < 1.0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wideseek_env.scoring.official.pandas_csv import (
     ReadError,
@@ -91,3 +95,43 @@ def test_read_frame_raises_where_pandas_does(text: str, error: str) -> None:
 
 def test_name_columns_blank_and_repeated_headers() -> None:
     assert name_columns(["a", "", "a", "a.1", "a"]) == ["a", "Unnamed: 1", "a.2", "a.1", "a.3"]
+
+
+_pieces = (
+    *(
+        "a",
+        "1",
+        "2.5",
+        "-7",
+        "",
+        " ",
+        "\r",
+        "\r\n",
+        "\n",
+        "|",
+        "|",
+        '"',
+        "\0",
+        "\ufeff",
+        "NA",
+        "True",
+    ),
+    *("9223372036854775808", "-9223372036854775808", "1e400", "k", "v"),
+)
+
+
+@given(st.lists(st.sampled_from(_pieces), max_size=40).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_read_frame_agrees_with_pandas(text: str) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas 2.3.0 is compared with where it is there")
+    if pandas.__version__ != "2.3.0":
+        pytest.skip(f"expected pandas 2.3.0, got {pandas.__version__}")
+    try:
+        read = pandas.read_csv(io.StringIO("k|v\n" + text), sep="|")
+        expected = {name: list(read[name].astype(str)) for name in read.columns}
+    except ValueError:  # ParserError and EmptyDataError are of this kind
+        with pytest.raises(ReadError):
+            read_frame("k|v\n" + text, "|")
+        return
+    found = {name: column.cells for name, column in read_frame("k|v\n" + text, "|").items()}
+    assert found == expected
