@@ -72,7 +72,7 @@ class ServerBackend:
         self._client = HttpClient(
             HttpLimits(
                 max_in_flight=max_in_flight,
-                max_tries=4,
+                max_tries=8,  # within the deadline a server has time to start again
                 try_s=deadline_s,
                 deadline_s=deadline_s,
                 max_bytes=32 * 2**20,

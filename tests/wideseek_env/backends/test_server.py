@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from contract import *  # noqa: F403 - the tests that every backend passes
 from contract import CONTRACT_PAGES
@@ -331,3 +335,68 @@ def test_no_answer_of_any_server_is_more_than_an_error() -> None:
         asyncio.run(play(answer))
 
     fuzz()
+
+
+NUM_SOAK_CALLS = 5_000
+
+
+@pytest.mark.slow
+async def test_soak_under_faults_and_restarts_every_call_ends_rightly_or_as_an_error() -> None:
+    rng = random.Random(3)
+    faults = [fault for name, fault in PASSING_FAULTS.items() if "stall" not in name]
+
+    @web.middleware
+    async def faulty(request: web.Request, handler: Any) -> web.StreamResponse:
+        drawn = rng.random()
+        if drawn < 0.1:
+            await request.read()
+            return await rng.choice(faults)(request)
+        await asyncio.sleep(0.5 if drawn < 0.101 else 0.0)
+        return await handler(request)
+
+    async def start(port: int) -> TestServer:
+        app = RetrievalServer(pages).app()
+        app.middlewares.insert(0, faulty)
+        server = TestServer(app, port=port)
+        await server.start_server(shutdown_timeout=0.0)
+        return server
+
+    async def call(number: int) -> str:
+        name = ("alden", "brook", "cities", "none")[number % 4]
+        start_s = time.perf_counter()
+        try:
+            if number % 2:
+                page = await backend.open(f"https://w.example/{name}")
+                assert page.url == f"https://w.example/{name}"
+            else:
+                hits = await backend.search("Alden" if number % 4 else "Brook", 1)
+                assert [hit.title for hit in hits] == ["Alden" if number % 4 else "Brook"]
+            return "answered"
+        except PageNotFound:
+            assert name == "none"
+            return "answered"
+        except (ToolError, BackendError) as error:
+            return type(error).__name__
+        finally:
+            assert time.perf_counter() - start_s < 15.0
+
+    pages = PagesBackend(CONTRACT_PAGES)
+    before = num_sockets()
+    server = await start(0)
+    port = server.port or 0
+    backend = ServerBackend(f"http://127.0.0.1:{port}", deadline_s=10.0)
+    ends: Counter[str] = Counter()
+    for first in range(0, NUM_SOAK_CALLS, 500):
+        calls = [asyncio.create_task(call(first + number)) for number in range(500)]
+        await asyncio.sleep(0.3)
+        await server.close()
+        server = await start(port)
+        ends += Counter(await asyncio.gather(*calls))
+    await backend.close()
+    await server.close()
+    await asyncio.sleep(0.1)
+    assert backend._client.num_requests - backend._client.num_retries <= NUM_SOAK_CALLS
+    assert ends.total() == NUM_SOAK_CALLS
+    assert set(ends) <= {"answered", "ToolError", "BackendError"}
+    assert ends["answered"] > 0.99 * NUM_SOAK_CALLS
+    assert num_sockets() <= before
