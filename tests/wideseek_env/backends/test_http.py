@@ -154,6 +154,19 @@ async def test_reply_that_is_too_large_is_not_read(fault: Fault) -> None:
         assert len(server.requests) == 1
 
 
+async def test_reply_without_end_is_left_at_the_limit() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(10_000))
+            await asyncio.sleep(0)
+
+    async with served(max_bytes=100_000) as (server, client):
+        server.otherwise = endless
+        assert "larger than 100,000 bytes" in str(await failing(client, server.url))
+
+
 async def test_reply_at_the_limit_is_read() -> None:
     async with served(max_bytes=100_000) as (server, client):
         body = b'{"a": "' + b"x" * 99_991 + b'"}'
