@@ -1,13 +1,15 @@
 """A file of episodes, one JSON line each, that survives Ctrl-C, a full disk and a second writer.
 
 Each episode carries its job's key in `metadata["key"]`. Reopening the file keeps the valid episodes
-and drops what must be run again: invalid episodes and a line that was cut off by a kill. Token ids
-and log-probabilities go into a file beside it (`tokens_file.py`).
+and drops what must be run again: invalid episodes, a line that was cut off by a kill, and damaged
+lines, of which a copy stays. Token ids and log-probabilities go into a file beside it
+(`tokens_file.py`).
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
@@ -27,12 +29,15 @@ from wideseek_env.jsonlines import decode_episode, encode
 from wideseek_env.records import Episode
 
 
-def read_episodes(path: Path, *, tokens: bool = False) -> Iterator[Episode]:
-    """Yields the episodes of a file; a last line without a line feed was cut off and is left out.
+def read_episodes(
+    path: Path, *, tokens: bool = False, broken: list[DataError] | None = None
+) -> Iterator[Episode]:
+    """Yields the episodes of a file, each trial once; see `scan_episodes`.
 
     Args:
         path: the file.
         tokens: whether to join the tokens that lie beside it.
+        broken: is told the lines that cannot be read; None: the first one raises.
 
     Raises:
         DataError: a line is no episode, or one of another record version; or the tokens are of
@@ -40,16 +45,55 @@ def read_episodes(path: Path, *, tokens: bool = False) -> Iterator[Episode]:
     """
     beside = tokens_path(path)
     lines = read_tokens(beside) if tokens and beside.exists() else {}
+    for _, episode in scan_episodes(path, broken=broken):
+        joined = lines.get(_key(episode))
+        yield join_tokens(episode, joined) if joined else episode
+
+
+def scan_episodes(
+    path: Path, *, broken: list[DataError] | None = None
+) -> Iterator[tuple[int, Episode]]:
+    """Yields the episodes of a file, each with the byte at which its line begins.
+
+    A last line without a line feed was cut off and is left out. A trial that is there twice, as
+    files that were put together have it, is yielded once: the first that is valid, else an invalid
+    one, which comes after all others.
+
+    Args:
+        path: the file.
+        broken: is told the lines that cannot be read; None: the first one raises.
+
+    Raises:
+        DataError: a line is no episode, or one of another record version.
+    """
+    valid: set[str] = set()
+    invalid: dict[str, tuple[int, Episode]] = {}
+    offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
-                return
+                break
+            at, offset = offset, offset + len(line)
             try:
                 episode = decode_episode(line)
             except ValueError as error:
-                raise DataError(f"{path}, line {number}: {error}") from error
-            joined = lines.get(str(episode.metadata.get("key", "")))
-            yield join_tokens(episode, joined) if joined else episode
+                named = DataError(f"{path}, line {number}: {error}")
+                if broken is None:
+                    raise named from error
+                broken.append(named)
+                continue
+            key = _key(episode)
+            if not episode.valid and key:
+                invalid.setdefault(key, (at, episode))
+            elif not key or key not in valid:
+                valid.add(key)
+                yield at, episode
+    yield from (found for key, found in invalid.items() if key not in valid)
+
+
+def _key(episode: Episode) -> str:
+    """Returns the key of the episode's job; "" when who made it gave none."""
+    return str(episode.metadata.get("key", ""))
 
 
 class EpisodeFile:
@@ -127,12 +171,25 @@ class EpisodeFile:
     def _keep_valid(self) -> set[str]:
         """Rewrites the file with its valid episodes alone; returns their keys."""
         keys: set[str] = set()
+        broken: list[DataError] = []
+        num_read = 0
         kept = self.path.with_name(self.path.name + ".part")
         with kept.open("wb") as file:
-            for episode in read_episodes(self.path):
-                key = str(episode.metadata.get("key", ""))
-                if episode.valid and key not in keys:
-                    keys.add(key)
+            for episode in read_episodes(self.path, broken=broken):
+                num_read += 1
+                if episode.valid:
+                    keys.add(_key(episode))
                     file.write(encode(episode) + b"\n")
+        if broken and not num_read:
+            kept.unlink()
+            raise broken[0]  # a file of something else, or of another release
+        if broken:
+            before = self.path.with_name(self.path.name + ".broken")
+            os.replace(self.path, before)
+            warnings.warn(
+                f"{len(broken)} lines of {self.path} cannot be read, and their episodes are played "
+                f"again; the file as it was is now {before.name}. The first: {broken[0]}",
+                stacklevel=3,
+            )
         os.replace(kept, self.path)
         return keys

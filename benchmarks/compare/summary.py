@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from agents.episode_file import scan_episodes
 from benchmarks.compare.llm import figures_of
 from benchmarks.compare.settings import Cell
 from wideseek_env.errors import DataError
-from wideseek_env.jsonlines import decode_episode
 from wideseek_env.records import Episode
 from wideseek_env.scoring.statistics import (
     Interval,
@@ -91,24 +91,19 @@ def cell_of(episode: Episode) -> Cell:
 
 
 def read_results(path: Path) -> Iterator[Result]:
-    """Yields one result for each line of a run's episodes.
+    """Yields one result for each trial of a run's episodes; see `scan_episodes`.
 
     Raises:
         DataError: a line that is not the last one is no episode; says which.
     """
-    offset = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return  # the line that a killed run was writing
-            try:
-                yield result_of(decode_episode(line), offset)
-            except (ValueError, KeyError) as error:
-                raise DataError(
-                    f"{path}, line {number}: expected an episode of a benchmark run: {error}; "
-                    "delete the line, and run again to play it anew"
-                ) from error
-            offset += len(line)
+    try:
+        for offset, episode in scan_episodes(path):
+            yield result_of(episode, offset)
+    except (DataError, KeyError) as error:
+        raise DataError(
+            f"{path}: expected episodes of a benchmark run: {error}; the command that made the run "
+            "keeps the others and plays this one again"
+        ) from error
 
 
 def result_of(episode: Episode, offset: int = 0) -> Result:
