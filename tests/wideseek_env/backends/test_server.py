@@ -37,7 +37,9 @@ from wideseek_env.backends.named import backend_named
 from wideseek_env.backends.pages import PagesBackend
 from wideseek_env.backends.server import ServerBackend
 from wideseek_env.backends.serving import RetrievalServer
+from wideseek_env.environment import parallel_env
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
+from wideseek_env.records import Column, Task
 from wideseek_env.worlds import World
 
 
@@ -278,13 +280,28 @@ def test_name_is_the_url() -> None:
     assert isinstance(backend_named("http://127.0.0.1:8000"), ServerBackend)
 
 
+def test_environment_that_is_closed_leaves_no_socket(served_at: str) -> None:
+    task = Task("t", "Which rivers?", (Column("Name"),), ("Name",), (("Alden",),))
+    before = num_sockets()
+    for _ in range(2):
+        env = parallel_env(1, tasks=[task], backend=ServerBackend(served_at))
+        env.reset(seed=0)
+        env.step({"lead": [{"name": "delegate", "arguments": {"subtasks": ["rivers"]}}]})
+        found = env.step({"subagent_0": [{"name": "search", "arguments": {"query": "river"}}]})
+        assert "https://w.example/alden" in found[0]["subagent_0"]["text"]
+        assert num_sockets() > before
+        env.close()
+    time.sleep(0.1)  # the server closes its own ends
+    assert num_sockets() == before
+
+
 async def test_episode_through_a_server_is_the_episode_without() -> None:
     world = World("starter", seed=3)
     (task,) = world.tasks(1, seed=3)
-    near = await run_episode(Job(task, 0, world.preset.limits), SoloPolicy(), world.backend())
+    near = await run_episode(Job(task, world.backend(), 0, world.preset.limits), SoloPolicy())
     async with TestServer(RetrievalServer(world.backend()).app()) as server:
         far = ServerBackend(str(server.make_url("/")))
-        episode = await run_episode(Job(task, 0, world.preset.limits), SoloPolicy(), far)
+        episode = await run_episode(Job(task, far, 0, world.preset.limits), SoloPolicy())
         await far.close()
     assert episode.valid
     assert episode.score == near.score
