@@ -1,31 +1,57 @@
-"""Backends by text, for the command line and for sources that are made again elsewhere."""
+"""Backends by text, for the command line and for sources that are made again elsewhere.
+
+| text | stands for |
+|---|---|
+| `corpus/`, `pages.jsonl` | a folder or file of pages |
+| `http://127.0.0.1:8000` | a retrieval server |
+| `web:serper`, `web:brave`, `web:tavily` | the live web through a search service |
+| `web:searxng:http://127.0.0.1:8888` | the same through one's own SearXNG |
+| `record:calls.sqlite:web:serper` | any of these, recorded and answered from the record |
+| `replay:calls.sqlite` | the record alone |
+| `my_package.backends:make` | your own: a `Backend`, or what makes one |
+| any other name | an entry point of `wideseek.backends` in an installed package |
+
+`WIDESEEK_CAP_USD` bounds what searches of the live web may cost, in all processes of a run together
+where it is recorded.
+"""
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
 from wideseek_env.backends import Backend
 from wideseek_env.backends.folder import FolderBackend
+from wideseek_env.backends.recording import CallStore, StoredBackend
 from wideseek_env.plugins import resolve
+
+CAP = "WIDESEEK_CAP_USD"
 
 
 @lru_cache(maxsize=8)
 def backend_named(text: str) -> Backend:
-    """Makes the backend that a text stands for, once for each process.
-
-    Args:
-        text: a folder or JSON lines file of pages; a retrieval server, `http://127.0.0.1:8000`; the
-            live web, `web:serper`, `web:brave`,
-            `web:tavily` or `web:searxng:http://127.0.0.1:8888`; or a plug-in: a Python path
-            `my_package.backends:make`, or the name of an entry point of `wideseek.backends`. What
-            it names is a backend, or makes one when called without arguments.
+    """Makes the backend that a text of the module's table stands for, once for each process.
 
     Raises:
-        DataError: the folder holds no pages, or the index cannot be written there.
-        ValueError: there is no such folder, and nothing has this name.
+        DataError: the folder holds no pages, the index cannot be written there, or the record is
+            none.
+        ValueError: there is no such folder, and nothing has this name; or the service needs a key.
         TypeError: what has this name is no backend.
     """
+    kind, _, rest = text.partition(":")
+    if kind == "replay":
+        return StoredBackend(CallStore(rest, must_exist=True), "")
+    if kind == "record":
+        path, _, inner = rest.partition(":")
+        if not path or not inner:
+            raise ValueError(f"backend: expected record:FILE:BACKEND, got {text!r}")
+        store = CallStore(path)
+        return StoredBackend(store, "", _made(inner, store))
+    return _made(text, None)
+
+
+def _made(text: str, store: CallStore | None) -> Backend:
     if Path(text).exists():
         return FolderBackend(text, links=True)
     if text.startswith(("http://", "https://")):
@@ -33,10 +59,7 @@ def backend_named(text: str) -> Backend:
 
         return ServerBackend(text)
     if text.startswith("web:"):
-        from wideseek_env.backends.web import WebBackend  # noqa: PLC0415 - aiohttp takes its time
-
-        api, _, base_url = text.removeprefix("web:").partition(":")
-        return WebBackend(api, base_url=base_url or None)
+        return _web(text.removeprefix("web:"), store)
     try:
         found = resolve("backends", text, {})
     except ValueError as error:
@@ -48,3 +71,16 @@ def backend_named(text: str) -> Backend:
     if not isinstance(backend, Backend):
         raise TypeError(f"expected {text} to be or make a `Backend`, got {backend!r}")
     return backend
+
+
+def _web(text: str, store: CallStore | None) -> Backend:
+    from wideseek_env.backends.web import WebBackend  # noqa: PLC0415 - aiohttp takes its time
+    from wideseek_env.backends.websearch import CostLedger  # noqa: PLC0415
+
+    cap = os.environ.get(CAP)
+    try:
+        cap_usd = float(cap) if cap else None
+    except ValueError as error:
+        raise ValueError(f"{CAP}: expected a number of US dollars, got {cap!r}") from error
+    api, _, base_url = text.partition(":")
+    return WebBackend(api, base_url=base_url or None, ledger=CostLedger(cap_usd, store))

@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS calls (
     stored_s REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bodies (hash BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS costs (
+    service TEXT PRIMARY KEY, num_calls INTEGER NOT NULL, usd REAL NOT NULL
+) WITHOUT ROWID;
 """
 # A failure gives way to whatever comes later; an answer stays, so that a run sees one world.
 _INSERT = """
@@ -130,6 +133,38 @@ class CallStore:
                 )
             row = (key, request, body, failure, message, time.time())
             self._connection.execute(_INSERT, row)
+
+    def pay(self, service: str, price_usd: float, cap_usd: float | None = None) -> bool:
+        """Books one call to a service before it is made; all processes and runs of the file count.
+
+        Args:
+            service: its name.
+            price_usd: of the call.
+            cap_usd: most that all services together may cost; None is no bound.
+
+        Returns:
+            Whether it is booked; it is not where it would exceed the cap.
+
+        Raises:
+            BackendError: the file cannot be written.
+        """
+        with self._working(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            (spent,) = self._connection.execute("SELECT TOTAL(usd) FROM costs").fetchone()
+            if cap_usd is not None and spent + price_usd > cap_usd + 1e-9:
+                return False
+            self._connection.execute(
+                "INSERT INTO costs VALUES (?, 1, ?) ON CONFLICT (service) DO UPDATE SET "
+                "num_calls = num_calls + 1, usd = usd + excluded.usd",
+                (service, price_usd),
+            )
+            return True
+
+    def costs(self) -> dict[str, tuple[int, float]]:
+        """Tells how many calls each service was paid for, and what they cost in US dollars."""
+        with self._working():
+            rows = self._connection.execute("SELECT service, num_calls, usd FROM costs").fetchall()
+        return {service: (num, usd) for service, num, usd in rows}
 
     def __len__(self) -> int:
         """Counts the calls that are stored, failures included."""

@@ -80,7 +80,7 @@ class WebBackend:
         base_url: of a service that one runs oneself, such as SearXNG.
         config: how pages are fetched.
         guard: which addresses are open to the model.
-        cap_usd: most that searches may cost; the run stops there.
+        ledger: books what searches cost, and stops at its cap; None: one without a cap.
 
     Raises:
         ValueError: as `WebSearch` raises it.
@@ -93,7 +93,7 @@ class WebBackend:
         base_url: str | None = None,
         config: WebConfig | None = None,
         guard: UrlGuard | None = None,
-        cap_usd: float | None = None,
+        ledger: CostLedger | None = None,
     ) -> None:
         self.config = config or WebConfig()
         self._guard = guard or UrlGuard()
@@ -108,7 +108,7 @@ class WebBackend:
         )
         # Not guarded: the service's address is the user's choice, and may be on this machine.
         self._services = HttpClient(HttpLimits(max_in_flight=self.config.max_concurrent))
-        self.ledger = CostLedger(cap_usd)
+        self.ledger = ledger or CostLedger()
         self._search = WebSearch(
             api, self._services, base_url=base_url, ledger=self.ledger, guard=self._guard
         )

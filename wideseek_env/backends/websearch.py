@@ -7,9 +7,8 @@ alone and stand in no message and no record.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode, urljoin
 
@@ -17,6 +16,7 @@ from wideseek_env.backends import Hit
 from wideseek_env.backends.guard import ForbiddenUrl, UrlGuard
 from wideseek_env.backends.htmltext import one_line, read_html
 from wideseek_env.backends.http import HttpClient, Patience
+from wideseek_env.backends.recording import CallStore
 from wideseek_env.errors import BackendError, HttpError, ToolError
 from wideseek_env.plugins import resolve
 
@@ -95,15 +95,28 @@ SEARCH_APIS: Mapping[str, SearchApi] = {
 }
 
 
-@dataclass(slots=True)
 class CostLedger:
-    """What a run has spent at each service, with a cap that it never exceeds."""
+    """What searches have cost, with a cap that they never exceed.
 
-    cap_usd: float | None = None
-    """Most that may be spent; None is no bound."""
-    num_calls: Counter[str] = field(default_factory=Counter)
-    """Calls that were paid for, by service."""
-    spent_usd: float = 0.0
+    Args:
+        cap_usd: most that may be spent; None is no bound.
+        store: keeps the ledger with the recorded calls, for all processes and for the same run
+            when it goes on; None: it is this process's.
+
+    Raises:
+        ValueError: the cap is negative.
+    """
+
+    def __init__(self, cap_usd: float | None = None, store: CallStore | None = None) -> None:
+        if cap_usd is not None and not cap_usd >= 0:
+            raise ValueError(f"`cap_usd` must be at least 0, got {cap_usd!r}")
+        self.cap_usd = cap_usd
+        self._store = store
+        self._costs: dict[str, tuple[int, float]] = {}
+
+    def costs(self) -> dict[str, tuple[int, float]]:
+        """Tells how many calls each service was paid for, and what they cost in US dollars."""
+        return dict(self._costs) if self._store is None else self._store.costs()
 
     def pay(self, service: str, price_usd: float) -> None:
         """Books one call before it is made.
@@ -111,13 +124,22 @@ class CostLedger:
         Raises:
             BackendError: it would exceed the cap. Nothing is booked.
         """
-        if self.cap_usd is not None and self.spent_usd + price_usd > self.cap_usd + 1e-9:
+        if not self._booked(service, price_usd):
+            spent_usd = sum(usd for _, usd in self.costs().values())
             raise BackendError(
-                f"the cap of {self.cap_usd:g} USD is reached ({self.spent_usd:.4g} USD spent); "
-                "raise it, or go on from the recorded calls"
+                f"the cap of {self.cap_usd:g} USD is reached ({spent_usd:.4g} USD spent); raise "
+                "it, or go on from the recorded calls"
             )
-        self.num_calls[service] += 1
-        self.spent_usd += price_usd
+
+    def _booked(self, service: str, price_usd: float) -> bool:
+        if self._store is not None:
+            return self._store.pay(service, price_usd, self.cap_usd)
+        spent_usd = sum(usd for _, usd in self._costs.values())
+        if self.cap_usd is not None and spent_usd + price_usd > self.cap_usd + 1e-9:
+            return False
+        num_calls, usd = self._costs.get(service, (0, 0.0))
+        self._costs[service] = (num_calls + 1, usd + price_usd)
+        return True
 
 
 class WebSearch:

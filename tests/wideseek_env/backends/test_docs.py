@@ -13,7 +13,7 @@ def test_examples_in_the_docs_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = PAGE.read_text()
-    [line] = re.findall(r"```json\n(.*?)\n```", text, re.DOTALL)
+    line, *_ = re.findall(r"```json\n(.*?)\n```", text, re.DOTALL)
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "pages.jsonl").write_text(line.replace("river ...", "river in Torvia"))
     rows = [["a"], ["b"], ["c"]]

@@ -18,6 +18,7 @@ import wideseek_env
 from agents.scripted.fanout import FanoutPolicy
 from agents.stepping import step_through
 from wideseek_env.backends import Hit, Page
+from wideseek_env.backends.named import backend_named
 from wideseek_env.backends.pages import PagesBackend
 from wideseek_env.backends.recording import CallStore, StoredBackend
 from wideseek_env.errors import BackendError, DataError, PageNotFound, ToolError
@@ -219,3 +220,28 @@ def test_damaged_file_is_a_backend_error(store: CallStore) -> None:
     connection.close()
     with pytest.raises(BackendError, match="damaged"):
         store.read(b"k")
+
+
+def test_record_and_replay_have_names_for_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "alden.html").write_text("<title>Alden</title><p>A river.</p>")
+    file = tmp_path / "calls.sqlite"
+    recorded = backend_named(f"record:{file}:{tmp_path / 'pages'}")
+    hits = asyncio.run(recorded.search("river", 3))
+    assert asyncio.run(backend_named(f"replay:{file}").search("river", 3)) == hits != []
+    with pytest.raises(BackendError, match="do not hold"):
+        asyncio.run(backend_named(f"replay:{file}").search("lake", 3))
+    for text, told in (
+        (f"replay:{tmp_path / 'none'}", "found none"),
+        ("record:calls.sqlite", "expected record:FILE:BACKEND"),
+        (f"record:{file}:nosuch", "expected a folder or file of pages"),
+    ):
+        with pytest.raises((DataError, ValueError), match=told):
+            backend_named(text)
+
+
+def test_costs_are_booked_up_to_the_cap_and_no_further(store: CallStore) -> None:
+    assert [store.pay("a", 0.4, cap_usd=1.0) for _ in range(3)] == [True, True, False]
+    assert store.pay("b", 0.2, cap_usd=1.0)
+    assert not store.pay("b", 0.01, cap_usd=1.0)
+    assert store.costs() == {"a": (2, 0.8), "b": (1, 0.2)}

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from wideseek_env.backends import web as live
 from wideseek_env.backends.guard import ForbiddenUrl, UrlGuard
 from wideseek_env.backends.named import backend_named
 from wideseek_env.backends.pdftext import read_pdf
+from wideseek_env.backends.recording import CallStore
 from wideseek_env.backends.web import WebBackend, WebConfig
-from wideseek_env.backends.websearch import SEARCH_APIS, SearchApi
+from wideseek_env.backends.websearch import SEARCH_APIS, CostLedger, SearchApi
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
 
 KEY = "s3cret-key"
@@ -196,15 +198,30 @@ async def test_refused_key_ends_the_run_and_is_not_shown(
 
 async def test_cap_stops_before_it_is_exceeded(site: Site) -> None:
     site.search_reply = reply_of(SEARCH_APIS["serper"])
-    web = backend(site, cap_usd=0.0025)
+    web = backend(site, ledger=CostLedger(0.0025))
     for _ in range(2):
         await web.search("q", 3)
     with pytest.raises(BackendError, match=r"cap of 0\.0025 USD is reached"):
         await web.search("q", 3)
     await web.close()
     assert len(site.bodies) == 2
-    assert web.ledger.num_calls == {"serper": 2}
-    assert web.ledger.spent_usd == pytest.approx(0.002)
+    assert web.ledger.costs() == {"serper": (2, pytest.approx(0.002))}
+
+
+async def test_cap_holds_for_all_who_share_a_store(site: Site, tmp_path: Path) -> None:
+    site.search_reply = reply_of(SEARCH_APIS["serper"])
+    store, again = CallStore(tmp_path / "calls"), CallStore(tmp_path / "calls")
+    first = backend(site, ledger=CostLedger(0.0025, store))
+    other = backend(site, ledger=CostLedger(0.0025, again))  # another process, or the next run
+    await first.search("a", 3)
+    await other.search("b", 3)
+    for each in (first, other):
+        with pytest.raises(BackendError, match=r"0\.002 USD spent"):
+            await each.search("c", 3)
+        await each.close()
+    assert store.costs() == {"serper": (2, pytest.approx(0.002))}
+    store.close()
+    again.close()
 
 
 @pytest.mark.parametrize(
@@ -373,3 +390,13 @@ def test_the_web_has_a_name_for_the_command_line() -> None:
     assert isinstance(backend_named("web:searxng:http://127.0.0.1:8888"), WebBackend)
     with pytest.raises(ValueError, match="runs where you say"):
         backend_named("web:searxng")
+
+
+def test_cap_of_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIDESEEK_CAP_USD", "1.5")
+    made = backend_named("web:brave")
+    assert isinstance(made, WebBackend)
+    assert made.ledger.cap_usd == 1.5
+    monkeypatch.setenv("WIDESEEK_CAP_USD", "much")
+    with pytest.raises(ValueError, match="WIDESEEK_CAP_USD: expected a number of US dollars"):
+        backend_named("web:tavily")
