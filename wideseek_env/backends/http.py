@@ -14,8 +14,9 @@ import logging
 import math
 import random
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -118,7 +119,8 @@ class _Line:
 class HttpClient:
     """Asks servers; one client serves any number of tasks, and one event loop after another.
 
-    Connections are kept until `close`, or until their event loop ends as `asyncio.run` ends one.
+    Connections are kept until `close`, or until the client is dropped, or their event loop ends as
+    `asyncio.run` ends one.
 
     Args:
         limits: how much, how long and how often.
@@ -143,9 +145,14 @@ class HttpClient:
         self._resolver = resolver
         self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
         self._told_s: dict[str, float] = {}
+        weakref.finalize(self, _hang_up, self._lines).atexit = False
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_lines": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        weakref.finalize(self, _hang_up, self._lines).atexit = False
 
     async def close(self) -> None:
         """Closes the connections of this event loop; the next request opens others."""
@@ -309,6 +316,13 @@ async def _until_the_loop_ends(session: aiohttp.ClientSession) -> AsyncGenerator
         yield
     finally:
         await session.close()
+
+
+def _hang_up(lines: dict[asyncio.AbstractEventLoop, _Line]) -> None:
+    """Closes the connections of a client that is gone, each in its own event loop."""
+    for loop, line in lines.items():
+        with suppress(RuntimeError):  # it is closed, and so are they
+            loop.call_soon_threadsafe(loop.create_task, line.life.aclose())
 
 
 async def _read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import gzip
 import json
 import logging
@@ -411,6 +412,20 @@ async def test_close_leaves_no_socket_and_the_client_usable() -> None:
             await client.close()
             await client.close()
             await asyncio.sleep(0.05)  # the server closes its own ends
+            assert num_sockets() == before
+
+
+async def test_client_that_is_dropped_leaves_no_socket() -> None:
+    async with FaultServer() as server:
+        await asyncio.sleep(0.05)
+        before = num_sockets()
+        for _ in range(3):
+            client = client_with()
+            await asyncio.gather(*(client.post_json(server.url, {}) for _ in range(9)))
+            assert num_sockets() > before
+            del client
+            gc.collect()
+            await asyncio.sleep(0.05)
             assert num_sockets() == before
 
 

@@ -37,8 +37,10 @@ IDS = Request("a", prompt_ids=(1, 2, 3), max_tokens=50)
 async def answering(answer: object, **options: Any) -> AsyncIterator[OpenAIEngine]:
     async with FaultServer(json_of(answer)) as server:
         engine = OpenAIEngine("m", base_url=server.url, **{"max_retries": 0, **options})
-        yield engine
-        await engine.close()
+        try:
+            yield engine
+        finally:
+            await engine.close()
 
 
 async def _chat(answer: object, **options: Any) -> Completion:
