@@ -105,7 +105,6 @@ def test_packed_rows_in_dynamic_batches(tmp_path: Path) -> None:
     run = trained(
         tmp_path,
         *(*SMALL, "--data.max_samples", "8", "--ds.packing_samples"),
-        *("--ds.attn_implementation", "cpu_flash_attention"),
         *("--train.dynamic_batch_enable", "--train.max_tokens_per_gpu", "3000"),
     )
     assert_right(run, 2)

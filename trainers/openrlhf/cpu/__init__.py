@@ -5,6 +5,7 @@ in every process that Ray starts; `workers.py` are OpenRLHF's, and `vllm_worker.
 own process. What is exchanged:
 
 - flash-attn, which OpenRLHF imports though it need not use it, by `stubs/flash_attn`;
+- any attention by torch's own (`sdpa`);
 - calls of `torch.cuda` that set or ask for a device, by nothing;
 - the transfer of weights to vLLM over NCCL, by one over gloo.
 
@@ -28,8 +29,6 @@ ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
-ATTENTION = "cpu_flash_attention"
-"""For `--ds.attn_implementation` where OpenRLHF insists on flash attention, as packing does."""
 
 
 class _NoDevice(str):

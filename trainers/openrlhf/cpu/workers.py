@@ -9,12 +9,8 @@ from openrlhf.trainer.ray import ppo_actor
 from openrlhf.trainer.ray.launcher import ReferenceModelActor
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.utils import utils
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
-from transformers.modeling_utils import AttentionInterface
 
 from trainers.openrlhf.actors import TeamCriticWorker, TeamPolicyWorker
-from trainers.openrlhf.cpu import ATTENTION
 from trainers.openrlhf.cpu.transfer import join
 from trainers.openrlhf.settings import TeamSettings
 
@@ -27,8 +23,9 @@ class _OnCpu:
 
     def _setup_distributed(self, strategy: Any) -> None:
         """Sets up what the process lacks, before anything of it is used."""
-        AttentionInterface.register(ATTENTION, sdpa_attention_forward)
-        AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+        # OpenRLHF insists on flash attention for packed rows; with this one, transformers tells them
+        # apart by their positions.
+        strategy.args.ds.attn_implementation = "sdpa"
         ppo_actor.stateless_init_process_group = join
         if not TeamSettings.from_environment().cpu_bf16:
             utils.convert_to_torch_dtype = lambda name: torch.float32

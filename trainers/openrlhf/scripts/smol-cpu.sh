@@ -16,5 +16,5 @@ exec "$PYTHON" -m trainers.openrlhf --cpu --cpu-bf16 \
     --train.micro_batch_size 1 --train.num_episodes 1 \
     --actor.eps_clip_low_high 0.2 0.28 --actor.adam.lr 1e-5 --actor.lr_warmup_ratio 0.0 \
     --actor.num_nodes 1 --actor.num_gpus_per_node 1 --vllm.num_engines 1 --vllm.enforce_eager \
-    --ds.zero_stage 2 --ds.attn_implementation eager \
+    --ds.zero_stage 2 \
     "$@"

@@ -13,5 +13,5 @@ exec "${PYTHON:-python}" -m trainers.openrlhf --cpu \
     --actor.eps_clip_low_high 0.2 0.28 --actor.dual_clip 10 \
     --actor.adam.lr 3e-4 --actor.lr_warmup_ratio 0.05 --actor.max_norm 1.0 \
     --actor.num_nodes 1 --actor.num_gpus_per_node 1 --vllm.num_engines 1 --vllm.enforce_eager \
-    --ds.zero_stage 2 --ds.attn_implementation eager \
+    --ds.zero_stage 2 \
     "$@"
