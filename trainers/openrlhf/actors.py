@@ -34,7 +34,7 @@ class TeamPolicyWorker(_Policy):  # type: ignore[misc]
     def init_model_from_pretrained(self, *args: Any, **settings: Any) -> None:
         """Loads the model and lets the loss of a micro-batch weigh its rows."""
         super().init_model_from_pretrained(*args, **settings)
-        weigh_rows(self.trainer)
+        weigh_rows(self.trainer, self.actor.model)
 
     def fit(self, kl_ctl: float = 0.0) -> dict[str, float]:
         """Takes one optimiser step for each epoch over the rows that were appended."""
@@ -55,7 +55,7 @@ class TeamCriticWorker(_Critic):  # type: ignore[misc]
     def init_model_from_pretrained(self, *args: Any, **settings: Any) -> None:
         """Loads the model and lets the loss of a micro-batch weigh its rows."""
         super().init_model_from_pretrained(*args, **settings)
-        weigh_rows(self.trainer)
+        weigh_rows(self.trainer, self.critic)
 
     def fit(self) -> dict[str, float]:
         """Takes one optimiser step for each epoch over the rows that were appended."""
@@ -101,22 +101,29 @@ def one_step_an_epoch(trainer: Any, strategy: Any, engine: Any) -> Iterator[None
         )
 
 
-def weigh_rows(trainer: Any) -> None:
+def weigh_rows(trainer: Any, engine: Any) -> None:
     """Lets every loss of a micro-batch weigh its rows by `info["team_weight"]`.
 
     OpenRLHF averages in one function, `aggregate_loss`, which is not told which rows it has; it is
     exchanged while a micro-batch is computed.
 
+    In dynamic batches DeepSpeed is also told which micro-batch ends a step. OpenRLHF leaves it to
+    believe that each does, upon which it keeps the gradient of the last one alone.
+
     Args:
         trainer: OpenRLHF's `ActorPPOTrainer` or `CriticPPOTrainer`.
+        engine: DeepSpeed's.
     """
-    training_step = trainer.training_step
+    training_step, buffer = trainer.training_step, trainer.replay_buffer
 
-    def weighted_step(experience: Any, *args: Any, **settings: Any) -> dict[str, Any]:
+    def weighted_step(experience: Any, *args: Any) -> dict[str, Any]:
+        *_, step, _ = args  # the rest is the weight of the KL, and what the loss is divided by
+        if buffer.dynamic_batch:
+            engine.set_gradient_accumulation_boundary(bool(buffer.dynamic_optimizer_step[step]))
         taken = {name: experience.info.pop(name) for name in NOT_METRICS}
         weights = torch.as_tensor(taken["team_weight"], dtype=torch.float32)
         with averaged_by(weighted_mean(weights.to(experience.action_mask.device))):
-            told: dict[str, Any] = training_step(experience, *args, **settings)
+            told: dict[str, Any] = training_step(experience, *args)
         return told
 
     trainer.training_step = weighted_step

@@ -23,8 +23,8 @@ class _OnCpu:
 
     def _setup_distributed(self, strategy: Any) -> None:
         """Sets up what the process lacks, before anything of it is used."""
-        # OpenRLHF insists on flash attention for packed rows; with this one, transformers tells them
-        # apart by their positions.
+        # OpenRLHF insists on flash attention for packed rows; with this one transformers tells
+        # them apart by their positions.
         strategy.args.ds.attn_implementation = "sdpa"
         ppo_actor.stateless_init_process_group = join
         if not TeamSettings.from_environment().cpu_bf16:
