@@ -20,6 +20,7 @@ import vllm
 from openrlhf.utils.agent import AgentExecutorBase
 
 from agents.episode_file import EpisodeFile
+from agents.evaluate import limits_for
 from agents.llm.engines import Completion, ContextOverflow, Request
 from agents.llm.engines.vllm import completion_of, sampling_params
 from agents.llm.policy import LLMPolicy
@@ -142,7 +143,7 @@ class AgentExecutor(AgentExecutorBase):  # type: ignore[misc]  # OpenRLHF is unt
             assigned.task,
             assigned.backend,
             label.n_subagents,
-            self._settings.limits(assigned.limits),
+            self._settings.limits(limits_for(label.n_subagents, assigned.limits)),
             seed=_seed(self._settings.seed, label, number),
         )
         reward = self._settings.reward_config()
