@@ -31,7 +31,7 @@ openrlhf: .venv-openrlhf/ready ## Train a tiny team with OpenRLHF: Ray, vLLM, De
 	PYTHON=.venv-openrlhf/bin/python trainers/openrlhf/scripts/tiny-cpu.sh $(ARGS)
 
 test-openrlhf: .venv-openrlhf/ready ## Train with OpenRLHF in every way that its adapter knows
-	.venv-openrlhf/bin/python -m pytest tests/trainers/openrlhf
+	.venv-openrlhf/bin/python -m pytest tests/trainers/openrlhf tests/trainers/third_party -k "openrlhf or trl"
 
 lint: .venv/ready ## Check format, lint and types
 	.venv/bin/ruff format --check .
@@ -83,5 +83,5 @@ clean: ## Remove the virtual environments and what runs have left
 	.venv-openrlhf/bin/python -m pip install -q --no-deps openrlhf==0.11.2
 	DS_BUILD_OPS=0 .venv-openrlhf/bin/python -m pip install -q "ray[default]==2.55.0" deepspeed==0.19.6 \
 		accelerate datasets peft "optree>=0.15.0" torchdata einops tensorboard jsonlines pylatexenc
-	.venv-openrlhf/bin/python -m pip install -q -e ".[dev]"
+	.venv-openrlhf/bin/python -m pip install -q -e ".[dev,trl]"
 	touch $@

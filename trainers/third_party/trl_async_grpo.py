@@ -1,10 +1,11 @@
 """TRL's `AsyncGRPOTrainer` on whole teams: a second engine over the rows of `trainers/openrlhf`.
 
-    python -m trainers.third_party.trl_async_grpo --model agents/learned/lm/sft --steps 20
+    python -m trainers.third_party.trl_async_grpo --preset tiny --model agents/learned/lm/sft
 
 TRL takes samples that carry their own advantage, so a team needs no change of it: a rollout worker
-of ours plays the episodes of a step, and its weight transfer hands the trained weights to the model
-that plays. One step is one batch of episodes, filled up to an equal number of rows.
+of ours plays the episodes of a step, and a weight transfer of ours hands the trained weights to the
+model that plays. One step is one batch of episodes, filled up to an equal number of rows; as TRL
+fetches a batch before it trains on the last, episodes are one step old.
 
 TRL's loss is a mean over tokens. The advantage of a row is scaled so that this mean is the one over
 episodes, an episode's agents and an agent's tokens; the clipped loss is homogeneous in it.
@@ -13,16 +14,23 @@ episodes, an episode's agents and an agent's tokens; the clipped loss is homogen
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from agents.llm.policy import LLMPolicy
+from trainers.config import from_command_line
+from trainers.grpo import PRESETS as GRPO_PRESETS
+from trainers.grpo import GRPOConfig
 from trainers.log import episode_metrics
 from trainers.openrlhf.rows import TeamRow, credit, team_rows
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode
+
+PRESETS = {"tiny": {**GRPO_PRESETS["tiny"], "kl_weight": 0.0}}
 
 
 class TeamRollouts:
@@ -30,17 +38,17 @@ class TeamRollouts:
 
     Args:
         play: gives the episodes of a step, G of each task.
-        rows_per_step: rows of every step, at least those that an episode batch can have.
+        config: how rows are credited, and how many fill a step.
         row_class: TRL's `RolloutSample`.
     """
 
     def __init__(
         self,
         play: Callable[[int], list[Episode]],
-        rows_per_step: int,
+        config: GRPOConfig,
         row_class: Callable[..., Any],
     ) -> None:
-        self._play, self.rows_per_step, self._row_class = play, rows_per_step, row_class
+        self._play, self._config, self._row_class = play, config, row_class
         self.rollout_buffer: queue.Queue[Any] = queue.Queue()
         self.metrics_queue: queue.Queue[dict[str, float]] = queue.Queue()
         self._versions: queue.Queue[int | None] = queue.Queue()
@@ -91,28 +99,30 @@ class TeamRollouts:
             for number, episode in enumerate(episodes)
             for row in team_rows(episode, episode_id=str(number), group=episode.task.id)
         ]
-        told = credit(rows)
+        told = credit(
+            rows,
+            baseline=self._config.baseline,
+            aggregation=self._config.aggregation,
+            provenance=self._config.provenance,
+        )
         chosen = [number for number in range(len(rows)) if told.trains[number]]
-        if len(chosen) > self.rows_per_step or not rows:
+        missing = rows_per_step(self._config) - len(chosen)
+        spare = [row for row in rows if row.num_trained]
+        if missing < 0 or not spare:
             raise ValueError(
-                f"expected 1 to {self.rows_per_step} rows in a step, got {len(chosen)}"
+                f"expected 1 to {rows_per_step(self._config)} rows in a step, got {len(spare)}"
             )
-        filler = min((row for row in rows if row.num_trained), key=lambda row: len(row.ids))
-        fillers = [filler] * (self.rows_per_step - len(chosen))
-        total = sum(rows[n].num_trained for n in chosen) + len(fillers)
+        total = sum(rows[number].num_trained for number in chosen) + missing
         samples = []
         for number in chosen:
-            row = rows[number]
-            share = told.weights[number] * total / row.num_trained
+            row, scale = rows[number], told.weights[number] * total / rows[number].num_trained
+            advantage = told.advantages[number] * scale
             samples.append(
-                self._sample(
-                    row, row.mask, told.advantages[number] * share, told.groups[number], version
-                )
+                self._sample(row, row.mask, advantage, int(told.groups[number]), version)
             )
-        one = [False] * len(filler.ids)
-        one[filler.mask.index(True)] = True
-        samples += [self._sample(row, one, 0.0, -1, version) for row in fillers]
-        return samples
+        filler = min(spare, key=lambda row: len(row.ids))
+        one = [number == filler.mask.index(True) for number in range(len(filler.ids))]
+        return samples + [self._sample(filler, one, 0.0, -1, version)] * missing
 
     def _sample(
         self, row: TeamRow, mask: list[bool], advantage: float, group: int, version: int
@@ -154,73 +164,87 @@ class TeamWeights:
     pause = resume = destroy = init_weight_transfer
 
 
-def do_without_gpu() -> None:
-    """Gives TRL's packed rows an attention of torch's, as its own has no kernel for a CPU."""
-    packing = require("trl.experimental.async_grpo.packing", "trl")
-    torch = require("torch", "trl")
-
-    def attend(
-        query: Any, key: Any, value: Any, ends_q: Any, ends_k: Any, *_: Any, **more: Any
-    ) -> Any:
-        parts = []
-        for number in range(len(ends_q) - 1):
-            q, k, v = (
-                heads[ends[number] : ends[number + 1]].transpose(0, 1)
-                for heads, ends in ((query, ends_q), (key, ends_k), (value, ends_k))
-            )
-            seen = torch.ones(q.shape[1], k.shape[1], dtype=torch.bool).tril(
-                k.shape[1] - q.shape[1]
-            )
-            part = torch.nn.functional.scaled_dot_product_attention(
-                q, k, v, attn_mask=seen, scale=more["softmax_scale"], enable_gqa=True
-            )
-            parts.append(part.transpose(0, 1))
-        return torch.cat(parts)
-
-    kernel = type("Kernel", (), {"flash_attn_varlen_func": staticmethod(attend)})
-    packing._flash_attn = lambda: kernel
-    trainer = require("trl.experimental.async_grpo.async_grpo_trainer", "trl")
-    trainer.get_peak_flops_per_device = lambda *_: None  # it asks a GPU for its name
-
-
 def trainer_of(
-    model: str,
-    out: str,
-    lm: Any,
-    changed: Callable[[], None],
-    rollouts: TeamRollouts,
-    **settings: Any,
+    config: GRPOConfig, play: Callable[[int], list[Episode]], lm: Any, changed: Callable[[], None]
 ) -> Any:
-    """Returns TRL's trainer, ready to train.
+    """Returns TRL's trainer.
 
     Args:
-        model: folder of the start model.
-        out: folder of the run.
-        lm: the model that plays, on any device.
-        changed: called when it has new weights.
-        rollouts: plays.
-        **settings: of TRL's `AsyncGRPOConfig`.
+        config: settings; `model` is a folder or a name.
+        play: gives the episodes of a step, played by `lm`.
+        lm: gets the trained weights.
+        changed: called when it has got them.
+
+    Raises:
+        ValueError: the settings ask for what TRL does not do.
     """
+    if config.kl_weight or config.num_updates > 1 or config.lora_rank:
+        raise ValueError("TRL's asynchronous GRPO takes one update a step and knows no start model")
     trl = require("trl.experimental.async_grpo", "trl")
+    worker = require("trl.experimental.async_grpo.async_rollout_worker", "trl")
     datasets = require("datasets", "trl")
-    size = rollouts.rows_per_step
-    config = trl.AsyncGRPOConfig(
-        out,
-        per_device_train_batch_size=size,
-        gradient_accumulation_steps=1,
-        token_budget=0,  # by rows: all of a step in one micro-batch
-        weight_sync_steps=1,
-        epsilon=0.2,
-        epsilon_high=0.28,
-        logging_steps=1,
-        save_strategy="no",
-        report_to="none",
-        **settings,
-    )
+    if lm.device.type != "cuda":
+        from trainers.third_party.trl_cpu import do_without_gpu  # noqa: PLC0415
+
+        do_without_gpu()
     return trl.AsyncGRPOTrainer(
-        model,
-        args=config,
+        config.model,
+        args=trl.AsyncGRPOConfig(**settings_of(config)),
         train_dataset=datasets.Dataset.from_list([{"prompt": "played by the rollout worker"}]),
-        rollout_worker=rollouts,
+        rollout_worker=TeamRollouts(play, config, worker.RolloutSample),
         weight_transfer=TeamWeights(lm, changed),
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains from the command line; the flags are those of `trainers.grpo`."""
+    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415
+    from trainers.collector import Collector  # noqa: PLC0415 - `--help` needs none
+    from trainers.models import load_model  # noqa: PLC0415
+    from trainers.policies import llm_config  # noqa: PLC0415
+
+    config = from_command_line(GRPOConfig, PRESETS, argv)
+    lm, tokenizer = load_model(config.model)
+    engine = TransformersEngine(lm, tokenizer=tokenizer)
+    policy = LLMPolicy(engine, llm_config(config, lm))
+    collect = Collector(config, lambda tasks: policy).collect
+    trainer = trainer_of(config, collect, lm, engine.forget_prefixes)
+    trainer.train()
+    trainer.save_model(config.out)
+    return 0
+
+
+def settings_of(config: GRPOConfig) -> dict[str, Any]:
+    """Returns a configuration in TRL's words."""
+    cpu = not require("torch", "trl").cuda.is_available()
+    return {
+        "output_dir": config.out,
+        "max_steps": config.num_steps,
+        "per_device_train_batch_size": rows_per_step(config),
+        "gradient_accumulation_steps": 1,
+        "token_budget": 0,  # batches are counted in rows: all of a step in one
+        "weight_sync_steps": 1,
+        "learning_rate": config.lr,
+        "lr_scheduler_type": "constant_with_warmup",
+        "warmup_steps": config.warmup_steps,
+        "adam_beta2": 0.95,
+        "max_grad_norm": config.max_grad_norm,
+        "epsilon": config.clip_low,
+        "epsilon_high": config.clip_high,
+        "seed": config.seed,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "dtype": "float32",
+        "bf16": not cpu,
+        "use_cpu": cpu,
+    }
+
+
+def rows_per_step(config: GRPOConfig) -> int:
+    """Returns the rows that every step is filled up to, enough for two subtasks of each slot."""
+    return config.tasks_per_step * config.group_size * (1 + 2 * config.n_subagents)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

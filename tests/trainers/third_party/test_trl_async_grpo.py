@@ -1,0 +1,98 @@
+"""TRL's asynchronous GRPO on the toy game: the objective's gradient, and a reward that rises."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("trl", reason="needs TRL: `make test-openrlhf`")
+
+import torch
+from toy_learning import tiny_lm, toy_play
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from trainers.grpo import GRPOConfig
+from trainers.openrlhf.rows import team_rows
+from trainers.third_party.trl_async_grpo import trainer_of
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # TRL's, of what is experimental in it
+]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    tiny_lm().save_pretrained(tmp_path / "start")
+    AutoTokenizer.from_pretrained(ROOT / "agents/learned/lm/sft").save_pretrained(
+        tmp_path / "start"
+    )
+    return tmp_path / "start"
+
+
+def trained(start: Path, num_steps: int) -> tuple[list[dict[str, float]], list[list[object]]]:
+    """The log of a run, and the episodes of its steps."""
+    lm = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32).eval()
+    play, played = toy_play(lm, tasks=2, group=8), []
+
+    def keeping(step: int) -> list[object]:
+        played.append(play(step))
+        return played[-1]
+
+    config = GRPOConfig(
+        model=str(start),
+        out=str(start.parent / "run"),
+        num_steps=num_steps,
+        tasks_per_step=2,
+        group_size=8,
+        n_subagents=3,
+        lr=3e-3,
+        warmup_steps=0,
+        kl_weight=0.0,
+    )
+    trainer = trainer_of(config, keeping, lm, lambda: None)
+    trainer.train()
+    return [line for line in trainer.state.log_history if "grad_norm" in line], played
+
+
+def gradient_norm(start: Path, episodes: list) -> float:
+    """Of the mean over episodes, an episode's agents and an agent's tokens, by the book."""
+    lm = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
+    rewards: dict[str, list[float]] = {}
+    for episode in episodes:
+        rewards.setdefault(episode.task.id, []).append(episode.reward)
+    loud = [e for e in episodes if np.ptp(rewards[e.task.id]) > 1e-6]
+    for number, episode in enumerate(loud):
+        group = rewards[episode.task.id]
+        advantage = (episode.reward - np.mean(group)) / np.std(group, ddof=1)
+        rows = team_rows(episode, episode_id=str(number), group="")
+        agents = Counter(row.episode for row in rows)[str(number)]
+        for row in rows:
+            logits = torch.log_softmax(lm(torch.tensor([row.ids])).logits[0, :-1], dim=-1)
+            scores = logits.gather(1, torch.tensor(row.ids[1:]).unsqueeze(1))[:, 0]
+            mean = scores[torch.tensor(row.mask[1:])].mean()
+            (-advantage * mean / (len(loud) * agents)).backward()
+    return math.sqrt(sum(float(p.grad.square().sum()) for p in lm.parameters()))
+
+
+def test_a_step_follows_the_objective_and_the_reward_rises(start: Path) -> None:
+    log, played = trained(start, 40)
+    assert log[0]["grad_norm"] == pytest.approx(gradient_norm(start, played[0]), rel=0.01)
+    sizes = {len(episode.trajectories) for episode in played[0]}
+    assert len(sizes) > 1
+    assert all(0.9 < line["ratio"] < 1.1 for line in log)  # the player has the trained weights
+    means = [np.mean([episode.reward for episode in step]) for step in played]
+    first, last = np.mean(means[:5]), np.mean(means[-5:])
+    assert last > first + 0.2
+
+
+def test_what_trl_does_not_do_is_refused(start: Path) -> None:
+    config = GRPOConfig(model=str(start), kl_weight=0.1)
+    with pytest.raises(ValueError, match="knows no start model"):
+        trainer_of(config, lambda step: [], None, lambda: None)
