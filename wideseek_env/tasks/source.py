@@ -105,6 +105,7 @@ class TaskSource(Sequence[Assignment]):
         split: Split = "train",
         num_tasks: int = NUM_TASKS,
         kind: TaskKind = "wide",
+        salt: str = "",
     ) -> TaskSource:
         """Makes a source of the tasks of one closed world.
 
@@ -114,11 +115,12 @@ class TaskSource(Sequence[Assignment]):
             split: train and test worlds share no name of an entity.
             num_tasks: at least 1.
             kind: "wide", "deep", or "hybrid": both in turn.
+            salt: a secret, without which nobody can make the world or its answers again.
 
         Raises:
             ValueError: there is no such preset, split or kind, or `num_tasks` is less than 1.
         """
-        return _Worlds(preset, (seed,), split, num_tasks, kind, task_seed=seed)
+        return _Worlds(preset, (seed,), split, num_tasks, kind, task_seed=seed, salt=salt)
 
     @staticmethod
     def worlds(
@@ -128,6 +130,7 @@ class TaskSource(Sequence[Assignment]):
         split: Split = "train",
         tasks_each: int = NUM_TASKS,
         kind: TaskKind = "wide",
+        salt: str = "",
     ) -> TaskSource:
         """Makes a source of the tasks of many worlds, world by world.
 
@@ -140,11 +143,12 @@ class TaskSource(Sequence[Assignment]):
             split: as for `world`.
             tasks_each: tasks of each world, at least 1.
             kind: as for `world`.
+            salt: as for `world`.
 
         Raises:
             ValueError: as for `world`, or there are no seeds.
         """
-        return _Worlds(preset, seeds, split, tasks_each, kind, task_seed=0)
+        return _Worlds(preset, seeds, split, tasks_each, kind, task_seed=0, salt=salt)
 
     @staticmethod
     def file(
@@ -241,6 +245,7 @@ class _Worlds(TaskSource):
         kind: TaskKind,
         *,
         task_seed: int,
+        salt: str,
     ) -> None:
         if not isinstance(preset, Preset) and preset not in PRESETS:
             raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}")
@@ -250,9 +255,9 @@ class _Worlds(TaskSource):
             raise ValueError(f"a world must give at least 1 task, got {tasks_each!r}")
         self._preset = preset if isinstance(preset, Preset) else PRESETS[preset]
         self._seeds, self._split, self._each, self._kind = seeds, split, tasks_each, kind
-        self._task_seed = task_seed
+        self._task_seed, self._salt = task_seed, salt
         which = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}-{seeds[-1]}"
-        self.name = f"{self._preset.name}:{which}:{split}:{kind}"
+        self.name = f"{self._preset.name}:{which}:{split}:{kind}{':salted' if salt else ''}"
 
     def __len__(self) -> int:
         return len(self._seeds) * self._each
@@ -262,7 +267,7 @@ class _Worlds(TaskSource):
         if isinstance(numbers, range):
             return [self[number] for number in numbers]
         seed = self._seeds[numbers // self._each]
-        of = (self._preset, seed, self._split)
+        of = (self._preset, seed, self._split, self._salt)
         tasks = shared_tasks(*of, num=self._each, task_seed=self._task_seed, kind=self._kind)
         return Assignment(tasks[numbers % self._each], shared_backend(*of), self._preset.limits)
 

@@ -29,33 +29,40 @@ class _Shared:
 
 
 _lock = RLock()
-_kept: OrderedDict[tuple[Preset, int, Split], _Shared] = OrderedDict()
+_kept: OrderedDict[tuple[Preset, int, Split, str], _Shared] = OrderedDict()
 
 
-def shared_backend(preset: Preset, seed: int, split: Split) -> PagesBackend:
+def shared_backend(preset: Preset, seed: int, split: Split, salt: str = "") -> PagesBackend:
     """Gives the backend of a world; the same object as long as the world is kept."""
     with _lock:
-        shared = _shared(preset, seed, split)
+        shared = _shared(preset, seed, split, salt)
         if shared.backend is None:
             shared.backend = shared.world.backend()
         return shared.backend
 
 
 def shared_tasks(
-    preset: Preset, seed: int, split: Split, *, num: int, task_seed: int, kind: TaskKind
+    preset: Preset,
+    seed: int,
+    split: Split,
+    salt: str = "",
+    *,
+    num: int,
+    task_seed: int,
+    kind: TaskKind,
 ) -> tuple[Task, ...]:
     """Gives the tasks of a world that `World.tasks` makes."""
     with _lock:
-        shared, which = _shared(preset, seed, split), (num, task_seed, kind)
+        shared, which = _shared(preset, seed, split, salt), (num, task_seed, kind)
         if which not in shared.tasks:
             shared.tasks[which] = tuple(shared.world.tasks(num, seed=task_seed, kind=kind))
         return shared.tasks[which]
 
 
-def _shared(preset: Preset, seed: int, split: Split) -> _Shared:
-    key = (preset, seed, split)
+def _shared(preset: Preset, seed: int, split: Split, salt: str) -> _Shared:
+    key = (preset, seed, split, salt)
     if key not in _kept:
-        _kept[key] = _Shared(World(preset, seed, split))
+        _kept[key] = _Shared(World(preset, seed, split, salt=salt))
         while len(_kept) > 1 and sum(s.world.num_pages for s in _kept.values()) > MAX_PAGES:
             _kept.popitem(last=False)
     _kept.move_to_end(key)

@@ -46,6 +46,7 @@ class World:
         seed: two worlds of different seeds have nothing in common but chance.
         split: train and test worlds share no name of an entity.
         num_pages: makes the world at least so large, in whole regions; None: `preset.regions`.
+        salt: a secret, without which nobody can make this world or its answers again; "": none.
 
     Raises:
         ValueError: there is no such preset or split, or `num_pages` is less than 1, or so many
@@ -58,6 +59,7 @@ class World:
         seed: int = 0,
         split: Split = "train",
         num_pages: int | None = None,
+        salt: str = "",
     ) -> None:
         if not isinstance(preset, Preset) and preset not in PRESETS:
             raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}")
@@ -68,6 +70,7 @@ class World:
         self.preset = preset if isinstance(preset, Preset) else PRESETS[preset]
         self.seed = seed
         self.split = split
+        self._salt = salt
         self._num_regions = self.preset.regions
         if num_pages is not None:
             self._num_regions = -(-num_pages // self._pages_per_region())
@@ -116,7 +119,7 @@ class World:
         exhausted: set[int] = set()
         order = list(range(self._num_regions))
         self._rng("task order", seed).shuffle(order)
-        world = f"{self.preset.name}-{self.split}-{self.seed}"
+        world = f"{self.preset.name}-{self.split}-{self.seed}{self._mark()}"
         metadata = {"preset": self.preset.name, "seed": self.seed, "split": self.split}
         for index in range(num):
             number = order[index // _TASKS_IN_A_ROW % len(order)]
@@ -154,12 +157,18 @@ class World:
         portal = 0 if preset.compact else 1
         return portal + lists + sum(preset.sizes) + num_extra_pages(preset)
 
+    def _mark(self) -> str:
+        """Returns what tells ids of worlds of different salts apart, and does not tell the salt."""
+        digest = blake2b(self._salt.encode(), digest_size=4, person=b"wideseek").hexdigest()
+        return f"+{digest}" if self._salt else ""
+
     def _rng(self, *parts: object) -> Random:
         """Returns a generator of its own for a purpose.
 
         `Random` hashes a text seed with SHA-512, so all processes draw the same.
         """
-        return Random(f"{WORLD_VERSION}|{self.preset.name}|{self.seed}|{self.split}|{parts}")
+        of = f"{WORLD_VERSION}|{self.preset.name}|{self.seed}|{self.split}|{parts}"
+        return Random(f"{of}|{self._salt}" if self._salt else of)
 
 
 @dataclass(frozen=True, slots=True)

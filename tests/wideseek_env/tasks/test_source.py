@@ -47,9 +47,9 @@ def test_many_worlds_are_made_only_when_they_are_asked_for(monkeypatch: pytest.M
     made: list[int] = []
     first = World.__init__
 
-    def counting(self: World, preset, seed=0, split="train", num_pages=None) -> None:
+    def counting(self: World, preset, seed=0, *others, **settings) -> None:
         made.append(seed)
-        first(self, preset, seed, split, num_pages)
+        first(self, preset, seed, *others, **settings)
 
     monkeypatch.setattr(World, "__init__", counting)
     source = TaskSource.worlds("starter", range(10**9, 2 * 10**9), tasks_each=3)
