@@ -12,12 +12,17 @@ import os
 import re
 import shutil
 import tempfile
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from wideseek_env.backends.htmlsource import MAX_HTML_CHARS
+from wideseek_env.backends.indexfiles import held_alone, hold, seal
 from wideseek_env.backends.pages import (
+    ABOUT_FILE,
     INDEX_VERSION,
     PagesBackend,
     RawPage,
@@ -33,6 +38,8 @@ _LOG_EVERY = 10_000  # pages
 _BROKEN_LINES_FILE = "broken_lines"
 _JSON_LINES = (".jsonl", ".jsonl.gz")
 _HTML = (".html", ".htm")
+_MAX_HTML_BYTES = 4 * MAX_HTML_CHARS
+_WAITS_S = (0.1, 0.3, 1.0, 3.0)  # for whoever is writing a corpus
 
 
 class FolderBackend(PagesBackend):
@@ -70,14 +77,12 @@ class FolderBackend(PagesBackend):
         on_page: Callable[[int], None] | None = None,
     ) -> None:
         check_part_chars(part_chars)
-        corpus = _Corpus(Path(path), strict)
-        home = corpus.home / ".wideseek_index" if index_dir is None else Path(index_dir)
-        kept = home / f"{corpus.name}-{corpus.fingerprint()}{'-links' if links else ''}"
-        if not kept.is_dir():
-            _build(corpus, kept, links, on_page)
+        path = Path(path)
+        with held_alone(path):  # two who open a corpus at once build one index
+            corpus, kept = _index_of(path, index_dir, links, strict, on_page)
+            self._open_index(kept, part_chars)
             if index_dir is None:
-                _remove_old(corpus, home)
-        self._open_index(kept, part_chars)
+                _remove_old(corpus, kept.parent)
         if strict and self.num_broken_lines:  # left out when the index was built, without `strict`
             raise DataError(
                 f"expected no broken lines in {str(path)!r}, got {self.num_broken_lines}; delete "
@@ -85,6 +90,9 @@ class FolderBackend(PagesBackend):
             )
 
     def _open_index(self, index_dir: Path, part_chars: int) -> None:
+        held = hold(index_dir / ABOUT_FILE, alone=False)  # for as long as nobody may remove it
+        if held is not None:
+            weakref.finalize(self, os.close, held)
         super()._open_index(index_dir, part_chars)
         with reading_index(index_dir):
             self.num_broken_lines = int((index_dir / _BROKEN_LINES_FILE).read_text())
@@ -126,7 +134,8 @@ class _Corpus:
             if file.name.endswith(_HTML):
                 num_pages += 1
                 url = file.relative_to(self.home).as_posix()
-                yield RawPage(url, "", file.read_bytes())
+                with file.open("rb") as html:
+                    yield RawPage(url, "", html.read(_MAX_HTML_BYTES))
                 continue
             for line in read_json_lines(file, _Line):
                 if not isinstance(line, DataError):
@@ -153,13 +162,28 @@ class _Line(msgspec.Struct):
 
 def _page_files(folder: Path) -> list[Path]:
     files = []
+    for file in _inside(folder):
+        if file.name.endswith(_JSON_LINES) and not _has_html(file):
+            _LOG.info("%s has no `html` in its first line: no pages", file)
+        elif file.name.endswith(_JSON_LINES + _HTML):
+            files.append(file)
+    return files
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Returns the files of a folder, at any depth: no hidden ones, none that only a link leads to.
+
+    A link may lead to any file of this machine, and an agent would read it.
+    """
+    files, home = [], folder.resolve()
     for file in sorted(folder.rglob("*")):
-        is_kept = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if not is_kept and file.is_file() and file.name.endswith(_JSON_LINES + _HTML):
-            if file.name.endswith(_JSON_LINES) and not _has_html(file):
-                _LOG.info("%s has no `html` in its first line: no pages", file)
-            else:
-                files.append(file)
+        is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if is_hidden or not file.is_file():
+            continue
+        if file.is_symlink() and not file.resolve().is_relative_to(home):
+            _LOG.warning("left out: %s is a link to a file outside of %s", file, folder)
+        else:
+            files.append(file)
     return files
 
 
@@ -167,6 +191,48 @@ def _has_html(file: Path) -> bool:
     for line in read_json_lines(file, dict):
         return isinstance(line, DataError) or "html" in line
     return False
+
+
+def _index_of(
+    path: Path,
+    index_dir: Path | str | None,
+    links: bool,
+    strict: bool,
+    on_page: Callable[[int], None] | None,
+) -> tuple[_Corpus, Path]:
+    """Returns a corpus and the folder of its index, which is built when it is not there.
+
+    A corpus that is being written meanwhile is read again from the beginning.
+    """
+    for wait_s in (*_WAITS_S, None):
+        before = _listing(path)
+        try:
+            corpus = _Corpus(path, strict)
+            home = corpus.home / ".wideseek_index" if index_dir is None else Path(index_dir)
+            kept = home / f"{corpus.name}-{corpus.fingerprint()}{'-links' if links else ''}"
+            if kept.is_dir():
+                return corpus, kept
+            _build(corpus, kept, links, on_page)
+            if _listing(path) == before:
+                return corpus, kept
+            shutil.rmtree(kept, ignore_errors=True)  # may be of pages that were written half
+        except (DataError, OSError):
+            if wait_s is None or _listing(path) == before:
+                raise
+        if wait_s is not None:
+            _LOG.info("%s changed while it was read; reading it again", path)
+            time.sleep(wait_s)
+    raise DataError(f"{str(path)!r} is changed all the time; open it when it has been written")
+
+
+def _listing(path: Path) -> object:
+    """Returns what is different once a corpus was changed."""
+    try:
+        files = [path] if path.is_file() else _inside(path)
+        stats = [(file, file.stat()) for file in files if file.name.endswith(_JSON_LINES + _HTML)]
+    except FileNotFoundError:
+        return None
+    return [(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
 
 
 def _build(corpus: _Corpus, kept: Path, links: bool, on_page: Callable[[int], None] | None) -> None:
@@ -190,6 +256,7 @@ def _build(corpus: _Corpus, kept: Path, links: bool, on_page: Callable[[int], No
     try:
         build_index(corpus.pages(), building / "index", links=links, on_page=progress)
         (building / "index" / _BROKEN_LINES_FILE).write_text(str(corpus.num_broken_lines))
+        seal(building / "index")  # again, with this file
         _move(building / "index", kept)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -205,8 +272,15 @@ def _move(built: Path, kept: Path) -> None:
 
 
 def _remove_old(corpus: _Corpus, home: Path) -> None:
-    """Removes indexes of earlier states of this corpus; whoever has one open keeps it."""
+    """Removes indexes of earlier states of this corpus that nobody has open."""
     old = re.compile(rf"{re.escape(corpus.name)}-(?!{corpus.fingerprint()})[0-9a-f]{{16}}(-links)?")
     for folder in home.iterdir():
-        if old.fullmatch(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
+        if not old.fullmatch(folder.name):
+            continue
+        try:
+            held = hold(folder / ABOUT_FILE, alone=True, wait=False)
+        except BlockingIOError:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)

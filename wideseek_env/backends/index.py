@@ -84,6 +84,8 @@ class PassageIndex:
         self._analyzer = _analyzer()
         path = None if directory is None else str(directory)
         self._index = tantivy.Index(self._schema, path=path)
+        # Without a thread of tantivy's own that reads the files whenever it likes.
+        self._index.config_reader("manual")
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
         self._searcher = self._index.searcher()
 

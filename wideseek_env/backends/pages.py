@@ -9,15 +9,16 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from wideseek_env.backends import Hit, Page
+from wideseek_env.backends.caching import ByteCache
 from wideseek_env.backends.htmltext import one_line, read_html, split_parts, without_links
 from wideseek_env.backends.index import PassageIndex
+from wideseek_env.backends.indexfiles import Watch, answering, check_seal, is_panic, seal
 from wideseek_env.backends.pagestore import (
     MemoryStore,
     PageStore,
@@ -29,9 +30,10 @@ from wideseek_env.errors import DataError, PageNotFound
 
 INDEX_VERSION = 2
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""
-_ABOUT_FILE = "index.json"
-_CACHED_SEARCHES = 20_000
-_CACHED_PAGES = 2_000
+ABOUT_FILE = "index.json"
+"""What an index on disk is; there once it is finished."""
+_CACHED_SEARCHES_BYTES = 32 << 20
+_CACHED_PAGES_BYTES = 48 << 20
 _LINE_JOIN = " / "  # between the lines of a snippet
 
 
@@ -103,6 +105,8 @@ class PagesBackend:
     def _open_index(self, index_dir: Path, part_chars: int) -> None:
         with reading_index(index_dir):
             about = _read_about(index_dir)
+            check_seal(index_dir)
+            watch = Watch(index_dir)
             self.num_duplicates = about.num_duplicates
             store = SqliteStore(index_dir / "pages.sqlite")
             index = PassageIndex(index_dir / "words")
@@ -110,16 +114,21 @@ class PagesBackend:
                 raise ValueError(
                     f"{len(store)} of {about.num_pages} pages and {len(index)} passages are there"
                 )
-        self._attach(store, index, part_chars, index_dir)
+        self._attach(store, index, part_chars, index_dir, watch)
 
     def _attach(
-        self, store: PageStore, index: PassageIndex, part_chars: int, index_dir: Path | None
+        self,
+        store: PageStore,
+        index: PassageIndex,
+        part_chars: int,
+        index_dir: Path | None,
+        watch: Watch | None = None,
     ) -> None:
-        self._store, self._index = store, index
+        self._store, self._index, self._watch = store, index, watch
         self._part_chars, self._index_dir = part_chars, index_dir
         # Groups of episodes ask the same questions again and again.
-        self._search = lru_cache(_CACHED_SEARCHES)(self._search_uncached)
-        self._parts = lru_cache(_CACHED_PAGES)(self._split_page)
+        self._searches: ByteCache[tuple[Hit, ...]] = ByteCache(_CACHED_SEARCHES_BYTES)
+        self._parts: ByteCache[tuple[StoredPage, list[str]]] = ByteCache(_CACHED_PAGES_BYTES)
 
     def __len__(self) -> int:
         """Number of pages."""
@@ -129,11 +138,11 @@ class PagesBackend:
         """Returns at most `top_k` pages that share words with the query, ties by URL."""
         if top_k < 1:
             raise ValueError(f"`top_k` must be at least 1, got {top_k!r}")
-        return list(self._search(query, top_k))
+        return list(self._searches.get((query, top_k), self._search))
 
     async def open(self, url: str, part: int = 1) -> Page:
         """Returns one part of a page; see `Backend`."""
-        page, parts = self._parts(url)
+        page, parts = self._parts.get((url,), self._split_page)
         if not 1 <= part <= len(parts):
             raise PageNotFound(f"part {part} of {page.url}: it has parts 1 to {len(parts)}")
         return Page(page.url, page.title, parts[part - 1], part, len(parts))
@@ -142,8 +151,11 @@ class PagesBackend:
         """Closes the files of an index on disk; see `Backend`."""
         self._store.close()
 
-    def _search_uncached(self, query: str, top_k: int) -> tuple[Hit, ...]:
-        matches = self._index.search(query, top_k)
+    def _search(self, query: str, top_k: int) -> tuple[Hit, ...]:
+        if self._watch is not None:
+            self._watch.check()
+        with answering(f"the index in {str(self._index_dir)!r}"):
+            matches = self._index.search(query, top_k)
         found = [(-match.score, self._store.get(match.page), match) for match in matches]
         found.sort(key=lambda each: (each[0], each[1].url))
         words = self._index.words(query)
@@ -153,6 +165,8 @@ class PagesBackend:
         )
 
     def _split_page(self, url: str) -> tuple[StoredPage, list[str]]:
+        if self._watch is not None:
+            self._watch.check()
         page = self._store.find(url)
         if page is None:
             raise PageNotFound(f"no page at {url[:200]!r}; open a URL that a search has shown")
@@ -221,9 +235,10 @@ def build_index(
         store.finish()
     finally:
         store.close()
-    # Last, because it is what tells a finished index from the remains of a broken run.
+    # These last, because they tell a finished index from the remains of a broken run.
     about = _About(INDEX_VERSION, len(store), num_duplicates)
-    (index_dir / _ABOUT_FILE).write_bytes(msgspec.json.encode(about))
+    (index_dir / ABOUT_FILE).write_bytes(msgspec.json.encode(about))
+    seal(index_dir)
 
 
 @contextmanager
@@ -231,7 +246,10 @@ def reading_index(index_dir: Path) -> Iterator[None]:
     """Raises DataError for whatever shows that an index on disk is unfinished or damaged."""
     try:
         yield
-    except (OSError, ValueError, msgspec.DecodeError, sqlite3.Error) as error:
+    except BaseException as error:
+        kinds = (OSError, ValueError, msgspec.DecodeError, sqlite3.Error)
+        if not isinstance(error, kinds) and not is_panic(error):
+            raise
         raise DataError(
             f"expected a finished index in {str(index_dir)!r} ({error}); delete this folder and "
             "build the index again"
@@ -239,7 +257,7 @@ def reading_index(index_dir: Path) -> Iterator[None]:
 
 
 def _read_about(index_dir: Path) -> _About:
-    about = msgspec.json.decode((index_dir / _ABOUT_FILE).read_bytes(), type=_About)
+    about = msgspec.json.decode((index_dir / ABOUT_FILE).read_bytes(), type=_About)
     if about.version != INDEX_VERSION:
         raise ValueError(f"its version must be {INDEX_VERSION}, got {about.version}")
     return about

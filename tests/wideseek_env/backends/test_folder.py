@@ -4,8 +4,11 @@ import json
 import logging
 import os
 import pickle
+import random
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -246,3 +249,126 @@ def test_processes_that_build_at_once_all_get_a_whole_index(tmp_path: Path) -> N
     assert len(outputs) == 1
     assert outputs.pop().startswith("300 ['u/7'")
     assert len(list((tmp_path / ".wideseek_index").iterdir())) == 1
+
+
+# --- files that are not what they were ------------------------------------------------------------
+
+
+def test_every_flipped_bit_and_every_cut_is_found_when_the_index_is_opened(tmp_path: Path) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    FolderBackend(corpus)
+    [kept] = (tmp_path / ".wideseek_index").iterdir()
+    rng = random.Random(5)
+    files = [file for file in kept.rglob("*") if file.is_file() and file.name[0] != "."]
+    assert len(files) >= 8
+    for file in files:
+        whole = file.read_bytes()
+        for _ in range(10):
+            damaged = bytearray(whole)
+            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+            file.write_bytes(rng.choice((damaged, whole[: rng.randrange(len(whole))])))
+            if file.read_bytes() != whole:
+                with pytest.raises(DataError, match="delete this folder and build the index again"):
+                    FolderBackend(corpus)
+        file.write_bytes(whole)
+    assert titles(FolderBackend(corpus), "alpha") == ["One"]
+
+
+def test_index_that_is_cut_or_changed_while_open_is_broken_for_every_call(tmp_path: Path) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    backend = FolderBackend(corpus)
+    [words] = tmp_path.glob(".wideseek_index/*/words/*.idx")
+    os.truncate(words, 0)  # reading what tantivy has mapped of it would end this process
+    for call in (backend.search("alpha", 1), backend.open("u/1")):
+        with pytest.raises(BackendError, match="build the index again"):
+            asyncio.run(call)
+
+
+def test_index_that_is_removed_while_open_still_answers(tmp_path: Path) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    backend = FolderBackend(corpus)
+    shutil.rmtree(tmp_path / ".wideseek_index")
+    assert titles(backend, "alpha") == ["One"]
+    assert asyncio.run(backend.open("u/2")).text == "beta"
+    assert titles(FolderBackend(corpus), "beta") == ["Two"]
+    assert titles(backend, "beta") == ["Two"]
+
+
+def test_index_that_somebody_has_open_is_not_removed(tmp_path: Path) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    first = FolderBackend(corpus)
+    write_pages(corpus, [*TWO, ("u/3", "Three", "<p>alpha")])
+    second = FolderBackend(corpus)
+    assert len(list((tmp_path / ".wideseek_index").iterdir())) == 2
+    copy = pickle.loads(pickle.dumps(first))
+    assert (titles(copy, "alpha"), titles(second, "alpha")) == (["One"], ["One", "Three"])
+    del first, copy, second
+    write_pages(corpus, TWO[:1])
+    FolderBackend(corpus)
+    assert len(list((tmp_path / ".wideseek_index").iterdir())) == 1
+
+
+def test_links_out_of_the_folder_are_not_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = tmp_path / "secret.html"
+    secret.write_text("alpha secret")
+    folder = tmp_path / "corpus"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "page.html").write_text("<title>Page</title>alpha")
+    (folder / "sub" / "out.html").symlink_to(secret)
+    (folder / "out").symlink_to(tmp_path, target_is_directory=True)
+    (folder / "inside.html").symlink_to(folder / "page.html")
+    write_pages(tmp_path / "out.jsonl", TWO)
+    (folder / "out.jsonl").symlink_to(tmp_path / "out.jsonl")
+    backend = FolderBackend(folder)
+    assert titles(backend, "alpha") == ["Page", "Page"]
+    assert "sub/out.html is a link to a file outside" in caplog.text
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    assert len(FolderBackend(tmp_path / "link")) == 2, "the corpus itself may be given as a link"
+
+
+def test_corpus_that_is_written_while_it_is_opened_is_read_again(tmp_path: Path) -> None:
+    corpus = write_pages(tmp_path / "pages.jsonl", TWO)
+    backend = FolderBackend(
+        corpus,
+        on_page=lambda count: (
+            corpus.write_text(corpus.read_text() + '{"url": "u/3", "html": "<p>alpha gamma"}\n')
+            if count == 1 and "u/3" not in corpus.read_text()
+            else None
+        ),
+    )
+    assert titles(backend, "gamma") == ["3"]
+    assert len(list((tmp_path / ".wideseek_index").iterdir())) == 1
+
+
+def test_corpus_that_is_rewritten_all_the_time_opens_in_every_process(tmp_path: Path) -> None:
+    """Gzip files that are cut off half of the time, and three processes that open them."""
+    corpus = tmp_path / "pages.jsonl.gz"
+    write_pages(corpus, TWO)
+    code = (
+        "import asyncio, sys; from wideseek_env.backends.folder import FolderBackend\n"
+        "for _ in range(6):\n"
+        "    backend = FolderBackend(sys.argv[1])\n"
+        "    assert asyncio.run(backend.search('alpha', 3))[0].url == 'u/1'"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, corpus], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for number in range(12):
+        pages = [*TWO, *((f"v/{number}/{i}", "T", f"<p>more {i}") for i in range(50))]
+        whole = write_pages(tmp_path / "aside.jsonl.gz", pages).read_bytes()
+        corpus.write_bytes(whole[: len(whole) // 2])
+        time.sleep(0.02)
+        corpus.write_bytes(whole)
+        time.sleep(0.1)
+    errors = [run.communicate()[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], errors
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "idna", "utf-8\0", "\0", "é" * 99])
+def test_no_declared_charset_stops_the_indexing_of_a_folder(tmp_path: Path, charset: str) -> None:
+    (tmp_path / "a.html").write_text(f'<meta charset="{charset}"><p>beta')
+    (tmp_path / "b.html").write_text("<p>alpha")
+    assert len(FolderBackend(tmp_path)) == 2
