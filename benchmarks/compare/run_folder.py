@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.compare.settings import Settings
 from wideseek_env.errors import DataError
 from wideseek_env.records import RECORD_VERSION
-from wideseek_env.worlds import WORLD_VERSION
+from wideseek_env.worlds import WORLD_VERSION, salt_mark
 
 EPISODES = "episodes.jsonl"
 RUN = "run.json"
@@ -38,7 +38,7 @@ class RunInfo:
     def new(cls, settings: Settings, num_expected: int, command: str) -> RunInfo:
         """Returns the record of a run that begins now."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(settings, num_expected, command, started, versions())
+        return cls(settings, num_expected, command, started, versions(settings.read_salt()))
 
     @classmethod
     def read(cls, folder: Path) -> RunInfo:
@@ -83,7 +83,7 @@ def check_same(folder: Path, settings: Settings) -> bool:
         )
     info = RunInfo.read(folder)
     difference = settings.difference(info.settings.to_json())
-    for name, now in versions().items():
+    for name, now in versions(settings.read_salt()).items():
         if difference is None and info.versions.get(name) != now:
             difference = f"the version of {name} was {info.versions.get(name)} and is now {now}"
     if difference is not None:
@@ -108,13 +108,13 @@ def write_whole(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def versions() -> dict[str, str]:
-    """Returns the versions that an episode depends on."""
+def versions(salt: str = "") -> dict[str, str]:
+    """Returns the versions that an episode depends on, a digest of the worlds' salt with them."""
     libraries = ("wideseek", "numpy", "tantivy", "lxml", "gymnasium", "pettingzoo", "msgspec")
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in libraries},
-        "worlds": str(WORLD_VERSION),
+        "worlds": f"{WORLD_VERSION}{salt_mark(salt)}",
         "records": str(RECORD_VERSION),
     }

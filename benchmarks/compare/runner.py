@@ -29,6 +29,7 @@ def source_of(settings: Settings, text: str) -> TaskSource:
         split="test",
         seed=settings.seed,
         num_tasks=settings.num_tasks,
+        salt=settings.read_salt(),
     )
     return source_named(text, options)
 

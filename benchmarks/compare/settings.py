@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -47,6 +48,9 @@ class Settings:
     """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
     tables: Annotated[str, PathRule("folder", "read")] | None = None
     """Folder of the gold tables, which WideSearch's format needs."""
+    salt: Annotated[str, PathRule("file", "read")] | None = None
+    """A file with a secret that closed worlds are drawn from: nobody without it can make them, or
+    their answers, again."""
     llm: OmitArgPrefixes[LLMSettings] = field(default_factory=LLMSettings)
     """The model behind the policy `llm`."""
 
@@ -68,6 +72,22 @@ class Settings:
                 "the policy llm and its model go together: give `--policies llm` with --model or "
                 "--replay, or none of these"
             )
+
+    def read_salt(self) -> str:
+        """Reads the secret that closed worlds are drawn from; "" without one.
+
+        Raises:
+            ValueError: the file cannot be read, or is empty.
+        """
+        if self.salt is None:
+            return ""
+        try:
+            salt = Path(self.salt).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"--salt: cannot read {self.salt}: {error}") from error
+        if not salt:
+            raise ValueError(f"--salt: expected a secret in {self.salt}, which is empty")
+        return salt
 
     @property
     def plays_llm(self) -> bool:

@@ -85,6 +85,8 @@ def describe(info: RunInfo) -> str:
     where = " and ".join(
         [f"{kind} {', '.join(worlds)}"] * bool(worlds) + [", ".join(others)] * bool(others)
     )
+    if settings.salt and worlds:
+        where += ", drawn from a secret salt: nobody without it can make them again"
     trials = "1 trial" if settings.num_trials == 1 else f"{settings.num_trials} trials"
     # A source may hold fewer tasks than were asked for.
     num_tasks = info.num_expected // (len(settings.cells()) * settings.num_trials)

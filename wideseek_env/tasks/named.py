@@ -41,6 +41,8 @@ class SourceOptions:
     """Tasks of each world (default: 64), or drawn from a file (default: all)."""
     kind: TaskKind = "wide"
     """Of the tasks of closed worlds; `hybrid` is wide and deep in turn."""
+    salt: str = ""
+    """A secret, without which nobody can make the closed worlds again."""
 
 
 def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
@@ -58,6 +60,7 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
             split=options.split,
             num_tasks=options.num_tasks or NUM_TASKS,
             kind=options.kind,
+            salt=options.salt,
         )
     kind, _, rest = text.partition(":")
     if kind == "worlds":
@@ -124,6 +127,7 @@ def _worlds(rest: str, options: SourceOptions) -> TaskSource:
         split=options.split,
         tasks_each=options.num_tasks or NUM_TASKS,
         kind=options.kind,
+        salt=options.salt,
     )
 
 

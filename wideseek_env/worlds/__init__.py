@@ -3,7 +3,7 @@
 from wideseek_env.worlds.names import Split
 from wideseek_env.worlds.presets import PRESETS, Preset
 from wideseek_env.worlds.shared import shared_backend, shared_tasks
-from wideseek_env.worlds.world import WORLD_VERSION, TaskKind, World
+from wideseek_env.worlds.world import WORLD_VERSION, TaskKind, World, salt_mark
 
 __all__ = [
     "PRESETS",
@@ -12,6 +12,7 @@ __all__ = [
     "Split",
     "TaskKind",
     "World",
+    "salt_mark",
     "shared_backend",
     "shared_tasks",
 ]

@@ -119,7 +119,7 @@ class World:
         exhausted: set[int] = set()
         order = list(range(self._num_regions))
         self._rng("task order", seed).shuffle(order)
-        world = f"{self.preset.name}-{self.split}-{self.seed}{self._mark()}"
+        world = f"{self.preset.name}-{self.split}-{self.seed}{salt_mark(self._salt)}"
         metadata = {"preset": self.preset.name, "seed": self.seed, "split": self.split}
         for index in range(num):
             number = order[index // _TASKS_IN_A_ROW % len(order)]
@@ -157,11 +157,6 @@ class World:
         portal = 0 if preset.compact else 1
         return portal + lists + sum(preset.sizes) + num_extra_pages(preset)
 
-    def _mark(self) -> str:
-        """Returns what tells ids of worlds of different salts apart, and does not tell the salt."""
-        digest = blake2b(self._salt.encode(), digest_size=4, person=b"wideseek").hexdigest()
-        return f"+{digest}" if self._salt else ""
-
     def _rng(self, *parts: object) -> Random:
         """Returns a generator of its own for a purpose.
 
@@ -169,6 +164,12 @@ class World:
         """
         of = f"{WORLD_VERSION}|{self.preset.name}|{self.seed}|{self.split}|{parts}"
         return Random(f"{of}|{self._salt}" if self._salt else of)
+
+
+def salt_mark(salt: str) -> str:
+    """Returns what tells ids of worlds of different salts apart, and does not tell the salt."""
+    digest = blake2b(salt.encode(), digest_size=4, person=b"wideseek").hexdigest()
+    return f"+{digest}" if salt else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,11 @@ from benchmarks.__main__ import main
 from benchmarks.compare import policies, run_folder
 from benchmarks.compare.llm import LLMSettings
 from benchmarks.compare.policies import Entry
+from benchmarks.compare.run_folder import RunInfo
 from benchmarks.compare.runner import exam_of, play, source_of
 from benchmarks.compare.settings import Settings
 from benchmarks.compare.summary import cell_of, read_results, summarise
+from benchmarks.report.page import describe
 from tests.smallcorpus import write_corpus
 from wideseek_env.errors import DataError
 
@@ -88,9 +90,24 @@ def test_play_other_settings_are_refused_and_nothing_is_touched(tmp_path):
 def test_play_other_versions_are_refused(tmp_path, monkeypatch):
     run(tmp_path / "r")
     now = {**run_folder.versions(), "tantivy": "0.1"}
-    monkeypatch.setattr(run_folder, "versions", lambda: now)
+    monkeypatch.setattr(run_folder, "versions", lambda salt: now)
     with pytest.raises(DataError, match=r"the version of tantivy was .* and is now 0\.1"):
         run(tmp_path / "r")
+
+
+def test_play_on_salted_worlds_asks_other_things_and_tells_no_salt(tmp_path):
+    salt = tmp_path / "salt.txt"
+    salt.write_text("a secret\n")
+    settings = replace(SMALL, salt=str(salt))
+    plain, salted = run(tmp_path / "plain"), run(tmp_path / "salted", settings)
+    assert not {e.task.gold for e in plain} & {e.task.gold for e in salted}
+    for path in (tmp_path / "salted").iterdir():
+        assert b"a secret" not in path.read_bytes()
+    assert "secret salt" in describe(RunInfo.read(tmp_path / "salted"))
+    assert "salt" not in describe(RunInfo.read(tmp_path / "plain"))
+    salt.write_text("another")
+    with pytest.raises(DataError, match=r"the version of worlds was 1\+.* and is now 1\+"):
+        run(tmp_path / "salted", settings)
 
 
 def test_play_second_run_at_once_is_refused(tmp_path):
