@@ -9,15 +9,15 @@ there the server renders, and what it drops or changes is counted as drift.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from agents.llm.engines import Completion
+from agents.llm.foreign import Harmless, harmless_for
 from agents.llm.tokenizers import Tokenizer
 from wideseek_env.formats import ToolCallFormat
-from wideseek_env.formats.reading import clean, visible
+from wideseek_env.formats.reading import visible
 from wideseek_env.records import TokenSpan, ToolResult
 
 _MARK = "WIDESEEK_TURN"
@@ -70,8 +70,8 @@ class TokenChat:
     Args:
         tokenizer: with the model's chat template.
         format: how turns and answers are worded; one whose tools are told in the system prompt.
-        system: the system prompt.
-        user: the first observation.
+        system: the system prompt; trusted.
+        user: the first observation; foreign.
     """
 
     messages: tuple[dict[str, Any], ...] = ()
@@ -81,10 +81,11 @@ class TokenChat:
     ) -> None:
         self._tokenizer = tokenizer
         self._format = format
-        self._control = re.compile("|".join(map(re.escape, tokenizer.control_tokens)) or r"(?!)")
+        self._harmless = harmless_for(format, tokenizer)
         self._ids: list[int] = []
         """All that was in a prompt or sampled, up to the last turn."""
-        self._new = tokenizer.encode(tokenizer.render(self._opening(system, user)))
+        opening = _opening(system, self._harmless(user))
+        self._new = tokenizer.encode(tokenizer.render(opening))
         """Ids that are in the next prompt for the first time."""
 
     @property
@@ -99,7 +100,7 @@ class TokenChat:
 
     def show(self, results: Sequence[ToolResult]) -> None:
         """Adds what the last turn brought, as the template writes it after a turn."""
-        shown = [replace(result, text=self._harmless(result.text)) for result in results]
+        shown = _shown(results, self._harmless)
         # The template is asked about a short chat with a mark in it, and only what follows the
         # mark is used: what it does to the turns before does not matter.
         said = self._format.messages(_MARK, shown)
@@ -123,32 +124,22 @@ class TokenChat:
         other = tuple(self._tokenizer.encode(text)) != completion.ids
         return TurnTokens(None if drifted else span, drifted, other)
 
-    def _opening(self, system: str, user: str) -> list[dict[str, str]]:
-        user = self._harmless(user)
-        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
-
-    def _harmless(self, text: str) -> str:
-        """Returns the text with control tokens broken up, so that a page cannot end a message."""
-        return self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", clean(text))
-
 
 class MessageChat:
     """A conversation in messages; the server makes the tokens.
 
     Args:
         format: how turns and answers are worded.
-        system: the system prompt.
-        user: the first observation.
+        system: the system prompt; trusted.
+        user: the first observation; foreign.
     """
 
     prompt_ids: tuple[int, ...] = ()
 
     def __init__(self, format: ToolCallFormat, system: str, user: str) -> None:
         self._format = format
-        self._messages: list[dict[str, Any]] = [
-            {"role": "system", "content": system},
-            {"role": "user", "content": user},
-        ]
+        self._harmless = harmless_for(format, None)
+        self._messages = _opening(system, self._harmless(user))
         self._new: list[dict[str, Any]] = []
         self._text = ""
         self._read = 0
@@ -171,7 +162,7 @@ class MessageChat:
 
     def show(self, results: Sequence[ToolResult]) -> None:
         """Adds the last turn and what it brought."""
-        turn, *answers = self._format.messages(self._text, results)
+        turn, *answers = self._format.messages(self._text, _shown(results, self._harmless))
         if isinstance(turn.get("content"), str):
             turn["content"] = visible(turn["content"])  # as templates do; nobody pays for it twice
         self._new = [turn, *answers]
@@ -195,3 +186,20 @@ class MessageChat:
         new = completion.prompt_ids[len(before) :]
         span = TokenSpan(new, completion.ids, completion.logprobs)
         return TurnTokens(span, drifted, retokenized=False)
+
+
+def _opening(system: str, user: str) -> list[dict[str, Any]]:
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def _shown(results: Sequence[ToolResult], harmless: Harmless) -> list[ToolResult]:
+    """Makes results harmless, save the format's own words on a turn that it could not read.
+
+    Those have an example in the format's tags, and nothing in them is of others.
+    """
+    return [
+        result
+        if result.status == "wrong" and result.call is None
+        else replace(result, text=harmless(result.text))
+        for result in results
+    ]

@@ -19,6 +19,7 @@ import tyro
 
 from agents.llm.chat import Chat, MessageChat, TokenChat
 from agents.llm.engines import Completion, ContextOverflow, Engine, Request
+from agents.llm.foreign import harmless_for
 from agents.llm.pages import schemas, sum_up, take_goals
 from agents.llm.prompts import (
     Language,
@@ -233,11 +234,18 @@ class LLMPlayer:
         )
 
     def _system(self, role: Role) -> str:
+        tokenizer = self._policy.engines[role].tokenizer
+        harmless = harmless_for(self._policy.format, tokenizer)
+        info = replace(
+            self._info,
+            columns=tuple(map(harmless, self._info.columns)),
+            key_columns=tuple(map(harmless, self._info.key_columns)),
+        )
         if self._config.prompts == "short":
-            return short_prompt(role, self._info)
+            return short_prompt(role, info)
         system = system_prompt(
             role,
-            self._info,
+            info,
             language=self._language,
             few_shot=self._config.few_shot,
             format=self._policy.format,

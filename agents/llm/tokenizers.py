@@ -16,7 +16,7 @@ class Tokenizer(Protocol):
     stop_ids: frozenset[int]
     """Ids that end a turn."""
     control_tokens: tuple[str, ...]
-    """Texts that become control tokens; pages must not be able to write them."""
+    """Texts that become a token beside the vocabulary of words; pages must not write them."""
 
     def render(self, messages: Sequence[Mapping[str, Any]]) -> str:
         """Returns the chat as text, up to where the assistant's next turn begins."""
@@ -28,6 +28,10 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of ids, control tokens written out."""
+        ...
+
+    def normalize(self, text: str) -> str:
+        """Returns what `encode` makes of a text before it looks for control tokens in it."""
         ...
 
 
@@ -59,11 +63,20 @@ class ByteTokenizer:
         """Returns the text; bytes that are no UTF-8 are replaced."""
         return b"".join(map(_BYTES.__getitem__, ids)).decode(errors="replace")
 
+    def normalize(self, text: str) -> str:
+        """Returns the text: it is read as it is."""
+        return text
+
 
 def chatml(messages: Iterable[Mapping[str, Any]]) -> str:
     """Returns messages in ChatML, with the opening of the assistant's next turn."""
     turns = (f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
     return "".join(turns) + "<|im_start|>assistant\n"
+
+
+def _is_markup(token: str) -> bool:
+    """Whether an added token is no word and no run of blanks, which any text may hold."""
+    return any(not character.isalnum() and not character.isspace() for character in token)
 
 
 class HFTokenizer:
@@ -88,7 +101,11 @@ class HFTokenizer:
             )
         self.hf = source
         self._template_args = dict(template_args or {})
-        self.control_tokens: tuple[str, ...] = tuple(source.all_special_tokens)
+        added = {str(token): token.special for token in source.added_tokens_decoder.values()}
+        added |= dict.fromkeys(source.all_special_tokens, True)
+        self.control_tokens: tuple[str, ...] = tuple(
+            token for token, special in added.items() if special or _is_markup(token)
+        )
         ends = {source.eos_token, "<|im_end|>", "<|eot_id|>", "<end_of_turn>"}
         self.stop_ids = frozenset(
             source.convert_tokens_to_ids(token) for token in ends & set(self.control_tokens)
@@ -114,3 +131,11 @@ class HFTokenizer:
             list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
         return text
+
+    def normalize(self, text: str) -> str:
+        """Returns the text as the tokenizer's normaliser leaves it: NFC for Qwen's, for example."""
+        backend = getattr(self.hf, "backend_tokenizer", None)
+        if backend is None or backend.normalizer is None:
+            return text
+        normal: str = backend.normalizer.normalize_str(text)
+        return normal

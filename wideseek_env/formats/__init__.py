@@ -26,6 +26,8 @@ class ToolCallFormat(Protocol):
     name: str
     native_tools: bool
     """Whether the engine is given the schemas itself, beside the messages."""
+    tags: tuple[str, ...]
+    """Markup of its own, which pages and reports must not be able to write."""
 
     def parse(self, text: str, role: Role) -> Decision:
         """Returns the calls of a turn, or `Decision.error` with what was wrong; never raises."""

@@ -36,6 +36,10 @@ class Hermes:
 
     name = "hermes"
     native_tools = False
+    tags: tuple[str, ...] = (
+        *("<tools>", "</tools>", _OPEN, _CLOSE),
+        *("<tool_response>", "</tool_response>", "<think>", "</think>"),
+    )
 
     def parse(self, text: str, role: Role) -> Decision:
         """Returns the calls of a turn; an agent's thinking is not read."""

@@ -33,6 +33,7 @@ class OpenAI:
 
     name = "openai"
     native_tools = True
+    tags: tuple[str, ...] = ()
 
     def parse(self, text: str, role: Role) -> Decision:
         """Returns the calls of a turn, or what its content means when it holds none."""

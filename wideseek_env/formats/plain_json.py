@@ -36,6 +36,7 @@ class PlainJson:
 
     name = "json"
     native_tools = False
+    tags: tuple[str, ...] = ()
 
     def parse(self, text: str, role: Role) -> Decision:
         """Returns the calls of a turn; an agent's thinking is not read."""

@@ -10,7 +10,13 @@ pytest.importorskip("transformers", reason="needs transformers, `pip install -e 
 
 from agents.llm.chat import TokenChat
 from agents.llm.engines import Completion
-from agents.llm.tiny import make_tiny_model, train_tokenizer
+from agents.llm.tiny import (
+    CALL_TOKENS,
+    CONTROL_TOKENS,
+    TEXT_TOKENS,
+    make_tiny_model,
+    train_tokenizer,
+)
 from agents.llm.tokenizers import HFTokenizer
 from wideseek_env.formats import get_format
 from wideseek_env.records import ToolCall, ToolResult
@@ -57,10 +63,11 @@ def test_tokenizer_decodes_what_it_encoded(tokenizer: HFTokenizer, text: str) ->
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_tokenizer_tool_tags_are_one_id_but_no_control_tokens(tokenizer: HFTokenizer) -> None:
+def test_tokenizer_all_that_is_one_id_beside_the_words_is_kept_out_of_pages(
+    tokenizer: HFTokenizer,
+) -> None:
     assert len(tokenizer.encode("<tool_call>")) == 1
-    assert "<tool_call>" not in tokenizer.control_tokens
-    assert {"<|im_start|>", "<|im_end|>", "<|endoftext|>"} == set(tokenizer.control_tokens)
+    assert set(tokenizer.control_tokens) == {*CONTROL_TOKENS, *TEXT_TOKENS, *CALL_TOKENS}
     assert tokenizer.stop_ids == set(tokenizer.encode("<|im_end|>"))
 
 
