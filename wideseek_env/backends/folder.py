@@ -17,8 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
-
+from wideseek_env.backends.corpuslines import has_pages, read_pages
 from wideseek_env.backends.htmlsource import MAX_HTML_CHARS
 from wideseek_env.backends.indexfiles import held_alone, hold, seal
 from wideseek_env.backends.pages import (
@@ -31,7 +30,6 @@ from wideseek_env.backends.pages import (
     reading_index,
 )
 from wideseek_env.errors import DataError
-from wideseek_env.jsonlines import read_json_lines
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY = 10_000  # pages
@@ -46,13 +44,13 @@ class FolderBackend(PagesBackend):
     """Answers from the pages of a corpus on disk.
 
     Broken lines are left out and counted in `num_broken_lines`; of two pages with one URL the first
-    in order of file name and line is kept. JSON lines files in a folder whose lines have no `html`
+    in order of file name and line is kept. JSON lines files in a folder whose lines are no pages
     (tables, tasks) are no part of the corpus.
 
     Args:
-        path: a `.jsonl` or `.jsonl.gz` file with `url`, `html` and, if you like, `title` in each
-            line; or a folder that holds such files and `.html` files, at any depth. The URL of an
-            HTML file is its path in the folder.
+        path: a `.jsonl` or `.jsonl.gz` file whose lines `corpuslines.py` reads (HTML, text, or
+            passages of Wikipedia); or a folder that holds such files and `.html` files, at any
+            depth. The URL of an HTML file is its path in the folder.
         index_dir: where indexes are kept, one folder for each state of each corpus; by default
             `.wideseek_index` beside the file or inside the folder.
         links: whether text keeps links, as `[text](url)`.
@@ -114,8 +112,9 @@ class _Corpus:
             file.name.endswith(_JSON_LINES + _HTML) for file in self._files
         ):
             raise DataError(
-                f"expected pages in {str(path)!r}: JSON lines files with `url` and `html` "
-                f"({', '.join(_JSON_LINES)}) or HTML files ({', '.join(_HTML)}); found none"
+                f"expected pages in {str(path)!r}: JSON lines files with `url` and `html`, or "
+                f"`contents` ({', '.join(_JSON_LINES)}), or HTML files ({', '.join(_HTML)}); found "
+                "none"
             )
 
     def fingerprint(self) -> str:
@@ -137,34 +136,28 @@ class _Corpus:
                 with file.open("rb") as html:
                     yield RawPage(url, "", html.read(_MAX_HTML_BYTES))
                 continue
-            for line in read_json_lines(file, _Line):
-                if not isinstance(line, DataError):
+            for page in read_pages(file):
+                if not isinstance(page, DataError):
                     num_pages += 1
-                    yield RawPage(line.url, line.title, line.html)
+                    yield page
                 elif self._strict:
-                    raise line
+                    raise page
                 else:
                     self.num_broken_lines += 1
-                    _LOG.warning("left out: %s", line)
+                    _LOG.warning("left out: %s", page)
         if not num_pages:
             raise DataError(
-                f"expected pages in {str(self._path)!r}, a JSON object with `url` and `html` in "
-                f"each line; found none, and {self.num_broken_lines} broken lines (the log says "
-                "which)"
+                f"expected pages in {str(self._path)!r}, a JSON object with `url` and `html`, or "
+                f"`contents`, in each line; found none, and {self.num_broken_lines} broken lines "
+                "(the log says which)"
             )
-
-
-class _Line(msgspec.Struct):
-    url: str
-    html: str
-    title: str = ""
 
 
 def _page_files(folder: Path) -> list[Path]:
     files = []
     for file in _inside(folder):
-        if file.name.endswith(_JSON_LINES) and not _has_html(file):
-            _LOG.info("%s has no `html` in its first line: no pages", file)
+        if file.name.endswith(_JSON_LINES) and not has_pages(file):
+            _LOG.info("the first line of %s is no page", file)
         elif file.name.endswith(_JSON_LINES + _HTML):
             files.append(file)
     return files
@@ -185,12 +178,6 @@ def _inside(folder: Path) -> list[Path]:
         else:
             files.append(file)
     return files
-
-
-def _has_html(file: Path) -> bool:
-    for line in read_json_lines(file, dict):
-        return isinstance(line, DataError) or "html" in line
-    return False
 
 
 def _index_of(

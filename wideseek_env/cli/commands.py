@@ -46,6 +46,11 @@ COMMANDS = {
         "wideseek_env.cli.tasks:TasksOptions",
         "wideseek_env.cli.tasks:run",
     ),
+    "index": Command(
+        "read and index pages ahead of time",
+        "wideseek_env.cli.index:IndexOptions",
+        "wideseek_env.cli.index:run",
+    ),
     "serve": Command(
         "serve pages to agents over HTTP, as retrieval servers do",
         "wideseek_env.cli.serve:ServeOptions",
