@@ -33,7 +33,7 @@ class FaultServer:
         self._running = TestServer(app)
 
     async def __aenter__(self) -> FaultServer:
-        await self._running.start_server(shutdown_timeout=0.0)
+        await self._running.start_server(shutdown_timeout=0.1)
         self.url = str(self._running.make_url("/v1"))
         return self
 

@@ -73,7 +73,7 @@ class ServerBackend:
             HttpLimits(
                 max_in_flight=max_in_flight,
                 max_tries=8,  # within the deadline a server has time to start again
-                try_s=deadline_s,
+                try_s=deadline_s / 2,  # one that hangs is asked once more
                 deadline_s=deadline_s,
                 max_bytes=32 * 2**20,
             )

@@ -377,7 +377,7 @@ async def test_soak_under_faults_and_restarts_every_call_ends_rightly_or_as_an_e
         app = RetrievalServer(pages).app()
         app.middlewares.insert(0, faulty)
         server = TestServer(app, port=port)
-        await server.start_server(shutdown_timeout=0.0)
+        await server.start_server(shutdown_timeout=0.1)
         return server
 
     async def call(number: int) -> str:
@@ -397,13 +397,13 @@ async def test_soak_under_faults_and_restarts_every_call_ends_rightly_or_as_an_e
         except (ToolError, BackendError) as error:
             return type(error).__name__
         finally:
-            assert time.perf_counter() - start_s < 65.0
+            assert time.perf_counter() - start_s < 35.0
 
     pages = PagesBackend(CONTRACT_PAGES)
     before = num_sockets()
     server = await start(0)
     port = server.port or 0
-    backend = ServerBackend(f"http://127.0.0.1:{port}", deadline_s=60.0)
+    backend = ServerBackend(f"http://127.0.0.1:{port}", deadline_s=30.0)
     ends: Counter[str] = Counter()
     for first in range(0, NUM_SOAK_CALLS, 500):
         calls = [asyncio.create_task(call(first + number)) for number in range(500)]
