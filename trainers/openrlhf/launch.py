@@ -16,6 +16,7 @@ from typing import Any
 from trainers.openrlhf.checks import check, with_defaults
 from trainers.openrlhf.prompts import write_prompts
 from trainers.openrlhf.settings import TeamSettings
+from wideseek_env.errors import Interrupted
 from wideseek_env.plugins import require
 
 PROGRAM = "openrlhf.cli.train_ppo_ray"
@@ -34,6 +35,7 @@ def launch(settings: TeamSettings, flags: Sequence[str]) -> None:
     Raises:
         ImportError: OpenRLHF is not installed.
         ValueError: a team cannot be trained with these flags.
+        Interrupted: by Ctrl-C; says how to go on.
     """
     os.environ |= settings.to_environment()
     write_prompts(settings, "train")
@@ -55,7 +57,13 @@ def launch(settings: TeamSettings, flags: Sequence[str]) -> None:
         cpu.prepare()
     else:
         rebind()
-    run_program(with_defaults(settings, flags), lambda args: start_ray(settings, environment))
+    try:
+        run_program(with_defaults(settings, flags), lambda args: start_ray(settings, environment))
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(
+            f"checkpoints are in {settings.folder('checkpoints')}, if --ckpt.save_steps was given; "
+            "--ckpt.load_enable goes on from the last"
+        ) from interrupt
 
 
 def worker_environment(settings: TeamSettings) -> dict[str, str]:

@@ -20,15 +20,16 @@ class Run:
 
     Args:
         out: its folder.
-        *flags: beside those of the tiny script.
+        *flags: beside those of the script.
+        script: one of `trainers/openrlhf/scripts`.
     """
 
-    def __init__(self, out: Path, *flags: str) -> None:
+    def __init__(self, out: Path, *flags: str, script: str = "tiny-cpu") -> None:
         self.out = out
         out.mkdir(parents=True, exist_ok=True)
         self._log = (out / "log.txt").open("ab")
         self.process = subprocess.Popen(
-            [ROOT / "trainers/openrlhf/scripts/tiny-cpu.sh", "--out", str(out), *flags],
+            [ROOT / f"trainers/openrlhf/scripts/{script}.sh", "--out", str(out), *flags],
             cwd=ROOT,
             env={**os.environ, "PYTHON": sys.executable},
             stdout=self._log,

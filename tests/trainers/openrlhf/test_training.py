@@ -134,6 +134,28 @@ def test_a_dead_engine_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> 
     assert again.steps[before]["actor_lr"] > 0  # the schedule goes on as well
 
 
+@pytest.mark.parametrize(
+    ("script", "nodes"),
+    [
+        (
+            "qwen3-4b-8gpu",
+            ["8 x policy on 0.2 GPU, 8 x reference on 0.2 GPU, 4 x vLLM engine"],
+        ),
+        (
+            "qwen3-4b-multinode",
+            ["8 x policy on 0.2 GPU, 8 x reference on 0.2 GPU"] * 2 + ["4 x vLLM engine"] * 2,
+        ),
+    ],
+)
+def test_a_rehearsal_places_every_worker(tmp_path: Path, script: str, nodes: list[str]) -> None:
+    small = ("--source", "worlds:default:0-3", "--num-tasks", "64", "--eval-tasks", "4")
+    run = Run(tmp_path, *small, "--dry-run", script=script)
+    assert run.wait() == 0, run.log[-5000:]
+    assert "data: 256 prompts, 2 optimiser steps" in run.log  # 128 prompts a step
+    placed = [line.partition(": ")[2] for line in run.log.splitlines() if line.startswith("node ")]
+    assert sorted(placed) == sorted(nodes)
+
+
 def test_a_flag_that_teams_cannot_have_is_refused_before_anything_starts(tmp_path: Path) -> None:
     run = Run(tmp_path, "--ds.ring_attn_size", "2", "--actor.loss_agg_mode", "token-mean")
     assert run.wait() != 0
