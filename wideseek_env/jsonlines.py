@@ -5,7 +5,9 @@ A broken line is named; the caller decides whether it ends the work or is counte
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import json
 import math
 import re
 import zlib
@@ -29,6 +31,7 @@ from wideseek_env.records import (
 
 _MAX_DEPTH = 16
 """Levels of lists and objects that `plain` keeps."""
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _Line = TypeVar("_Line")
@@ -38,10 +41,12 @@ _Record = TypeVar("_Record")
 def read_json_lines(path: Path, kind: type[_Line]) -> Iterator[_Line | DataError]:
     """Yields what each line holds, or, for a broken line, the error that says which and why.
 
-    Empty lines are left out. The caller decides whether to raise the errors or to count them.
+    Empty lines are left out. The caller decides whether to raise the errors or to count them. Read
+    as well is what Python and other tools write although JSON lacks it: a byte order mark; `NaN`
+    and infinities, which are null; half a surrogate pair, which is U+FFFD.
 
     Args:
-        path: a file; gzipped when its name ends in `.gz`.
+        path: a UTF-8 file; gzipped when its name ends in `.gz`.
         kind: a msgspec struct or dataclass that each line must hold; further keys are ignored.
 
     Raises:
@@ -57,11 +62,14 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.strip():
+                if line.startswith(_UTF16):
+                    raise OSError("it is UTF-16; save it as UTF-8")
+                written = line.removeprefix(codecs.BOM_UTF8)
+                if not written.strip():
                     continue
                 try:
-                    yield number, decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    yield number, _decode_line(written, decoder)
+                except (msgspec.DecodeError, ValueError, RecursionError) as error:
                     yield (
                         number,
                         DataError(
@@ -71,6 +79,16 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
                     )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}; make or download it again") from error
+
+
+def _decode_line(line: bytes, decoder: msgspec.json.Decoder[_Line]) -> _Line:
+    try:
+        return decoder.decode(line)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        value = json.loads(line.decode(), parse_constant=lambda name: None)
+        return decoder.decode(utf8(json.dumps(value, ensure_ascii=False)))
 
 
 def encode(record: Task | Episode | Score | Decision | list[Decision]) -> bytes:

@@ -1,4 +1,5 @@
 import gzip
+import json
 from pathlib import Path
 
 import msgspec
@@ -30,3 +31,71 @@ def test_read_json_lines_of_no_or_broken_file_raises(tmp_path: Path) -> None:
     broken.write_bytes(b"no gzip")
     with pytest.raises(DataError, match=r"x\.jsonl\.gz"):
         list(read_json_lines(broken, Line))
+
+
+class Question(msgspec.Struct):
+    question: str
+    score: float | None = None
+
+
+READ = {
+    "byte order mark": (b'\xef\xbb\xbf{"question": "q"}', "q"),
+    "byte order mark before blanks": (b'\xef\xbb\xbf  {"question": "q"}', "q"),
+    "byte order mark in a string": ('{"question": "\ufeffq"}'.encode(), "\ufeffq"),
+    "NaN elsewhere": (b'{"question": "q", "x": NaN}', "q"),
+    "NaN in a list": (b'{"question": "q", "x": [1, NaN, {"y": -Infinity}]}', "q"),
+    "infinity": (b'{"question": "q", "x": Infinity}', "q"),
+    "NaN where null may stand": (b'{"question": "q", "score": NaN}', "q"),
+    "NaN in a string": (b'{"question": "NaN", "x": NaN}', "NaN"),
+    "half a pair": (b'{"question": "a\\ud83d"}', "a\ufffd"),
+    "second half": (b'{"question": "\\ude00 a"}', "\ufffd a"),
+    "halves in the wrong order": (b'{"question": "\\ude00\\ud83d"}', "\ufffd\ufffd"),
+    "a whole pair": (b'{"question": "\\ud83d\\ude00"}', "\U0001f600"),
+    "half a pair in a key": (b'{"question": "q", "\\ud83d": 1}', "q"),
+    "line end of Windows": (b'{"question": "q"}\r', "q"),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_read_json_lines_reads_what_other_tools_write(case: str, tmp_path: Path) -> None:
+    line, question = READ[case]
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(line + b"\n" + b'{"question": "next"}\n')
+    first, second = read_json_lines(path, Question)
+    assert first == Question(question)
+    assert second == Question("next")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"question": NaN}',
+        b'{"question": nan}',
+        b'{"question": "q", "x": NAN}',
+        b"{'question': 'q'}",
+        b'{"question": "q"',
+        b'{"question": "q"} {"question": "r"}',
+        b'{"question": "\xff"}',
+        b'{"question": "\xed\xa0\xbd"}',
+        b'{"question": "a\tb", "x": NaN}',
+        b'\xef\xbb\xbf\xef\xbb\xbf{"question": "q"}',
+        b'{"question": NaN, "x": ' + b"[" * 100_000,
+        b"NaN",
+        b"\0\0\0",
+        b'{"question": "\\ud8"}',
+    ],
+)
+def test_read_json_lines_refuses_other_lines_with_their_number(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"question": "q"}\n' + line + b'\n{"question": "next"}\n')
+    first, error, last = read_json_lines(path, Question)
+    assert (first, last) == (Question("q"), Question("next"))
+    assert isinstance(error, DataError)
+    assert "a.jsonl, line 2: expected one JSON object" in str(error)
+
+
+def test_read_json_lines_utf16_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question": "q"}), encoding="utf-16")
+    with pytest.raises(DataError, match="UTF-8"):
+        list(read_json_lines(path, Question))

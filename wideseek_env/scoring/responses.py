@@ -58,7 +58,10 @@ class ScoredResponse:
 def read_responses(
     path: Path, tasks: Mapping[str, Task], *, strict: bool, skipped: list[DataError]
 ) -> list[Response]:
-    """Returns the responses that belong to a task.
+    """Returns the responses that belong to a task, each trial once.
+
+    Of a trial that is written again the last line counts, as whoever wrote it played again. Lines
+    without `trial_idx` are trials of their own.
 
     Args:
         path: JSON lines, plain or `.gz`.
@@ -69,7 +72,8 @@ def read_responses(
     Raises:
         DataError: the file cannot be read; or, when `strict`, a line is bad.
     """
-    responses = []
+    responses: dict[object, Response] = {}
+    line_of: dict[object, int] = {}
     for number, row in read_numbered_lines(path, Response):
         error: DataError | None = None
         if isinstance(row, DataError):
@@ -77,12 +81,20 @@ def read_responses(
         elif str(row.instance_id) not in tasks:
             error = DataError(f"{path}, line {number}: there is no task {row.instance_id!r}")
         else:
-            responses.append(row)
+            alone = number if row.trial_idx is None else None
+            trial = (str(row.instance_id), row.trial_idx, alone)
+            if trial in line_of:
+                error = DataError(
+                    f"{path}, line {line_of[trial]}: trial {row.trial_idx} of "
+                    f"{row.instance_id!r} is written again in line {number}, which counts"
+                )
+                del responses[trial]  # the later one stands where it is written
+            responses[trial], line_of[trial] = row, number
         if error is not None:
             if strict:
                 raise error
             skipped.append(error)
-    return responses
+    return list(responses.values())
 
 
 async def score_responses(
