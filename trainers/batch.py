@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from trainers.advantages import Floats, Ints
+from wideseek_env.plugins import late
 from wideseek_env.records import Episode, Role, Trajectory, Turn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+torch = late("torch", "train")
 
 
 @dataclass(frozen=True, slots=True)

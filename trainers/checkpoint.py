@@ -13,14 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trainers.config import RunConfig
 from trainers.model import Learner
 from wideseek_env.errors import DataError
+from wideseek_env.plugins import late
+
+torch = late("torch", "train")
 
 MAY_CHANGE = {"num_steps", "out", "checkpoint_every", "keep_checkpoints", "max_concurrent"}
 """Settings that another call of the same run may have changed."""
+
+
+def due(config: RunConfig, num_done: int) -> bool:
+    """Tells whether a checkpoint comes after so many steps; the last step always has one."""
+    return num_done % config.checkpoint_every == 0 or num_done == config.num_steps
 
 
 def save(learner: Learner, config: RunConfig, next_step: int) -> Path:

@@ -1,4 +1,4 @@
-"""Multi-agent GRPO: `python -m trainers.grpo --preset tiny --out runs/grpo`.
+"""Multi-agent GRPO: `wideseek train grpo --preset tiny --out runs/grpo`.
 
 One model plays lead and subagents. `train` is the whole loop: play a group of episodes of each
 task, compare each episode's reward with its group, and follow the clipped gradient of every token
@@ -12,15 +12,16 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
+from tyro.conf import OmitArgPrefixes
 
 from trainers import checkpoint
 from trainers.advantages import (
+    BASELINES,
     Floats,
     cell_shares,
     group_advantages,
@@ -28,23 +29,34 @@ from trainers.advantages import (
     provenance_advantages,
 )
 from trainers.batch import Row, micro_batches, rows_of, spread
-from trainers.config import TINY, PolicyConfig, from_command_line
+from trainers.config import TINY, OutName, PolicyConfig, preset_of
+from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
 from trainers.model import Learner
 from trainers.update import known_of, policy_terms, token_metrics, updates_of
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Share
+from wideseek_env.plugins import check, late, require
 from wideseek_env.records import Episode
+
+torch = late("torch", "train")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GRPOConfig(PolicyConfig):
     """Settings of multi-agent GRPO."""
 
-    out: str = "runs/grpo"
+    out: OutName = "runs/grpo"
     """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
-    baseline: Literal["mean-std", "mean", "leave-one-out"] = "mean-std"
-    """What an episode's reward is compared with, over the episodes of its task."""
-    provenance: float = 0.0
+    baseline: str = "mean-std"
+    """What an episode's reward is compared with, over the episodes of its task: mean-std, mean,
+    leave-one-out, or the path of a function as examples/advantage.py has it."""
+    provenance: Share = 0.0
     """Part of a subagent's advantage that comes from the cells it supplied; 0 is the paper's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check("advantages", self.baseline, BASELINES)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -109,7 +121,10 @@ def train(
         held_out: gives scores on held-out tasks after a step, when it is time.
     """
     first_step = checkpoint.resume(learner, config)
-    with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
+    with (
+        Stop(config.out) as stop,
+        RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log,
+    ):
         for step in range(first_step, config.num_steps):
             timer = Timer()
             with timer("play"):
@@ -118,12 +133,15 @@ def train(
             rows, advantages = prepare(episodes, config, metrics)
             if rows:
                 metrics |= improve(rows, advantages, config, learner, step=step, timer=timer)
+            ends = stop.asked
             with timer("checkpoint"):
-                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
+                if ends or checkpoint.due(config, step + 1):
                     checkpoint.save(learner, config, step + 1)
             with timer("evaluate"):
                 metrics |= held_out(step)
             log.write(step, {**metrics, **timer.seconds})
+            if ends:
+                stop.now(step + 1)
 
 
 def prepare(
@@ -200,19 +218,50 @@ def improve(
     return {**totals, **token_metrics(rows, known)}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Trains from the command line."""
-    from trainers.collector import Collector, held_out_scores  # noqa: PLC0415 - `--help` needs none
-    from trainers.models import load_model  # noqa: PLC0415
-    from trainers.policies import sampling_policy  # noqa: PLC0415
+@dataclass(frozen=True, kw_only=True)
+class GRPOOptions:
+    """Trains lead and subagents together with multi-agent GRPO; needs the extra train.
 
-    config = from_command_line(GRPOConfig, PRESETS, argv)
-    lm, tokenizer = load_model(config.model)
-    learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=config.kl_weight > 0)
-    policy = sampling_policy(learner, tokenizer)
-    train(config, learner, Collector(config, policy).collect, held_out_scores(config, policy))
+    Ctrl-C ends the step and keeps a checkpoint; the same command goes on.
+    """
+
+    preset: Literal["tiny", "paper"] | None = None
+    """Settings to start from; flags that are given count more."""
+    config: OmitArgPrefixes[GRPOConfig] = field(default_factory=GRPOConfig)
+    """Settings of the run."""
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> GRPOOptions | None:
+        """Gives what counts where no flag is given."""
+        name = preset_of(words, PRESETS)
+        return cls(preset=name, config=GRPOConfig(**PRESETS[name])) if name else None
+
+
+def run(options: GRPOOptions) -> int:
+    """Trains from the command line; returns the exit status."""
+    train_anew(options.config)
     return 0
 
 
+def train_anew(config: GRPOConfig) -> None:
+    """Loads the model and trains, or goes on with the run in `config.out`.
+
+    Raises:
+        MissingExtra: a library of the extra train is not installed.
+    """
+    require("torch.utils.tensorboard", "train")
+    from trainers.collector import Collector, held_out_scores, source_of  # noqa: PLC0415 - heavy
+    from trainers.models import load_model  # noqa: PLC0415
+    from trainers.policies import sampling_policy  # noqa: PLC0415
+
+    source = source_of(config)  # a wrong name is found before the model is loaded
+    lm, tokenizer = load_model(config.model)
+    learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=config.kl_weight > 0)
+    policy = sampling_policy(learner, tokenizer)
+    train(
+        config, learner, Collector(config, policy, source).collect, held_out_scores(config, policy)
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("train grpo"))

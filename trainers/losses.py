@@ -8,9 +8,14 @@ averaged. Log-probabilities are natural.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from wideseek_env.plugins import late
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+torch = late("torch", "train")
 
 
 def policy_loss(

@@ -11,17 +11,18 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file, load_model
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from typing import TYPE_CHECKING, Any
 
 from trainers.batch import MicroBatch
 from trainers.config import RunConfig
 from wideseek_env.errors import DataError
-from wideseek_env.plugins import require
+from wideseek_env.plugins import late, require
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+torch = late("torch", "train")
+safetensors = late("safetensors.torch", "train")
 
 HEAD_TOKENS = 4096
 """Tokens whose logits are in memory at a time: 2.5 GB in float32 at 152,000 words."""
@@ -118,7 +119,7 @@ class Learner:
         Raises:
             FloatingPointError: the gradient is not finite.
         """
-        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
         if not norm < float("inf"):
             raise FloatingPointError(
                 f"expected a finite gradient at update {update}, got norm {norm}; lower `lr` or "
@@ -146,9 +147,9 @@ class Learner:
         """
         try:
             if self._lora is None:
-                load_model(self.lm, folder / "model.safetensors", strict=False)
+                safetensors.load_model(self.lm, folder / "model.safetensors", strict=False)
             else:
-                adapter = load_file(folder / "adapter_model.safetensors")
+                adapter = safetensors.load_file(folder / "adapter_model.safetensors")
                 require("peft", "train").set_peft_model_state_dict(self._lora, adapter)
         except (RuntimeError, OSError) as error:
             raise DataError(
@@ -187,7 +188,9 @@ class Learner:
         split = zip(
             torch.split(features, HEAD_TOKENS), torch.split(targets, HEAD_TOKENS), strict=True
         )
-        pieces = [checkpoint(piece, *part, use_reentrant=False) for part in split]
+        pieces = [
+            torch.utils.checkpoint.checkpoint(piece, *part, use_reentrant=False) for part in split
+        ]
         return torch.cat([p[0] for p in pieces]), torch.cat([p[1] for p in pieces])
 
 

@@ -39,7 +39,7 @@ def load_model(name: str) -> tuple[Any, HFTokenizer]:
         name = str(checkpoints[-1])
     elif name.startswith("runs/") and not source.exists():
         raise DataError(
-            f"{name} is not there; make it with `python -m trainers.sft --preset tiny --out {name}`"
+            f"{name} is not there; make it with `wideseek train sft --preset tiny --out {name}`"
         )
     disable_progress_bar()  # it would break the live view, at each checkpoint
     lm = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)

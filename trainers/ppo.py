@@ -1,4 +1,4 @@
-"""Multi-agent PPO: `python -m trainers.ppo --preset tiny --out runs/ppo`.
+"""Multi-agent PPO: `wideseek train ppo --preset tiny --out runs/ppo`.
 
 As `trainers/grpo.py`, with a value head in place of the group: what an agent's token or turn is
 worth is what came of it beyond what the head expected there. The team's reward comes after the last
@@ -10,50 +10,58 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from tyro.conf import OmitArgPrefixes
 
 from trainers import checkpoint
 from trainers.advantages import Floats, gae
 from trainers.batch import Row, micro_batches, rows_of
-from trainers.config import TINY, PolicyConfig, from_command_line
+from trainers.config import TINY, OutName, PolicyConfig, preset_of
+from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
 from trainers.losses import value_loss
 from trainers.model import Learner
 from trainers.update import known_of, policy_terms, token_metrics, updates_of
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import AtLeastZero, Count, Share
+from wideseek_env.plugins import late, require
 from wideseek_env.records import Episode
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+torch = late("torch", "train")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PPOConfig(PolicyConfig):
     """Settings of multi-agent PPO."""
 
-    out: str = "runs/ppo"
+    out: OutName = "runs/ppo"
     """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
-    tasks_per_step: int = 32
+    tasks_per_step: Count = 32
     """Tasks of a step."""
-    group_size: int = 1
+    group_size: Count = 1
     """Episodes of each task in a step; nothing is compared within a task."""
     step_of: Literal["token", "turn"] = "turn"
     """What counts as one step of the decision process: a token, or a turn as a whole."""
-    gamma: float = 1.0
+    gamma: Share = 1.0
     """Discount of a step; 1, as the reward should not depend on how many turns it took."""
-    lam: float = 0.95
+    lam: Share = 0.95
     """0 trusts the value head, 1 the rewards."""
     bootstrap: Literal["time_budget", "truncated"] = "time_budget"
     """Which episodes without an answer count as unfinished, and are worth what the head expects of
     their last state. Turn budgets are told to the agents and so part of the game: with `truncated`
     they are unfinished as well, and a lead that never answers loses nothing by it."""
-    value_weight: float = 0.5
+    value_weight: AtLeastZero = 0.5
     """Weight of the value loss."""
-    value_clip: float = 0.2
+    value_clip: AtLeastZero = 0.2
     """How far a value may move in a step and still gain."""
-    inner_epochs: int = 2
+    inner_epochs: Count = 2
     """Passes over the episodes of a step."""
 
 
@@ -77,9 +85,9 @@ SHOWN = (
 
 def value_head(lm: Any) -> nn.Linear:
     """Returns a value head for a model; its first values are 0."""
-    head = nn.Linear(lm.config.hidden_size, 1)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
+    head = torch.nn.Linear(lm.config.hidden_size, 1)
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.zeros_(head.bias)
     return head
 
 
@@ -98,7 +106,10 @@ def train(
         held_out: gives scores on held-out tasks after a step, when it is time.
     """
     first_step = checkpoint.resume(learner, config)
-    with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
+    with (
+        Stop(config.out) as stop,
+        RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log,
+    ):
         for step in range(first_step, config.num_steps):
             timer = Timer()
             with timer("play"):
@@ -108,12 +119,15 @@ def train(
             rows = [row for row in rows_of(valid, config.trained_roles) if row.trains.any()]
             if rows:
                 metrics |= improve(rows, valid, config, learner, step=step, timer=timer)
+            ends = stop.asked
             with timer("checkpoint"):
-                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
+                if ends or checkpoint.due(config, step + 1):
                     checkpoint.save(learner, config, step + 1)
             with timer("evaluate"):
                 metrics |= held_out(step)
             log.write(step, {**metrics, **timer.seconds})
+            if ends:
+                stop.now(step + 1)
 
 
 def improve(
@@ -236,13 +250,43 @@ def explained(values: Tensor, returns: Tensor) -> float:
     return 1 - float((returns - values).var(correction=0)) / variance if variance > 0 else 0.0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Trains from the command line."""
-    from trainers.collector import Collector, held_out_scores  # noqa: PLC0415 - `--help` needs none
+@dataclass(frozen=True, kw_only=True)
+class PPOOptions:
+    """Trains lead and subagents together with multi-agent PPO; needs the extra train.
+
+    Ctrl-C ends the step and keeps a checkpoint; the same command goes on.
+    """
+
+    preset: Literal["tiny"] | None = None
+    """Settings to start from; flags that are given count more."""
+    config: OmitArgPrefixes[PPOConfig] = field(default_factory=PPOConfig)
+    """Settings of the run."""
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> PPOOptions | None:
+        """Gives what counts where no flag is given."""
+        name = preset_of(words, PRESETS)
+        return cls(preset=name, config=PPOConfig(**PRESETS[name])) if name else None
+
+
+def run(options: PPOOptions) -> int:
+    """Trains from the command line; returns the exit status."""
+    train_anew(options.config)
+    return 0
+
+
+def train_anew(config: PPOConfig) -> None:
+    """Loads the model and trains, or goes on with the run in `config.out`.
+
+    Raises:
+        MissingExtra: a library of the extra train is not installed.
+    """
+    require("torch.utils.tensorboard", "train")
+    from trainers.collector import Collector, held_out_scores, source_of  # noqa: PLC0415 - heavy
     from trainers.models import load_model  # noqa: PLC0415
     from trainers.policies import sampling_policy  # noqa: PLC0415
 
-    config = from_command_line(PPOConfig, PRESETS, argv)
+    source = source_of(config)  # a wrong name is found before the model is loaded
     lm, tokenizer = load_model(config.model)
     learner = Learner(
         lm,
@@ -252,9 +296,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         reference=config.kl_weight > 0,
     )
     policy = sampling_policy(learner, tokenizer)
-    train(config, learner, Collector(config, policy).collect, held_out_scores(config, policy))
-    return 0
+    train(
+        config, learner, Collector(config, policy, source).collect, held_out_scores(config, policy)
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("train ppo"))

@@ -1,4 +1,4 @@
-"""Supervised start: `python -m trainers.sft --preset tiny --out runs/sft`.
+"""Supervised start: `wideseek train sft --preset tiny --out runs/sft`.
 
 A scripted teacher plays new episodes in the model's own conversation; those that score well are
 kept, and the model learns to write the teacher's turns. Only tokens that an agent wrote train.
@@ -9,38 +9,51 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
+from tyro.conf import OmitArgPrefixes
 
+from agents.scripted import POLICIES
 from trainers import checkpoint
 from trainers.advantages import sequence_weights
 from trainers.batch import Row, micro_batches, rows_of, spread
-from trainers.config import TINY, RunConfig, from_command_line
+from trainers.config import TINY, OutName, RunConfig, preset_of
+from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
 from trainers.model import Learner
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Count, Share
+from wideseek_env.plugins import check, late, require
 from wideseek_env.records import Episode
+
+torch = late("torch", "train")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SFTConfig(RunConfig):
     """Settings of supervised learning."""
 
-    out: str = "runs/sft"
+    model: str = "tiny"
+    """Start model: tiny makes one from scratch, else a Hugging Face name, a folder, or a run."""
+    out: OutName = "runs/sft"
     """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
     teacher: str = "fanout"
     """Scripted policy to learn from, one of `agents.scripted.POLICIES`."""
-    min_item_f1: float = 0.5
+    min_item_f1: Share = 0.5
     """Episodes of the teacher below this item F1 are left out."""
-    group_size: int = 1
+    group_size: Count = 1
     """Episodes of each task in a step; a teacher that draws nothing plays all of them alike."""
-    tasks_per_step: int = 16
+    tasks_per_step: Count = 16
     """Tasks of a step."""
     aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "token-mean"
     """How tokens are averaged; every token is a lesson of its own here."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check("policies", self.teacher, POLICIES)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -83,7 +96,10 @@ def train(
         held_out: gives scores on held-out tasks after a step, when it is time.
     """
     first_step = checkpoint.resume(learner, config)
-    with RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log:
+    with (
+        Stop(config.out) as stop,
+        RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log,
+    ):
         for step in range(first_step, config.num_steps):
             timer = Timer()
             with timer("play"):
@@ -94,12 +110,15 @@ def train(
             if rows:
                 with timer("update"):
                     metrics |= imitate(rows, config, learner, step)
+            ends = stop.asked
             with timer("checkpoint"):
-                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.num_steps:
+                if ends or checkpoint.due(config, step + 1):
                     checkpoint.save(learner, config, step + 1)
             with timer("evaluate"):
                 metrics |= held_out(step)
             log.write(step, {**metrics, **timer.seconds})
+            if ends:
+                stop.now(step + 1)
 
 
 def imitate(rows: list[Row], config: SFTConfig, learner: Learner, step: int) -> dict[str, float]:
@@ -131,21 +150,51 @@ def imitate(rows: list[Row], config: SFTConfig, learner: Learner, step: int) -> 
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Trains from the command line."""
-    from trainers.collector import Collector, held_out_scores  # noqa: PLC0415 - `--help` needs none
+@dataclass(frozen=True, kw_only=True)
+class SFTOptions:
+    """Lets a model imitate a scripted teacher; needs the extra train.
+
+    Ctrl-C ends the step and keeps a checkpoint; the same command goes on.
+    """
+
+    preset: Literal["tiny"] | None = None
+    """Settings to start from; flags that are given count more."""
+    config: OmitArgPrefixes[SFTConfig] = field(default_factory=SFTConfig)
+    """Settings of the run."""
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> SFTOptions | None:
+        """Gives what counts where no flag is given."""
+        name = preset_of(words, PRESETS)
+        return cls(preset=name, config=SFTConfig(**PRESETS[name])) if name else None
+
+
+def run(options: SFTOptions) -> int:
+    """Trains from the command line; returns the exit status."""
+    train_anew(options.config)
+    return 0
+
+
+def train_anew(config: SFTConfig) -> None:
+    """Loads the model and trains, or goes on with the run in `config.out`.
+
+    Raises:
+        MissingExtra: a library of the extra train is not installed.
+    """
+    require("torch.utils.tensorboard", "train")
+    from trainers.collector import Collector, held_out_scores, source_of  # noqa: PLC0415 - heavy
     from trainers.models import load_model, make_tiny  # noqa: PLC0415
     from trainers.policies import sampling_policy, teaching_policy  # noqa: PLC0415
 
-    config = from_command_line(SFTConfig, PRESETS, argv)
+    source = source_of(config)  # a wrong name is found before the model is loaded
     name = make_tiny(config, config.teacher) if config.model == "tiny" else config.model
     lm, tokenizer = load_model(str(name))
     learner = Learner(lm, config, tokenizer=tokenizer.hf, reference=False)
     teacher = teaching_policy(config, lm, tokenizer, config.teacher)
     student = sampling_policy(learner, tokenizer)
-    train(config, learner, Collector(config, teacher).collect, held_out_scores(config, student))
-    return 0
+    play = Collector(config, teacher, source).collect
+    train(config, learner, play, held_out_scores(config, student))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("train sft"))

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from trainers.advantages import sequence_weights
 from trainers.batch import MicroBatch, Row, flat, micro_batches, spread
 from trainers.config import PolicyConfig
 from trainers.losses import kl, policy_loss, sampler_weights
 from trainers.model import Learner
+from wideseek_env.plugins import late
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+torch = late("torch", "train")
 
 
 @dataclass(slots=True)

@@ -42,6 +42,30 @@ def require(module: str, extra: str) -> Any:
         ) from error
 
 
+def late(module: str, extra: str) -> Any:
+    """Stands for a module that is imported when something of it is first used.
+
+    So that `--help` of a command and the settings of a trainer need none of its libraries.
+
+    Args:
+        module: what it stands for.
+        extra: the extra of this project that brings it, see `require`.
+    """
+    return _Late(module, extra)
+
+
+class _Late:
+    def __init__(self, module: str, extra: str) -> None:
+        self._module, self._extra = module, extra
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked by pickle, doctest and others that only look around
+            raise AttributeError(name)
+        value = getattr(require(self._module, self._extra), name)
+        setattr(self, name, value)  # the next time costs nothing
+        return value
+
+
 def resolve(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     """Finds the thing that a name stands for; an installed package cannot take one of our names.
 

@@ -56,7 +56,7 @@ def load_weights(path: Path) -> Weights:
         raise DataError(
             f"expected weights for version {DISCRETE_VERSION} of the discrete interface in "
             f"{str(path)!r}, got {about.get('version')!r}; train again with "
-            "python -m trainers.third_party.torchrl_mappo"
+            "wideseek train mappo"
         )
     return Weights(_actor(tensors, "lead"), _actor(tensors, "subagent"), about)
 

@@ -1,6 +1,6 @@
 """Scores models on held-out worlds.
 
-    python -m benchmarks.learning.evaluate runs/sft runs/grpo --out FILE
+    wideseek evaluate runs/sft runs/grpo --out FILE
 
 One task of each of many worlds of the split `test`, whose names no training world has, or the tasks
 of any other source, played greedily at several widths. Prints one line a model and width, and
@@ -9,15 +9,15 @@ appends it to a JSON lines file.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
+
+from tyro.conf import Positional
 
 from agents.evaluate import Exam, evaluate, held_out
 from agents.learned.lm import PLAYS
@@ -25,7 +25,10 @@ from agents.llm.policy import LLMPolicy
 from agents.policy import Policy
 from agents.scripted import PartialPolicy
 from trainers.log import episode_metrics
-from wideseek_env.errors import WideSeekError
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import AtLeastZero, Count, Natural, OutFile, check_values
+from wideseek_env.errors import Interrupted
+from wideseek_env.plugins import require
 from wideseek_env.records import Episode
 from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.tasks.source import TaskSource
@@ -81,65 +84,74 @@ def summary(episodes: Iterable[Episode]) -> dict[str, Any]:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluates from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", help="folders of models or of runs; `partial`")
-    parser.add_argument(
-        "--widths", type=_numbers, default=(1, 2, 4, 8), help="numbers of subagents; 0: alone"
-    )
-    parser.add_argument("--source", default="starter", help="preset, corpus:DIR, file:FILE, a path")
-    parser.add_argument("--backend", help="folder of pages, or a path, for file:FILE")
-    parser.add_argument("--kind", default="wide", choices=("wide", "deep"), help="of tasks")
-    parser.add_argument("--tasks", type=int, default=100, help="held-out tasks")
-    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
-    parser.add_argument("--out", type=Path, help="JSON lines file that results are added to")
-    given = parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Scores models on held-out tasks; each result is printed, and kept, as it comes.
+
+    By default one task of each of many worlds of the split `test`, whose names no training world
+    has. Models need the extra train.
+    """
+
+    models: Positional[tuple[str, ...]]
+    """Folders of models or of runs; partial is the teacher of the shipped ones."""
+    widths: tuple[Natural, ...] = (1, 2, 4, 8)
+    """Numbers of subagents; 0 is one agent alone."""
+    source: str = "starter"
+    """Tasks: a preset of closed worlds, corpus:DIR, file:FILE, or a Python path."""
+    backend: str | None = None
+    """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
+    kind: Literal["wide", "deep"] = "wide"
+    """Of tasks of closed worlds."""
+    num_tasks: Count = 100
+    """Held-out tasks."""
+    temperature: AtLeastZero = 0.0
+    """Of the models; 0 is greedy."""
+    out: OutFile | None = None
+    """JSON lines file that the results are added to."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if not self.models or not self.widths:
+            raise ValueError("expected at least one model and one of --widths, got none")
+
+
+def run(options: EvaluateOptions) -> int:
+    """Evaluates; returns the exit status."""
+    source = held_out(options.source, options.num_tasks, kind=options.kind, backend=options.backend)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _evaluate(given)
-    except (WideSeekError, ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
+        for model in options.models:
+            policy = policy_of(model, options.temperature)
+            for width in options.widths:
+                played = asyncio.run(play(policy, HeldOut(width, options.kind), source))
+                line = {
+                    "model": model,
+                    "temperature": options.temperature,
+                    "kind": options.kind,
+                    "source": options.source,
+                    "n_subagents": width,
+                }
+                text = json.dumps(line | summary(played))
+                print(text, flush=True)
+                if options.out:
+                    with options.out.open("a", encoding="utf-8") as file:
+                        file.write(text + "\n")
+    except KeyboardInterrupt as error:
+        kept = f"what was printed is in {options.out}" if options.out else "what was printed is all"
+        raise Interrupted(kept) from error
     return 0
-
-
-def _evaluate(given: argparse.Namespace) -> None:
-    source = held_out(given.source, given.tasks, kind=given.kind, backend=given.backend)
-    for model in given.models:
-        policy = policy_of(model, given.temperature)
-        for width in given.widths:
-            played = asyncio.run(play(policy, HeldOut(width, given.kind), source))
-            line = {"model": model, "temperature": given.temperature, "kind": given.kind}
-            line["source"] = given.source
-            line["n_subagents"] = width
-            text = json.dumps(line | summary(played))
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
-            if given.out:
-                with given.out.open("a") as file:
-                    file.write(text + "\n")
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in text.split(",") if number.strip())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected whole numbers with commas between them, such as 0,4,8, got {text!r}"
-        ) from error
 
 
 def policy_of(model: str, temperature: float) -> Policy:
     """Returns `partial`, or the model of a folder or of a run's last checkpoint."""
     if model == "partial":
         return PartialPolicy()
-    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415 - heavy
-    from trainers.models import load_model  # noqa: PLC0415
-
-    lm, tokenizer = load_model(model)
-    engine = TransformersEngine(lm, tokenizer=tokenizer)
+    engines = require("agents.llm.engines.transformers", "train")
+    lm, tokenizer = require("trainers.models", "train").load_model(model)
+    engine = engines.TransformersEngine(lm, tokenizer=tokenizer)
     return LLMPolicy(engine, replace(PLAYS, temperature=temperature), name=model)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("evaluate"))

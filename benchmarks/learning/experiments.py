@@ -1,31 +1,35 @@
 """What the parts of multi-agent GRPO are worth, on a tiny model from scratch and held-out worlds.
 
-    python -m trainers.sft --preset tiny --out runs/sft
-    python -m benchmarks.learning.experiments gain --start runs/sft --out runs/experiments
+    wideseek train sft --preset tiny --out runs/sft
+    wideseek experiments gain --start runs/sft --out runs/experiments
 
 Each experiment trains its variants from one supervised start, each with every seed, and plays them
 at several widths on worlds whose names no training had. What is done already is kept, so
-seeds can run in several processes (`--seeds 0`, `--seeds 1`), and the last call (`--seeds 0 1 2`)
+seeds can run in several processes (`--seeds 0`, `--seeds 1`), and the last call (`--seeds 0,1,2`)
 makes the table and the picture of all.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
+from tyro.conf import Positional
 
 from benchmarks.learning import evaluate
 from benchmarks.learning.evaluate import HeldOut
 from trainers import grpo, sft
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import AtLeastZero, Count, Natural, OutFolder, Seed, check_values
+from wideseek_env.errors import Interrupted
+from wideseek_env.plugins import require
 from wideseek_env.scoring.statistics import Interval, bootstrap_interval
 
 Scores = dict[str, list[float]]
@@ -38,8 +42,9 @@ class Variant:
     """One way to go on from the start."""
 
     label: str
-    train: Callable[[Sequence[str]], int] = grpo.main
-    flags: tuple[str, ...] = ()
+    trainer: Literal["grpo", "sft"] = "grpo"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that differ from the trainer's preset `tiny`."""
     lesson: str | None = None
     """Of `LESSONS`: what the start learns to imitate first."""
     as_long_as: Literal["steps", "seconds", "tokens"] = "steps"
@@ -49,29 +54,27 @@ class Variant:
 
 
 JOINT, IMITATION = "joint", "imitation"
-ALONE = ("--n-subagents", "0")
+ALONE = {"n_subagents": 0}
 EPISODES_OF_STEP = grpo.PRESETS["tiny"]["tasks_per_step"] * grpo.GRPOConfig.group_size
 BOTH_KINDS = (*(HeldOut(width) for width in (1, 4, 8)), HeldOut(4, "deep"))
-LESSONS: Mapping[str, tuple[str, ...]] = {
-    "hybrid": ("--kind", "hybrid", "--num-steps", "600"),
-    "alone": (*ALONE, "--teacher", "solo", "--num-steps", "400"),
+LESSONS: Mapping[str, Mapping[str, Any]] = {
+    "hybrid": {"kind": "hybrid", "num_steps": 600},
+    "alone": {**ALONE, "teacher": "solo", "num_steps": 400},
 }
-"""Flags of `trainers.sft` for skills that the start has not: questions of several hops, and playing
-without subagents. What it learns is as perfect as its teachers are."""
+"""Settings of `trainers.sft` for skills that the start has not: questions of several hops, and
+playing without subagents. What it learns is as perfect as its teachers are."""
 VARIANTS: Mapping[str, Variant] = {
     JOINT: Variant("GRPO"),
-    IMITATION: Variant(
-        "imitation, same minutes", sft.main, ("--lr", "1e-3"), as_long_as="seconds"
-    ),
-    "lead": Variant("GRPO, lead only", flags=("--roles", "lead")),
-    "subagents": Variant("GRPO, subagents only", flags=("--roles", "subagent")),
-    "provenance": Variant("GRPO, credit by provenance", flags=("--provenance", "0.5")),
+    IMITATION: Variant("imitation, same minutes", "sft", {"lr": 1e-3}, as_long_as="seconds"),
+    "lead": Variant("GRPO, lead only", changes={"roles": "lead"}),
+    "subagents": Variant("GRPO, subagents only", changes={"roles": "subagent"}),
+    "provenance": Variant("GRPO, credit by provenance", changes={"provenance": 0.5}),
     **{
-        kind: Variant(f"GRPO on {kind}", flags=("--kind", kind), lesson="hybrid", exams=BOTH_KINDS)
+        kind: Variant(f"GRPO on {kind}", changes={"kind": kind}, lesson="hybrid", exams=BOTH_KINDS)
         for kind in ("wide", "deep", "hybrid")
     },
     "alone": Variant(
-        "GRPO alone, same tokens", flags=ALONE, lesson="alone", as_long_as="tokens",
+        "GRPO alone, same tokens", changes=ALONE, lesson="alone", as_long_as="tokens",
         exams=(HeldOut(0),),
     ),
 }  # fmt: skip
@@ -83,6 +86,38 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "team": (JOINT, "alone"),
 }
 """Variants of each experiment; `JOINT` before those that get as much as it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentsOptions:
+    """Tells what the parts of multi-agent GRPO are worth, on a tiny model and held-out worlds.
+
+    Begins from a run of `wideseek train sft --preset tiny --out runs/sft` (33 minutes) and takes
+    hours; what is done is kept, so the same command goes on, and seeds can run in several
+    processes. Needs the extra train.
+    """
+
+    experiment: Positional[Literal["gain", "roles", "credit", "data", "team"]]
+    """Which: training against imitation, roles, credit, kinds of tasks, or a team against one."""
+    start: Path = Path("runs/sft")
+    """Run of `wideseek train sft` that all variants begin from."""
+    out: OutFolder = Path("runs/experiments")
+    """Folder of all runs of the experiment."""
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    """Seeds that each variant trains with."""
+    num_steps: Count = grpo.PRESETS["tiny"]["num_steps"]
+    """GRPO steps of a run."""
+    widths: tuple[Natural, ...] = (1, 2, 4, 8, 16)
+    """Numbers of subagents that are played."""
+    num_tasks: Count = 200
+    """Held-out tasks."""
+    temperature: AtLeastZero = 0.0
+    """Of play; 0 is greedy."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if not self.seeds or not self.widths:
+            raise ValueError("--seeds, --widths: expected at least one of each, got none")
 
 
 def logged(run: Path) -> list[dict[str, float]]:
@@ -101,35 +136,38 @@ def logged(run: Path) -> list[dict[str, float]]:
     ]
 
 
-def train(name: str, seed: int, given: argparse.Namespace) -> tuple[Path, Path]:
+def train(name: str, seed: int, given: ExperimentsOptions) -> tuple[Path, Path]:
     """Trains a variant, or goes on with it; returns the run that it began from, and its own."""
     variant, out, start = VARIANTS[name], given.out, given.start
     if variant.lesson:
         start = out / f"lesson-{variant.lesson}"
-        run_trainer(sft.main, given.start, start, 0, LESSONS[variant.lesson])
-    flags = ("--num-steps", str(steps_of(variant, seed, start, given)), *variant.flags)
-    run_trainer(variant.train, start, out / f"{name}-{seed}", seed, flags)
+        run_trainer("sft", given.start, start, 0, LESSONS[variant.lesson])
+    changes = {**variant.changes, "num_steps": steps_of(variant, seed, start, given)}
+    run_trainer(variant.trainer, start, out / f"{name}-{seed}", seed, changes)
     return start, out / f"{name}-{seed}"
 
 
 def run_trainer(
-    trainer: Callable[[Sequence[str]], int], start: Path, run: Path, seed: int, flags: Sequence[str]
+    trainer: Literal["grpo", "sft"], start: Path, run: Path, seed: int, changes: Mapping[str, Any]
 ) -> None:
     """Trains with the preset `tiny`, unless the run has its last checkpoint already."""
-    steps = int(flags[flags.index("--num-steps") + 1])
-    if not (run / "checkpoints" / f"step_{steps:06d}").exists():
-        where = ("--preset", "tiny", "--model", str(start), "--out", str(run))
-        trainer([*where, "--seed", str(seed), *flags])
+    where = {"model": str(start), "out": str(run), "seed": seed}
+    if (run / "checkpoints" / f"step_{changes['num_steps']:06d}").exists():
+        return
+    if trainer == "grpo":
+        grpo.train_anew(grpo.GRPOConfig(**{**grpo.PRESETS["tiny"], **where, **changes}))
+    else:
+        sft.train_anew(sft.SFTConfig(**{**sft.PRESETS["tiny"], **where, **changes}))
 
 
-def steps_of(variant: Variant, seed: int, start: Path, given: argparse.Namespace) -> int:
+def steps_of(variant: Variant, seed: int, start: Path, given: ExperimentsOptions) -> int:
     """Returns how many steps make a variant as long as `JOINT`, by what its start took a step."""
     if variant.as_long_as == "steps":
-        return int(given.steps)
+        return given.num_steps
     joint, imitated = logged(given.out / f"{JOINT}-{seed}"), logged(start)
     total = sum(line[variant.as_long_as] for line in joint)
     per_step = fmean(line[variant.as_long_as] for line in imitated)
-    if variant.train is grpo.main:
+    if variant.trainer == "grpo":
         per_step *= EPISODES_OF_STEP / sft.PRESETS["tiny"]["tasks_per_step"]
     return max(round(total / per_step), 1)
 
@@ -224,14 +262,14 @@ def draw(results: Sequence[Result], exams: Sequence[str], file: Path) -> None:
     figure.savefig(file, dpi=150)
 
 
-def exams_of(variant: Variant, given: argparse.Namespace) -> tuple[HeldOut, ...]:
+def exams_of(variant: Variant, given: ExperimentsOptions) -> tuple[HeldOut, ...]:
     """Returns what a variant plays."""
     return variant.exams or tuple(HeldOut(width) for width in given.widths)
 
 
-def experiment(given: argparse.Namespace) -> list[Result]:
+def experiment(given: ExperimentsOptions) -> list[Result]:
     """Trains and plays the variants of an experiment; returns what each and each start scored."""
-    file, how = f"scores-t{given.temperature:g}.json", (given.tasks, given.temperature)
+    file, how = f"scores-t{given.temperature:g}.json", (given.num_tasks, given.temperature)
     results: dict[str, Result] = {}
     for name in EXPERIMENTS[given.experiment]:
         variant = VARIANTS[name]
@@ -247,38 +285,31 @@ def experiment(given: argparse.Namespace) -> list[Result]:
     return list(results.values())
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one experiment from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("experiment", choices=EXPERIMENTS)
-    parser.add_argument("--start", type=Path, default=Path("runs/sft"), help="run of trainers.sft")
-    parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
-        "--steps", type=int, default=grpo.PRESETS["tiny"]["num_steps"], help="GRPO steps of a run"
-    )
-    parser.add_argument("--widths", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    parser.add_argument("--tasks", type=int, default=200, help="held-out tasks")
-    parser.add_argument("--temperature", type=float, default=0.0, help="of play; 0 is greedy")
-    given = parser.parse_args(argv)
-    if not (given.start / "metrics.jsonl").exists():
-        parser.error(
-            f"--start: expected the folder of a run, got {given.start} without metrics.jsonl; make "
-            "one with `python -m trainers.sft --preset tiny --out runs/sft`"
+def run(options: ExperimentsOptions) -> int:
+    """Runs one experiment; returns the exit status."""
+    require("torch.utils.tensorboard", "train")
+    if not (options.start / "metrics.jsonl").exists():
+        raise ValueError(
+            f"--start: expected the folder of a run, got {options.start} without metrics.jsonl; "
+            "make one with `wideseek train sft --preset tiny --out runs/sft` (33 minutes). The "
+            "shipped start does not do: the log of its run is needed"
         )
-    given.out.mkdir(parents=True, exist_ok=True)
-    results = experiment(given)
-    variants = [VARIANTS[name] for name in EXPERIMENTS[given.experiment]]
-    played = {exam for variant in variants for exam in exams_of(variant, given)}
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        results = experiment(options)
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"what is trained and played is in {options.out}; the same command goes on ({error})"
+        ) from error
+    variants = [VARIANTS[name] for name in EXPERIMENTS[options.experiment]]
+    played = {exam for variant in variants for exam in exams_of(variant, options)}
     exams = [
         str(exam) for exam in sorted(played, key=lambda exam: (exam.kind != "wide", exam.width))
     ]
-    sys.stdout.write(table(results, [*exams, MEAN]) + "\n")
-    draw(results, exams, given.out / f"{given.experiment}-t{given.temperature:g}.png")
+    print(table(results, [*exams, MEAN]))
+    draw(results, exams, options.out / f"{options.experiment}-t{options.temperature:g}.png")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("experiments"))

@@ -1,6 +1,6 @@
 """The heterogeneous budget experiment: learned against scripted at equal tool calls.
 
-    python -m benchmarks.learning.learned --out runs/learned
+    wideseek learned --out runs/learned
 
 Every policy gets the same number of `search` and `open` calls, on worlds that no training saw. The
 table has item F1 with 95 % intervals over tasks, for each preset, budget and width. It tells where
@@ -10,13 +10,17 @@ fixed orders of the learned policy's moves, to tell what it learned from what th
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import csv
-from collections.abc import Iterator, Sequence
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean
+from typing import Any
+
+import msgspec
 
 from agents.evaluate import Exam, evaluate
 from agents.learned import LearnedPolicy
@@ -24,6 +28,18 @@ from agents.learned.orders import ORDERS, OrderPolicy
 from agents.learned.policy import TEMPERATURE, WEIGHTS
 from agents.policy import Policy
 from agents.scripted import FanoutPolicy, SoloPolicy
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import (
+    AtLeastZero,
+    Count,
+    OutFolder,
+    Seed,
+    check_presets,
+    check_values,
+    flag,
+)
+from wideseek_env.errors import DataError, Interrupted
+from wideseek_env.plugins import one_of
 from wideseek_env.tasks.source import TaskSource
 
 
@@ -79,15 +95,24 @@ def experiment(
     *,
     num_tasks: int,
     seeds: Sequence[int] = (0,),
+    rows: Rows | None = None,
 ) -> Iterator[Row]:
-    """Plays `solo`, `fanout` and other teams on test worlds; yields row by row."""
+    """Plays `solo`, `fanout` and other teams on test worlds; yields row by row.
+
+    Rows that `rows` has are not played again, and the others are added to it.
+    """
     for preset in presets:
         sources = sources_of(preset, seeds, num_tasks)
         for budget in budgets:
-            yield play(SoloPolicy(), preset, sources, width=0, budget=budget)
-            for width in widths:
-                for policy in (FanoutPolicy(), *teams):
-                    yield play(policy, preset, sources, width=width, budget=budget)
+            cells: list[tuple[Policy, int]] = [(SoloPolicy(), 0)]
+            cells += [(policy, width) for width in widths for policy in (FanoutPolicy(), *teams)]
+            for policy, width in cells:
+                row = rows.find(preset, budget, width, policy.name) if rows else None
+                if row is None:
+                    row = play(policy, preset, sources, width=width, budget=budget)
+                    if rows:
+                        rows.add(row)
+                yield row
 
 
 def won(rows: Sequence[Row], policy: str, against: Sequence[str] = ("solo", "fanout")) -> list[Row]:
@@ -109,51 +134,126 @@ def won(rows: Sequence[Row], policy: str, against: Sequence[str] = ("solo", "fan
     ]
 
 
-def main() -> None:
-    """Runs the experiment from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for learned.csv")
-    parser.add_argument("--weights", type=Path, nargs="*", default=[WEIGHTS])
-    parser.add_argument("--temperature", type=float, default=TEMPERATURE, help="of the weights")
-    parser.add_argument("--orders", nargs="*", default=[], choices=ORDERS, help="fixed orders")
-    parser.add_argument("--presets", nargs="*", default=["default", "conflict", "missing"])
-    parser.add_argument("--budgets", type=int, nargs="*", default=[25, 40, 60, 90])
-    parser.add_argument("--widths", type=int, nargs="*", default=[1, 2, 3, 4, 6, 8, 12, 16])
-    parser.add_argument("--tasks", type=int, default=60, help="of each preset")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="of the test worlds")
-    arguments = parser.parse_args()
-    names = [f"mappo-{index}" for index in range(len(arguments.weights))]
+@dataclass(frozen=True, kw_only=True)
+class LearnedOptions:
+    """Compares learned with scripted policies at equal, scarce tool calls, on held-out worlds.
+
+    Each row is kept as it comes, and the same command goes on; the defaults take about an hour.
+    """
+
+    out: OutFolder
+    """Folder for learned.csv."""
+    weights: tuple[Path, ...] = (WEIGHTS,)
+    """Weights of the learned policies."""
+    temperature: AtLeastZero = TEMPERATURE
+    """Of the weights."""
+    orders: tuple[str, ...] = ()
+    """Fixed orders of the learned policy's moves that play as well; docs/discrete.md has them."""
+    presets: tuple[str, ...] = ("default", "conflict", "missing")
+    """Worlds."""
+    budgets: tuple[Count, ...] = (25, 40, 60, 90)
+    """Search and open calls of all agents together."""
+    widths: tuple[Count, ...] = (1, 2, 3, 4, 6, 8, 12, 16)
+    """Numbers of subagents."""
+    num_tasks: Count = 60
+    """Tasks of each preset."""
+    seeds: tuple[Seed, ...] = (0,)
+    """Of the test worlds."""
+
+    def __post_init__(self) -> None:
+        check_presets(self.presets)
+        check_values(self)
+        for order in self.orders:
+            if order not in ORDERS:
+                raise ValueError(f"--orders: expected {one_of(ORDERS, order)}")
+        for name in ("weights", "presets", "budgets", "widths", "seeds"):
+            if not getattr(self, name):
+                raise ValueError(f"{flag(name)}: expected at least one, got none")
+
+    def terms(self) -> dict[str, Any]:
+        """Gives what rows must have in common to stand in one table."""
+        return {
+            "weights": [str(path) for path in self.weights],
+            "temperature": self.temperature,
+            "num_tasks": self.num_tasks,
+            "seeds": list(self.seeds),
+        }
+
+
+class Rows:
+    """The rows of a folder: those that were played before, and those that come.
+
+    Args:
+        out: the folder; made when it is not there.
+        terms: what all its rows have in common.
+
+    Raises:
+        DataError: the folder holds rows of other terms.
+    """
+
+    def __init__(self, out: Path, terms: dict[str, Any]) -> None:
+        self.file, about = out / "learned.csv", out / "learned.json"
+        if self.file.exists():
+            before = json.loads(about.read_text("utf-8")) if about.exists() else None
+            if before != terms:
+                raise DataError(
+                    f"{self.file} holds rows of {before}, expected {terms}; give another --out"
+                )
+            with self.file.open(encoding="utf-8", newline="") as lines:
+                self.kept = [msgspec.convert(r, Row, strict=False) for r in csv.DictReader(lines)]
+            return
+        self.kept = []
+        out.mkdir(parents=True, exist_ok=True)
+        about.write_text(json.dumps(terms, indent=1) + "\n", "utf-8")
+        self._write([field.name for field in fields(Row)])
+
+    def find(self, preset: str, budget: int, width: int, policy: str) -> Row | None:
+        """Looks for a row that was played before."""
+        wanted = preset, budget, width, policy
+        rows = (r for r in self.kept if (r.preset, r.budget, r.width, r.policy) == wanted)
+        return next(rows, None)
+
+    def add(self, row: Row) -> None:
+        """Keeps a row."""
+        self.kept.append(row)
+        self._write(astuple(row))
+
+    def _write(self, values: Iterable[Any]) -> None:
+        with self.file.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(values)
+
+
+def run(options: LearnedOptions) -> int:
+    """Runs the experiment; returns the exit status."""
+    names = [f"mappo-{index}" for index in range(len(options.weights))]
     learned = [
-        LearnedPolicy(weights, name if len(names) > 1 else "mappo", arguments.temperature)
-        for weights, name in zip(arguments.weights, names, strict=True)
+        LearnedPolicy(weights, name if len(names) > 1 else "mappo", options.temperature)
+        for weights, name in zip(options.weights, names, strict=True)
     ]
-    orders = [OrderPolicy(order) for order in arguments.orders]
-    rows = []
-    for row in experiment(
-        [*orders, *learned],
-        arguments.presets,
-        arguments.budgets,
-        arguments.widths,
-        num_tasks=arguments.tasks,
-        seeds=arguments.seeds,
-    ):
-        rows.append(row)
-        print(
-            f"{row.preset:9} {row.budget:4} calls  n={row.width:<3} {row.policy:8} "
-            f"item F1 {row.item_f1:.3f} [{row.low:.3f}, {row.high:.3f}]  {row.num_calls:.0f} made",
-            flush=True,
+    teams = [*(OrderPolicy(order) for order in options.orders), *learned]
+    rows, shown = Rows(options.out, options.terms()), []
+    grid = options.presets, options.budgets, options.widths
+    try:
+        for row in experiment(
+            teams, *grid, num_tasks=options.num_tasks, seeds=options.seeds, rows=rows
+        ):
+            shown.append(row)
+            print(
+                f"{row.preset:9} {row.budget:4} calls  n={row.width:<3} {row.policy:8} item F1 "
+                f"{row.item_f1:.3f} [{row.low:.3f}, {row.high:.3f}]  {row.num_calls:.0f} made",
+                flush=True,
+            )
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"{rows.file} has {len(rows.kept)} rows; the same command goes on") from (
+            error
         )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with (arguments.out / "learned.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Row))
-        writer.writerows(map(astuple, rows))
-    rivals = ["solo", "fanout", *arguments.orders]
+    rivals = ["solo", "fanout", *options.orders]
     for policy in learned:
-        ahead = won(rows, policy.name, rivals)
-        num = sum(row.policy == policy.name for row in rows)
+        ahead = won(shown, policy.name, rivals)
+        num = sum(row.policy == policy.name for row in shown)
         print(f"{policy.name}: in {len(ahead)} of {num} above {', '.join(rivals)}, intervals apart")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("learned"))

@@ -1,4 +1,4 @@
-"""Tokens a second of a GRPO step, ours against TRL's: `python -m benchmarks.learning.training`.
+"""Tokens a second of a GRPO step, ours against TRL's: `wideseek speed training`.
 
 One agent, one turn, so that both do the same: the same tiny model from scratch, the same prompts
 (questions of a starter world), the same group, and answers of the same length, as an untrained
@@ -11,36 +11,55 @@ Needs `pip install trl`, which is no extra of ours.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import importlib
+import importlib.util
 import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch.profiler import ProfilerActivity, profile
 
 from agents.llm.engines import Completion, Request
-from agents.llm.engines.transformers import TransformersEngine
 from agents.llm.tokenizers import HFTokenizer
 from trainers.batch import rows_of
 from trainers.grpo import GRPOConfig, improve, prepare
 from trainers.log import Timer
 from trainers.model import Learner
-from trainers.models import load_model, make_tiny
 from trainers.sft import SFTConfig
+from wideseek_env.cli.commands import run_command
+from wideseek_env.cli.options import Count, check_values
+from wideseek_env.plugins import MissingExtra, late, require
 from wideseek_env.records import Decision, Episode, Limits, Score, Task, TokenSpan, Trajectory, Turn
 from wideseek_env.worlds import World
+
+torch, profiler = late("torch", "train"), late("torch.profiler", "train")
+engines, models = late("agents.llm.engines.transformers", "train"), late("trainers.models", "train")
 
 LR, KL_WEIGHT = 1e-4, 0.001
 PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "scaled_dot_product")
 """Operations that are matrix products, attention among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Compares the speed of a GRPO step with TRL's; needs the extra train and `pip install trl`."""
+
+    num_steps: Count = 4
+    """Timed steps of each trainer."""
+    num_tasks: Count = 4
+    """Prompts of a step."""
+    group_size: Count = 8
+    """Answers to each prompt."""
+    max_new_tokens: Count = 128
+    """Longest answer, in tokens."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
 
 
 def reward(ids: Sequence[int]) -> float:
@@ -70,52 +89,52 @@ def episode(task: Task, prompt: Sequence[int], written: Completion) -> Episode:
 
 
 def ours(
-    start: Path, tasks: Sequence[Task], args: argparse.Namespace
+    start: Path, tasks: Sequence[Task], args: TrainingOptions
 ) -> tuple[list[tuple[float, int]], float]:
     """Returns CPU seconds and sampled tokens of each step, and an update's share of products."""
     config = GRPOConfig(
         out="unused", model=str(start), lr=LR, kl_weight=KL_WEIGHT, device="cpu", warmup_steps=0
     )
-    lm, tokenizer = load_model(str(start))
+    lm, tokenizer = models.load_model(str(start))
     learner = Learner(lm, config)
-    engine = TransformersEngine(learner.lm, tokenizer=tokenizer)
+    engine = engines.TransformersEngine(learner.lm, tokenizer=tokenizer)
     prompts = [prompt_of(tokenizer, task) for task in tasks]
     steps = []
-    for step in range(args.steps + 1):
+    for step in range(args.num_steps + 1):
         start_s = time.process_time()
         engine.forget_prefixes()
         requests = [
             Request(
                 f"{step}/{index}/{member}",
                 tuple(prompt),
-                max_tokens=args.new_tokens,
+                max_tokens=args.max_new_tokens,
                 seed=step * 10_000 + index * 100 + member,
             )
             for index, prompt in enumerate(prompts)
-            for member in range(args.group)
+            for member in range(args.group_size)
         ]
         written = asyncio.run(engine.generate(requests))
         episodes = [
-            episode(tasks[number // args.group], request.prompt_ids, completion)
+            episode(tasks[number // args.group_size], request.prompt_ids, completion)
             for number, (request, completion) in enumerate(zip(requests, written, strict=True))
         ]
         rows, advantages = prepare(episodes, config, {})
         improve(rows, advantages, config, learner, step=step, timer=Timer())
         tokens = sum(int(row.sampled.sum()) for row in rows_of(episodes))
         steps.append((time.process_time() - start_s, tokens))
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        improve(rows, advantages, config, learner, step=args.steps, timer=Timer())
+    with profiler.profile(activities=[profiler.ProfilerActivity.CPU]) as seen:
+        improve(rows, advantages, config, learner, step=args.num_steps, timer=Timer())
     times = {e.key: e.self_cpu_time_total for e in seen.key_averages()}
     products = sum(time for name, time in times.items() if any(p in name for p in PRODUCTS))
     return steps[1:], products / sum(times.values())
 
 
-def theirs(start: Path, tasks: Sequence[Task], args: argparse.Namespace) -> list[tuple[float, int]]:
+def theirs(start: Path, tasks: Sequence[Task], args: TrainingOptions) -> list[tuple[float, int]]:
     """Returns CPU seconds and sampled tokens of each step of TRL's trainer."""
     datasets: Any = importlib.import_module("datasets")
     transformers: Any = importlib.import_module("transformers")
     trl: Any = importlib.import_module("trl")
-    lm, tokenizer = load_model(str(start))
+    lm, tokenizer = models.load_model(str(start))
     ends: list[float] = []
     counts: list[int] = []
 
@@ -130,10 +149,10 @@ def theirs(start: Path, tasks: Sequence[Task], args: argparse.Namespace) -> list
     texts = [tokenizer.decode(prompt_of(tokenizer, task)) for task in tasks]
     settings = trl.GRPOConfig(
         output_dir=str(start / "trl"),
-        per_device_train_batch_size=len(tasks) * args.group,
-        num_generations=args.group,
-        max_completion_length=args.new_tokens,
-        max_steps=args.steps + 1,
+        per_device_train_batch_size=len(tasks) * args.group_size,
+        num_generations=args.group_size,
+        max_completion_length=args.max_new_tokens,
+        max_steps=args.num_steps + 1,
         learning_rate=LR,
         beta=KL_WEIGHT,
         epsilon_high=0.28,
@@ -146,7 +165,9 @@ def theirs(start: Path, tasks: Sequence[Task], args: argparse.Namespace) -> list
         disable_tqdm=True,
         shuffle_dataset=False,
     )
-    dataset = datasets.Dataset.from_list([{"prompt": text} for text in texts] * (args.steps + 1))
+    dataset = datasets.Dataset.from_list(
+        [{"prompt": text} for text in texts] * (args.num_steps + 1)
+    )
     trainer = trl.GRPOTrainer(
         model=lm,
         reward_funcs=count,
@@ -164,18 +185,16 @@ def prompt_of(tokenizer: HFTokenizer, task: Task) -> list[int]:
     return tokenizer.encode(tokenizer.render([{"role": "user", "content": task.question}]))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs both and prints one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=4, help="timed steps of each trainer")
-    parser.add_argument("--tasks", type=int, default=4, help="prompts of a step")
-    parser.add_argument("--group", type=int, default=8, help="answers to each prompt")
-    parser.add_argument("--new-tokens", type=int, default=128, help="longest answer, in tokens")
-    args = parser.parse_args(argv)
-    tasks = list(World("starter", seed=0).tasks(args.tasks))
+def run(args: TrainingOptions) -> int:
+    """Runs both and prints one line of JSON; returns the exit status."""
+    require("torch.utils.tensorboard", "train")
+    for module in ("trl", "datasets"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra(f"{module} is not installed: pip install trl, no extra of ours")
+    tasks = list(World("starter", seed=0).tasks(args.num_tasks))
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(out=folder, model="tiny", source="worlds:starter:0", format="json")
-        start = make_tiny(config, "fanout")
+        start = models.make_tiny(config, "fanout")
         torch.manual_seed(0)
         steps_of = {}
         steps_of["ours"], products = ours(start, tasks, args)
@@ -196,4 +215,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("speed training"))

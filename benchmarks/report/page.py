@@ -1,13 +1,14 @@
-"""The HTML of a report: fills `page/report.html`; what needs no script is written out here."""
+"""The HTML of a report: what the templates in `templates/` are filled with."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from html import escape
-from pathlib import Path
+from functools import cache
 from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from benchmarks.compare.run_folder import RunInfo
 from benchmarks.compare.summary import Result, Row
@@ -19,7 +20,6 @@ from wideseek_env.scoring.statistics import Interval
 from wideseek_env.tasks.named import preset_named
 from wideseek_env.worlds import PRESETS
 
-_PAGE = Path(__file__).parent / "static"
 MAX_TASKS = 100
 """Most tasks of one source in the map of tasks."""
 
@@ -41,39 +41,35 @@ def render(
         name: of the run.
     """
     data = {"columns": _map_columns(rows), "tasks": _map_tasks(rows, results), "episodes": episodes}
-    parts = {
-        "title": escape(f"{name} · wideseek benchmark"),
-        "style": (_PAGE / "report.css").read_text(encoding="utf-8"),
-        "script": _script("report.js") + _script("viewer.js") + "start();\n",
-        "name": escape(name),
-        "lede": escape(describe(info)),
-        "notices": _notices(info, rows),
-        "cards": _cards(rows),
-        "figure_width": charts.svg_of(charts.draw_width(rows, charts.SVG_THEME), "w"),
-        "figure_budget": charts.svg_of(charts.draw_budget(rows, charts.SVG_THEME), "b"),
-        "width_caption": "Mean over tasks with 95 % bootstrap intervals. " + escape(_budget(info)),
-        "budget_caption": (
-            "A team grows by subagents, a single agent by its turn limit (the numbers beside the "
-            "points). Further left is cheaper, higher is better. " + escape(_context(info))
-        ),
-        "table_note": (
-            "Click a header to sort. Means are over valid episodes; the range beside the item F1 "
-            "is its 95 % bootstrap interval over tasks. Hover a header for what it means."
-        ),
-        "table": _table(rows),
-        "episode_note": (
-            f"{len(episodes)} of {len(results):,} episodes are in this page, each text cut at "
-            f"{MAX_TEXT_CHARS} characters; <code>wideseek report FOLDER --task "
-            "ID</code> shows those of one task, and episodes.jsonl holds all of them whole."
-        ),
-        "settings": _definitions({**info.settings.to_json(), "command": info.command}),
-        "versions": _definitions({"started": info.started, **info.versions}),
-        "remake": "Every figure follows from episodes.jsonl; summary.json holds them for programs.",
-        "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
-    }
-    template = (_PAGE / "report.html").read_text(encoding="utf-8")
-    # One pass, so that a marker inside a text that was filled in stays text.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+    policies = list(dict.fromkeys(row.cell.policy for row in rows))
+    return _template().render(
+        name=name,
+        lede=describe(info),
+        notices=_notices(info, rows),
+        cards=_cards(rows, policies),
+        figure_width=Markup(charts.svg_of(charts.draw_width(rows, charts.SVG_THEME), "w")),
+        figure_budget=Markup(charts.svg_of(charts.draw_budget(rows, charts.SVG_THEME), "b")),
+        budget=_budget(info),
+        context=_context(info),
+        columns=[
+            {"header": c.header, "usage": c.usage, "is_text": c.header in ("Source", "Policy")}
+            for c in columns(rows)
+        ],
+        table=[_table_row(row, columns(rows), policies) for row in rows],
+        episodes=episodes,
+        num_results=len(results),
+        max_text_chars=MAX_TEXT_CHARS,
+        settings=_texts({**info.settings.to_json(), "command": info.command}),
+        versions=_texts({"started": info.started, **info.versions}),
+        data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
+    )
+
+
+@cache
+def _template() -> Template:
+    loader = PackageLoader("benchmarks.report", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("report.html")
 
 
 def describe(info: RunInfo) -> str:
@@ -111,11 +107,7 @@ def _context(info: RunInfo) -> str:
     return f"Every agent, alone or in a team, holds the same context, in characters: {sizes}."
 
 
-def _script(name: str) -> str:
-    return (_PAGE / name).read_text(encoding="utf-8")
-
-
-def _notices(info: RunInfo, rows: Sequence[Row]) -> str:
+def _notices(info: RunInfo, rows: Sequence[Row]) -> list[str]:
     finished = sum(row.num_episodes for row in rows)
     invalid = sum(row.num_invalid for row in rows)
     notices = []
@@ -130,13 +122,11 @@ def _notices(info: RunInfo, rows: Sequence[Row]) -> str:
             "broke). They are in no mean; the last column of the table counts them, and the last "
             "entries of the episode viewer say why."
         )
-    paragraphs = "".join(f"<p>{escape(notice)}</p>" for notice in notices)
-    return f'<div class="notice" role="status">{paragraphs}</div>' if notices else ""
+    return notices
 
 
-def _cards(rows: Sequence[Row]) -> str:
+def _cards(rows: Sequence[Row], policies: Sequence[str]) -> list[dict[str, Any]]:
     """Returns one card for each source: the best team against the best single agent."""
-    policies = list(dict.fromkeys(row.cell.policy for row in rows))
     cards = []
     for source in dict.fromkeys(row.cell.source for row in rows):
         scored = [r for r in rows if r.cell.source == source and r.item_f1 and r.cell.depth is None]
@@ -149,24 +139,26 @@ def _cards(rows: Sequence[Row]) -> str:
         shown = [best, *([max(alone, key=_f1)] if alone else [])]
         ends = {row.cell.policy: row for row in sorted(reference, key=_f1)}
         shown += sorted(ends.values(), key=_f1, reverse=True)
-        meters = "".join(_meter(row, policies) for row in dict.fromkeys(shown))
         team = "one agent" if best.cell.width == 0 else f"{best.cell.width} subagents"
         cards.append(
-            f'<div class="card"><h3>{escape(source)}</h3>'
-            f'<div class="big">{_f1(best):.3f} <small>item F1</small></div>'
-            f"<p>{escape(best.cell.policy)}, {team}; the best of this run</p>{meters}</div>"
+            {
+                "source": source,
+                "best": {"policy": best.cell.policy, "f1": _f1(best)},
+                "team": team,
+                "meters": [_meter(row, policies) for row in dict.fromkeys(shown)],
+            }
         )
-    return "".join(cards)
+    return cards
 
 
-def _meter(row: Row, policies: Sequence[str]) -> str:
-    color = _css_color(row.cell.policy, policies)
-    label = row.cell.policy + (f" × {row.cell.width}" if row.cell.width else "")
-    if charts.is_reference(row.cell.policy):
-        label = row.cell.policy
-    bar = f'<b style="width:{100 * _f1(row):.1f}%;background:{color}"></b>'
-    label = f"<span>{escape(label)}</span>"
-    return f'<div class="meter">{label}<i>{bar}</i><span>{_f1(row):.2f}</span></div>'
+def _meter(row: Row, policies: Sequence[str]) -> dict[str, Any]:
+    policy = row.cell.policy
+    sized = row.cell.width and not charts.is_reference(policy)
+    return {
+        "label": f"{policy} × {row.cell.width}" if sized else policy,
+        "f1": _f1(row),
+        "color": _css_color(policy, policies),
+    }
 
 
 def _f1(row: Row) -> float:
@@ -177,62 +169,38 @@ def _css_color(policy: str, policies: Sequence[str]) -> str:
     return charts.css_variable(charts.SVG_THEME.of(policy, policies))
 
 
-def _table(rows: Sequence[Row]) -> str:
-    shown = columns(rows)
-    policies = list(dict.fromkeys(row.cell.policy for row in rows))
-    head = "".join(
-        f'<th scope="col" title="{escape(column.usage)}"{_text_class(column)}>'
-        f"{escape(column.header)}</th>"
-        for column in shown
-    )
-    body = "".join(
-        f'<tr data-source="{escape(row.cell.source)}"'
-        f"{' class=sweep' if row.cell.depth is not None else ''}>"
-        + "".join(_table_cell(column, row, policies) for column in shown)
-        + "</tr>"
-        for row in rows
-    )
-    return f'<table id="all"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+def _table_row(row: Row, shown: Sequence[TableColumn], policies: Sequence[str]) -> dict[str, Any]:
+    return {
+        "source": row.cell.source,
+        "is_sweep": row.cell.depth is not None,
+        "color": _css_color(row.cell.policy, policies),
+        "cells": [_table_cell(column, row) for column in shown],
+    }
 
 
-def _text_class(column: TableColumn) -> str:
-    return ' class="text"' if column.header in ("Source", "Policy") else ""
+def _table_cell(column: TableColumn, row: Row) -> dict[str, Any]:
+    value = column.value(row)
+    interval = value if isinstance(value, Interval) else None
+    number = interval.mean if interval else value
+    return {
+        "text": column.text(row),
+        "is_text": isinstance(value, str),
+        "has_dot": column.header == "Policy",
+        "sort": -1 if number is None else number,
+        "warns": column.header == "Invalid" and bool(value),
+        "interval": interval,
+        "span": f"{interval.low:.3f}–{interval.high:.3f}" if interval else "",
+        "has_bar": column.header.startswith("Item F1"),
+    }
 
 
-def _table_cell(column: TableColumn, row: Row, policies: Sequence[str]) -> str:
-    value, text = column.value(row), escape(column.text(row))
-    if isinstance(value, str):
-        dot = ""
-        if column.header == "Policy":
-            dot = f'<i class="dot" style="background:{_css_color(value, policies)}"></i>'
-        return f'<td class="text">{dot}{text}</td>'
-    number = value.mean if isinstance(value, Interval) else value
-    attributes = f' data-sort="{-1 if number is None else number}"'
-    if not isinstance(value, Interval):
-        warn = ' class="warn"' if column.header == "Invalid" and value else ""
-        return f"<td{attributes}{warn}>{text}</td>"
-    span = f"{value.low:.3f}–{value.high:.3f}"
-    if not column.header.startswith("Item F1"):
-        return f'<td{attributes} title="95 % interval {span}">{text}</td>'
-    color = _css_color(row.cell.policy, policies)
-    low, wide = 100 * value.low, 100 * (value.high - value.low)
-    bar = f'<b style="width:{100 * value.mean:.1f}%;background:{color}"></b>'
-    bar += f'<u style="left:{low:.1f}%;width:{wide:.1f}%"></u>'
-    range_ = f'<span class="interval">{span}</span>'
-    return f'<td{attributes}>{text}{range_}<span class="bar">{bar}</span></td>'
-
-
-def _definitions(values: dict[str, Any]) -> str:
+def _texts(values: dict[str, Any]) -> dict[str, str]:
     def text(value: Any) -> str:
         if isinstance(value, list):
             return ", ".join(map(str, value)) or "none"
         return "none" if value is None else str(value)
 
-    items = "".join(
-        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(text(value))}</dd>"
-        for name, value in values.items()
-    )
-    return f"<dl>{items}</dl>"
+    return {name: text(value) for name, value in values.items()}
 
 
 def _map_columns(rows: Sequence[Row]) -> list[dict[str, Any]]:

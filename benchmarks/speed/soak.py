@@ -43,9 +43,9 @@ _RESTARTS = 4
 class SoakOptions:
     """Makes tool calls through a proxy that breaks them, and checks that each one ends well."""
 
-    calls: Count = 100_000
+    num_calls: Count = 100_000
     """How many."""
-    concurrent: Count = 200
+    max_concurrent: Count = 200
     """At the same time."""
     faults: Share = 0.05
     """Share of the requests that are broken on their way."""
@@ -168,10 +168,13 @@ async def _soak(options: SoakOptions, path: Path) -> list[str]:
     listener.close()
     await asyncio.sleep(2 * options.deadline_s + 0.5)  # stalled connections have to end, too
     wrong += _leaks(before, _held())
-    if sum(ends.values()) != options.calls:
-        wrong.append(f"{options.calls} calls were made, {sum(ends.values())} ended")
+    if sum(ends.values()) != options.num_calls:
+        wrong.append(f"{options.num_calls} calls were made, {sum(ends.values())} ended")
     faults = ", ".join(f"{number:,} {name}" for name, number in sorted(proxy.num_faults.items()))
-    print(f"{options.calls:,} calls: " + ", ".join(f"{n:,} {end}" for end, n in ends.most_common()))
+    print(
+        f"{options.num_calls:,} calls: "
+        + ", ".join(f"{n:,} {end}" for end, n in ends.most_common())
+    )
     print(f"faults on the way: {faults or 'none'}; {num_stored:,} different calls stored")
     return wrong
 
@@ -183,9 +186,9 @@ async def _call_all(
     texts: dict[str, str],
     told: tuple[Counter[str], list[str]],
 ) -> None:
-    numbers = iter(range(options.calls))
+    numbers = iter(range(options.num_calls))
     ends, wrong = told
-    with progress("calls", options.calls) as advance:
+    with progress("calls", options.num_calls) as advance:
 
         async def caller() -> None:
             for number in numbers:
@@ -199,12 +202,14 @@ async def _call_all(
                     wrong.append(mistake)
                 advance()
 
-        callers = [asyncio.create_task(caller()) for _ in range(options.concurrent)]
+        callers = [asyncio.create_task(caller()) for _ in range(options.max_concurrent)]
         for part in range(_RESTARTS + 1):
             async with _serving(*server):
                 while not all(task.done() for task in callers):
                     done = sum(ends.values())
-                    if part < _RESTARTS and done >= options.calls * (part + 1) / (_RESTARTS + 1):
+                    if part < _RESTARTS and done >= options.num_calls * (part + 1) / (
+                        _RESTARTS + 1
+                    ):
                         break  # the server goes away in the middle of calls, and another comes
                     await asyncio.sleep(0.02)
         await asyncio.gather(*callers)

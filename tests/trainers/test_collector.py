@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,12 +18,13 @@ pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[
 from agents.evaluate import ALONE_TURNS  # noqa: E402
 from agents.scripted import POLICIES  # noqa: E402
 from tests.smallcorpus import NUM_TASKS, write_corpus  # noqa: E402
-from trainers import grpo, ppo, sft  # noqa: E402
+from trainers import grpo, sft  # noqa: E402
 from trainers.collector import Collector, held_out_scores  # noqa: E402
 from trainers.config import RunConfig  # noqa: E402
 from trainers.model import Learner  # noqa: E402
 from trainers.models import load_model, make_tiny  # noqa: E402
 from trainers.policies import sampling_policy  # noqa: E402
+from wideseek_env.cli.commands import run_command  # noqa: E402
 from wideseek_env.errors import DataError  # noqa: E402
 from wideseek_env.tasks.source import TaskSource  # noqa: E402
 
@@ -90,7 +95,7 @@ def test_load_without_a_model_says_how_to_make_one(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="expected a model or a run with checkpoints"):
         load_model(str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"python -m trainers\.sft --preset tiny --out runs/sft"):
+    with pytest.raises(DataError, match="wideseek train sft --preset tiny --out runs/sft"):
         load_model("runs/sft")
 
 
@@ -150,6 +155,7 @@ def test_held_out_scores_are_of_test_worlds_and_count_what_is_invalid():
     assert held_out_scores(CONFIG, policy)(1) == {}
 
 
+ROOT = Path(__file__).parents[2]
 SMALL = ["--preset", "tiny", "--source", "worlds:starter:0", "--num-tasks", "8", "--device", "cpu"]
 
 
@@ -161,16 +167,17 @@ def numbers(folder):
 def test_tiny_model_goes_from_scratch_through_sft_to_grpo_and_ppo(tmp_path):
     start = tmp_path / "sft"
     step = ["--tasks-per-step", "2", "--n-subagents", "2"]
-    assert sft.main([*SMALL, *step, "--out", str(start), "--num-steps", "6"]) == 0
+    assert run_command("train sft", [*SMALL, *step, "--out", str(start), "--num-steps", "6"]) == 0
     lines = numbers(start)
     assert lines[-1]["sft/loss"] < lines[0]["sft/loss"] - 0.3
     again = make_tiny(sft.SFTConfig(out=str(start), model="tiny"), "fanout")
     assert again == start / "start"
 
     step += ["--group-size", "2", "--max-new-tokens", "48", "--num-steps", "2"]
-    for name, main in (("grpo", grpo.main), ("ppo", ppo.main)):
+    for name in ("grpo", "ppo"):
         out = tmp_path / name
-        assert main([*SMALL, *step, "--out", str(out), "--model", str(start)]) == 0
+        words = [*SMALL, *step, "--out", str(out), "--model", str(start)]
+        assert run_command(f"train {name}", words) == 0
         lines = numbers(out)
         assert [line["step"] for line in lines] == [0, 1]
         assert all(line["episodes/invalid"] == 0 for line in lines)
@@ -202,7 +209,8 @@ def test_folder_of_pages_with_its_tasks_can_be_trained_on(tmp_path, by):
     }
     if by == "command line":
         flags = [[f"--{name.replace('_', '-')}", str(v)] for name, v in settings.items()]
-        assert grpo.main(["--preset", "tiny", *[text for flag in flags for text in flag]]) == 0
+        words = ["--preset", "tiny", *[text for flag in flags for text in flag]]
+        assert run_command("train grpo", words) == 0
     else:
         config = grpo.GRPOConfig(**{**grpo.PRESETS["tiny"], **settings})
         lm, tokenizer = load_model(config.model)
@@ -265,3 +273,25 @@ def test_grpo_through_the_engine_learns_and_repeats_to_the_bit(tmp_path):
     for line in (*lines, *again):
         del line["policy/drift"], line["policy/drift_max"]
     assert again == lines
+
+
+@pytest.mark.train
+def test_ctrl_c_ends_the_step_with_a_checkpoint_and_the_same_command_goes_on(tmp_path):
+    out = tmp_path / "sft"
+    words = [*SMALL, "--tasks-per-step", "1", "--n-subagents", "1", "--num-steps", "400"]
+    command = [sys.executable, "-m", "trainers.sft", *words, "--out", str(out)]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    for line in process.stdout:
+        if line.startswith("step 2/"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    done = len(numbers(out))
+    assert f"a checkpoint after step {done}; the same command goes on" in error
+    words[-1] = str(done + 1)
+    assert run_command("train sft", [*words, "--out", str(out)]) == 0
+    assert [line["step"] for line in numbers(out)] == list(range(done + 1))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
-from trainers.config import PolicyConfig, RunConfig, from_command_line
-
-PRESETS = {"small": {"model": "tiny", "lr": 0.5, "num_steps": 7}}
+from trainers import grpo
+from trainers.config import PolicyConfig, preset_of
+from wideseek_env.cli.commands import run_command
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_steps": 0}, "`num_steps` must be at least 1, got 0"),
-        ({"group_size": -1}, "`group_size` must be at least 1"),
-        ({"optimizer": "sgd"}, "`optimizer` must be one of 'adamw', 'muon', got 'sgd'"),
-        ({"aggregation": "mean"}, "`aggregation` must be one of 'agent-mean'"),
+        ({"num_steps": 0}, "--num-steps: expected at least 1, got 0"),
+        ({"group_size": -1}, "--group-size: expected at least 1"),
+        ({"optimizer": "sgd"}, "--optimizer: expected one of adamw, muon, got 'sgd'"),
+        ({"aggregation": "mean"}, "--aggregation: expected one of agent-mean"),
     ],
 )
 def test_config_refuses(changes, message):
@@ -25,28 +23,28 @@ def test_config_refuses(changes, message):
         PolicyConfig(**{"out": "x", "model": "y", **changes})
 
 
-def test_command_line_flags_go_before_the_preset():
-    argv = ["--preset", "small", "--out", "there", "--lr", "0.25", "--no-bf16", "--roles", "lead"]
-    config = from_command_line(PolicyConfig, PRESETS, argv)
-    assert config == PolicyConfig(
-        out="there", model="tiny", lr=0.25, num_steps=7, bf16=False, roles="lead"
+def test_command_line_flags_go_before_the_preset(monkeypatch):
+    seen = []
+    monkeypatch.setattr(grpo, "train_anew", seen.append)
+    monkeypatch.setitem(grpo.PRESETS, "tiny", {"model": "small", "lr": 0.5, "num_steps": 7})
+    words = ["--lr", "0.25", "--no-bf16", "--preset", "tiny", "--roles", "lead"]
+    assert run_command("train grpo", [*words, "--out", "runs/there"]) == 0
+    (config,) = seen
+    assert config == grpo.GRPOConfig(
+        out="runs/there", model="small", lr=0.25, num_steps=7, bf16=False, roles="lead"
     )
     assert config.trained_roles == ("lead",)
 
 
-def test_command_line_tells_what_is_wrong(capsys):
-    with pytest.raises(SystemExit):
-        from_command_line(RunConfig, PRESETS, ["--roles", "nobody"])
-    assert "invalid choice: 'nobody'" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        from_command_line(RunConfig, PRESETS, ["--preset", "small"])
-    assert "needs --out" in capsys.readouterr().err
-
-
-def test_command_line_help_has_the_sentence_of_every_field(capsys):
-    with pytest.raises(SystemExit):
-        from_command_line(PolicyConfig, PRESETS, ["--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    for field in fields(PolicyConfig):
-        assert "--" + field.name.replace("_", "-") in shown
-    assert "Bound on the loss of a bad token that became likely, in advantages." in shown
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["--preset", "tiny"], "tiny"),
+        (["--preset=tiny", "--lr", "1"], "tiny"),
+        (["--lr", "1", "--preset"], None),
+        (["--preset", "tyni"], None),
+        (["--model", "tiny"], None),
+    ],
+)
+def test_the_preset_is_found_before_other_flags_are_read(words, name):
+    assert preset_of(words, {"tiny": {}}) == name

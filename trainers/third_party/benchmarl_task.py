@@ -1,16 +1,18 @@
 """BenchMARL on the discrete interface: the task class that its `Experiment` wants, and a run.
 
-    python -m trainers.third_party.benchmarl_task --steps 30000
+    wideseek train benchmarl --num-steps 30000
 
 BenchMARL 1.5 needs torchrl below 0.12; install it in an environment of its own.
 """
 
 from __future__ import annotations
 
-import argparse
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
+
+from wideseek_env.plugins import MissingExtra
 
 try:
     import torch
@@ -20,9 +22,11 @@ try:
     from benchmarl.models.mlp import MlpConfig
     from torchrl.envs import EnvBase, PettingZooWrapper
 except ImportError as error:
-    raise ImportError("BenchMARL is needed: pip install -e '.[benchmarl]'") from error
+    raise MissingExtra("BenchMARL is needed: pip install -e '.[benchmarl]'") from error
 
 import wideseek_env
+from trainers.third_party.options import LibraryOptions
+from wideseek_env.cli.commands import run_command
 from wideseek_env.wrappers import Tally, TruncateInvalid
 
 
@@ -120,17 +124,13 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     return curve.returns
 
 
-def main() -> None:
-    """Trains from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--preset", default="easy")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def run(options: LibraryOptions) -> int:
+    """Trains and prints the mean return of each round; returns the exit status."""
     torch.set_num_threads(1)
-    for mean in train(arguments.steps, preset=arguments.preset, seed=arguments.seed):
+    for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("train benchmarl"))

@@ -1,6 +1,6 @@
 """PPO of RLlib (new API stack) on the discrete interface: a policy for each role.
 
-    python -m trainers.third_party.rllib_ppo --steps 20000
+    wideseek train rllib --num-steps 20000
 
 `ParallelPettingZooEnv` takes the environment unchanged; what RLlib lacks is a module that masks
 actions under the keys that PettingZoo uses, so it is here.
@@ -8,8 +8,10 @@ actions under the keys that PettingZoo uses, so it is here.
 
 from __future__ import annotations
 
-import argparse
+import sys
 from typing import Any
+
+from wideseek_env.plugins import MissingExtra
 
 try:
     import ray
@@ -21,9 +23,11 @@ try:
     from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
     from ray.tune.registry import register_env
 except ImportError as error:
-    raise ImportError("RLlib is needed: pip install -e '.[rllib]'") from error
+    raise MissingExtra("RLlib is needed: pip install -e '.[rllib]'") from error
 
 import wideseek_env
+from trainers.third_party.options import LibraryOptions
+from wideseek_env.cli.commands import run_command
 from wideseek_env.wrappers import Tally, TruncateInvalid
 
 _ILLEGAL = -1e9
@@ -110,16 +114,12 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     return returns
 
 
-def main() -> None:
-    """Trains from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--preset", default="easy")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    for mean in train(arguments.steps, preset=arguments.preset, seed=arguments.seed):
+def run(options: LibraryOptions) -> int:
+    """Trains and prints the mean return of each round; returns the exit status."""
+    for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("train rllib"))

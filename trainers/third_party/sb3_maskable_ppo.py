@@ -1,6 +1,6 @@
 """MaskablePPO of SB3-contrib on the discrete interface: one policy for all agents.
 
-    python -m trainers.third_party.sb3_maskable_ppo --steps 20000
+    wideseek train sb3 --num-steps 20000
 
 SB3 knows single agents only, so each agent is one environment of an SB3 `VecEnv`, after
 `Homogenize` has given them equal spaces. The agents of an episode end together.
@@ -8,11 +8,13 @@ SB3 knows single agents only, so each agent is one environment of an SB3 `VecEnv
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from wideseek_env.plugins import MissingExtra
 
 try:
     import torch
@@ -20,9 +22,11 @@ try:
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
 except ImportError as error:
-    raise ImportError("SB3-contrib is needed: pip install -e '.[sb3]'") from error
+    raise MissingExtra("SB3-contrib is needed: pip install -e '.[sb3]'") from error
 
 import wideseek_env
+from trainers.third_party.options import LibraryOptions
+from wideseek_env.cli.commands import run_command
 from wideseek_env.wrappers import Homogenize, Tally, TruncateInvalid
 
 
@@ -149,17 +153,13 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     return curve.returns
 
 
-def main() -> None:
-    """Trains from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--preset", default="easy")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def run(options: LibraryOptions) -> int:
+    """Trains and prints the mean return of each round; returns the exit status."""
     torch.set_num_threads(1)
-    for mean in train(arguments.steps, preset=arguments.preset, seed=arguments.seed):
+    for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("train sb3"))

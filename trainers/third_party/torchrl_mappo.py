@@ -1,6 +1,6 @@
 """MAPPO and IPPO with TorchRL on the discrete interface; makes the weights that we ship.
 
-    python -m trainers.third_party.torchrl_mappo --steps 200000 --out run
+    wideseek train mappo --num-steps 200000 --out run
 
 Agents of a role share one actor. The critic of MAPPO sees the global state beside the agent's own
 observation, that of IPPO the observation alone. Written: `weights.safetensors` (actors, with what
@@ -9,14 +9,16 @@ made them), `curve.csv`.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+from wideseek_env.plugins import MissingExtra
 
 try:
     import torch
@@ -29,55 +31,15 @@ try:
     from torchrl.objectives import ClipPPOLoss
     from torchrl.objectives.value import GAE
 except ImportError as error:
-    raise ImportError("TorchRL is needed: pip install -e '.[torchrl]'") from error
+    raise MissingExtra("TorchRL is needed: pip install -e '.[torchrl]'") from error
 
+from trainers.third_party.options import Config, MappoOptions
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch
+from wideseek_env.cli.commands import run_command
 from wideseek_env.discrete.interface import DISCRETE_VERSION
 from wideseek_env.environment import WideSeekEnv
 from wideseek_env.game.shaping import Shaping
 from wideseek_env.worlds import World
-
-
-@dataclass(frozen=True)
-class Config:
-    """One training run."""
-
-    algorithm: Literal["mappo", "ippo"] = "mappo"
-    """mappo: central critic; ippo: each agent's critic sees what the agent sees."""
-    presets: tuple[str, ...] = ("conflict", "missing")
-    """Worlds of the train split."""
-    budgets: tuple[int, ...] = (25, 40, 60, 90)
-    """`search` and `open` calls of an episode; environments take them in turn."""
-    widths: tuple[int, ...] = (1, 2, 4, 8)
-    """Slots of an episode, drawn for each; 16 and the others between are left for the test."""
-    steps: int = 200_000
-    """Environment steps of all environments together."""
-    num_envs: int = 32
-    """Environments in one batch: the policy's cost is shared by all."""
-    num_worlds: int = 2
-    """Training worlds of each preset, with 64 tasks each."""
-    horizon: int = 96
-    """Steps of each environment between two updates; episodes have about 15."""
-    num_epochs: int = 4
-    """Passes over the data of an update."""
-    minibatch: int = 768
-    """Environment steps in a gradient step."""
-    lr: float = 7e-4
-    """Of Adam; falls to a tenth."""
-    gamma: float = 1.0
-    """Episodes are short and end by themselves."""
-    lmbda: float = 0.95
-    """Of GAE."""
-    entropy: float = 0.02
-    """Weight of the entropy bonus; falls to a tenth."""
-    hidden: int = 64
-    """Width of the two hidden layers."""
-    provenance: float = 0.0
-    """Of `Shaping`: part of the reward that goes by the cells that a subagent supplied."""
-    potential: float = 0.0
-    """Of `Shaping`: weight of the potential."""
-    seed: int = 0
-    """Of networks, tasks and actions."""
 
 
 def make_envs(config: Config, num_subagents: int) -> BatchedWideSeek:
@@ -191,7 +153,7 @@ def train(config: Config, out: Path, num_subagents: int = 8) -> list[dict[str, f
     groups = {name: make_group(name, env, config) for name in GROUPS}
     policy = TensorDictSequential(*(group.actor for group in groups.values()))
     frames = config.num_envs * config.horizon
-    collector = Collector(env, policy, frames_per_batch=frames, total_frames=config.steps)
+    collector = Collector(env, policy, frames_per_batch=frames, total_frames=config.num_steps)
     parameters = [p for group in groups.values() for p in group.loss.parameters()]
     adam = torch.optim.Adam(parameters, lr=config.lr, eps=1e-5)
     curve: list[dict[str, float]] = []
@@ -199,7 +161,7 @@ def train(config: Config, out: Path, num_subagents: int = 8) -> list[dict[str, f
     out.mkdir(parents=True, exist_ok=True)
     for data in collector:
         step += data.numel()
-        left = max(1.0 - step / config.steps, 0.1)
+        left = max(1.0 - step / config.num_steps, 0.1)
         for options in adam.param_groups:
             options["lr"] = config.lr * left
         entropies = update(data, groups, adam, config, left)
@@ -293,20 +255,12 @@ def save_actors(
     save_file(tensors, path, metadata={"wideseek": json.dumps(about)})
 
 
-def main() -> None:
-    """Trains from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--algorithm", choices=("mappo", "ippo"), default="mappo")
-    parser.add_argument("--steps", type=int, default=Config.steps)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--provenance", type=float, default=0.0)
-    parser.add_argument("--potential", type=float, default=0.0)
-    arguments = vars(parser.parse_args())
-    out = arguments.pop("out")
+def run(options: MappoOptions) -> int:
+    """Trains; returns the exit status."""
     torch.set_num_threads(1)  # the networks are small, and threads wait for one another
-    train(Config(**arguments), out)
+    train(options.config, options.out)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("train mappo"))

@@ -21,6 +21,8 @@ from wideseek_env.errors import Interrupted, WideSeekError
 from wideseek_env.plugins import MissingExtra, one_of, resolve
 
 TRACEBACK = "WIDESEEK_TRACEBACK"
+IN_CHECKOUT = ("agents", "trainers", "benchmarks")
+"""Packages that the wheel lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,65 @@ COMMANDS = {
         "benchmarks.speed.soak:SoakOptions",
         "benchmarks.speed.soak:run",
     ),
+    "train sft": Command(
+        "let a model imitate a scripted teacher",
+        "trainers.sft:SFTOptions",
+        "trainers.sft:run",
+    ),
+    "train grpo": Command(
+        "train lead and subagents with multi-agent GRPO",
+        "trainers.grpo:GRPOOptions",
+        "trainers.grpo:run",
+    ),
+    "train ppo": Command(
+        "train lead and subagents with multi-agent PPO",
+        "trainers.ppo:PPOOptions",
+        "trainers.ppo:run",
+    ),
+    "train mappo": Command(
+        "train the discrete interface with MAPPO or IPPO of TorchRL",
+        "trainers.third_party.options:MappoOptions",
+        "trainers.third_party.torchrl_mappo:run",
+    ),
+    "train benchmarl": Command(
+        "train the discrete interface with BenchMARL",
+        "trainers.third_party.options:LibraryOptions",
+        "trainers.third_party.benchmarl_task:run",
+    ),
+    "train rllib": Command(
+        "train the discrete interface with RLlib",
+        "trainers.third_party.options:LibraryOptions",
+        "trainers.third_party.rllib_ppo:run",
+    ),
+    "train sb3": Command(
+        "train the discrete interface with SB3-contrib",
+        "trainers.third_party.options:LibraryOptions",
+        "trainers.third_party.sb3_maskable_ppo:run",
+    ),
+    "evaluate": Command(
+        "score models on held-out tasks",
+        "benchmarks.learning.evaluate:EvaluateOptions",
+        "benchmarks.learning.evaluate:run",
+    ),
+    "learned": Command(
+        "compare learned with scripted policies at equal, scarce calls",
+        "benchmarks.learning.learned:LearnedOptions",
+        "benchmarks.learning.learned:run",
+    ),
+    "experiments": Command(
+        "tell what the parts of training are worth",
+        "benchmarks.learning.experiments:ExperimentsOptions",
+        "benchmarks.learning.experiments:run",
+    ),
     "gauntlet": Command(
         "show who can cheat a scorer",
         "benchmarks.scorers.gauntlet:GauntletOptions",
         "benchmarks.scorers.gauntlet:run",
+    ),
+    "speed training": Command(
+        "speed of a training step beside TRL's",
+        "benchmarks.learning.training:TrainingOptions",
+        "benchmarks.learning.training:run",
     ),
     "speed throughput": Command(
         "speed and memory of the game",
@@ -177,6 +234,15 @@ def guarded(work: Callable[[], int]) -> int:
     except BrokenPipeError:  # whoever read the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in IN_CHECKOUT:
+            raise
+        print(
+            f"error: {error.name} is no part of the installed package, but of a checkout: clone "
+            "the repository and `pip install -e .` there",
+            file=sys.stderr,
+        )
+        return 2
     except (WideSeekError, ValueError, OSError, MissingExtra) as error:
         if os.environ.get(TRACEBACK):
             traceback.print_exc()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
 from dataclasses import replace
 from statistics import fmean
 
@@ -14,8 +13,9 @@ pytest.importorskip("tensorboard", reason="needs TensorBoard, `pip install -e .[
 
 from benchmarks.learning import evaluate, experiments
 from benchmarks.learning.evaluate import HeldOut
-from benchmarks.learning.experiments import VARIANTS, Result
+from benchmarks.learning.experiments import VARIANTS, ExperimentsOptions, Result
 from trainers import grpo, sft
+from wideseek_env.cli.commands import run_command
 
 
 def test_pooled_takes_the_seeds_of_a_task_together():
@@ -56,7 +56,10 @@ def logs(run, lines):
 
 
 def test_steps_are_those_that_take_the_minutes_or_the_tokens_of_the_team(tmp_path):
-    start, given = tmp_path / "sft", Namespace(out=tmp_path, steps=7)
+    start, given = (
+        tmp_path / "sft",
+        ExperimentsOptions(experiment="gain", out=tmp_path, num_steps=7),
+    )
     logs(start, [{"seconds/play": 1.0, "seconds/update": 1.0, "tokens/rows": 1000.0}])
     logs(tmp_path / "joint-3", [{"seconds/play": 5.0, "tokens/rows": 40_000.0}] * 10)
     same_minutes, same_tokens = VARIANTS["imitation"], VARIANTS["alone"]
@@ -68,9 +71,8 @@ def test_steps_are_those_that_take_the_minutes_or_the_tokens_of_the_team(tmp_pat
 
 
 def test_start_that_is_no_run_is_told(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        experiments.main(["gain", "--start", str(tmp_path)])
-    assert "python -m trainers.sft --preset tiny" in capsys.readouterr().err
+    assert run_command("experiments", ["gain", "--start", str(tmp_path)]) == 2
+    assert "wideseek train sft --preset tiny" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -82,15 +84,12 @@ def small(tmp_path, monkeypatch):
         monkeypatch.setitem(grpo.PRESETS["tiny"], name, value)
     monkeypatch.setattr(experiments, "EPISODES_OF_STEP", 4)
     monkeypatch.setattr(evaluate, "PLAYS", replace(evaluate.PLAYS, max_tokens=24))
-    lessons = {
-        name: tuple("2" if flag in ("400", "600") else flag for flag in flags)
-        for name, flags in experiments.LESSONS.items()
-    }
+    lessons = {name: {**changes, "num_steps": 2} for name, changes in experiments.LESSONS.items()}
     monkeypatch.setattr(experiments, "LESSONS", lessons)
     start = tmp_path / "sft"
-    sft.main(["--preset", "tiny", "--num-steps", "3", "--out", str(start)])
-    flags = ["--start", str(start), "--out", str(tmp_path / "out"), "--seeds", "0", "--steps", "1"]
-    return start, [*flags, "--widths", "1", "2", "--tasks", "3"]
+    run_command("train sft", ["--preset", "tiny", "--num-steps", "3", "--out", str(start)])
+    flags = ["--start", str(start), "--out", str(tmp_path / "out"), "--seeds", "0"]
+    return start, [*flags, "--num-steps", "1", "--widths", "1,2", "--num-tasks", "3"]
 
 
 def first_cells(text):
@@ -101,7 +100,7 @@ def first_cells(text):
 def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, small):
     (start, flags), out = small, tmp_path / "out"
     capsys.readouterr()
-    assert experiments.main(["gain", *flags]) == 0
+    assert run_command("experiments", ["gain", *flags]) == 0
     printed = capsys.readouterr().out
     assert first_cells(printed)[1:] == [
         "| start", "| GRPO", "| over its start", "| imitation, same minutes", "| over its start",
@@ -115,7 +114,7 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, small):
     scores = out / "joint-0" / "scores-t0.json"
     assert [len(tasks) for tasks in json.loads(scores.read_text()).values()] == [3, 3]
     scores.write_text(json.dumps({"1": [1.0] * 3, "2": [1.0] * 3}))
-    assert experiments.main(["gain", *flags]) == 0
+    assert run_command("experiments", ["gain", *flags]) == 0
     again = capsys.readouterr().out.splitlines()
     assert again[-4] == "| GRPO | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |"
     assert again[-2:] == printed.splitlines()[-2:]
@@ -125,7 +124,7 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, small):
 def test_team_and_data_begin_with_a_lesson_in_what_the_start_cannot_do(tmp_path, capsys, small):
     _, flags = small
     capsys.readouterr()
-    assert experiments.main(["team", *flags]) == 0
+    assert run_command("experiments", ["team", *flags]) == 0
     printed = capsys.readouterr().out
     assert [c for c in first_cells(printed) if "start," in c or "alone" in c] == [
         "| start, alone", "| GRPO alone, same tokens",
@@ -134,7 +133,7 @@ def test_team_and_data_begin_with_a_lesson_in_what_the_start_cannot_do(tmp_path,
     alone = json.loads((tmp_path / "out" / "alone-0" / "metrics.jsonl").read_text().split("\n")[0])
     assert alone["episodes/width"] == 0
 
-    assert experiments.main(["data", *flags]) == 0
+    assert run_command("experiments", ["data", *flags]) == 0
     printed = capsys.readouterr().out
     assert "| | 1 | 4 | 8 | deep, 4 | mean |" in printed
     assert first_cells(printed)[1::2] == [

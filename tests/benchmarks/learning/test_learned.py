@@ -1,5 +1,12 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from agents.learned.orders import OrderPolicy
+from benchmarks.learning import learned
 from benchmarks.learning.learned import Row, experiment, sources_of, won
+from wideseek_env.cli.commands import run_command
 
 
 def row(policy: str, width: int, low: float, high: float, budget: int = 25) -> Row:
@@ -32,3 +39,44 @@ def test_tasks_come_in_equal_parts_from_the_test_worlds_of_the_seeds() -> None:
     assert [(data["split"], data["seed"]) for data in told] == [
         ("test", 0), ("test", 0), ("test", 1),
     ]  # fmt: skip
+
+
+SMALL = ["--presets", "starter", "--budgets", "6", "--widths", "1,2", "--num-tasks", "2"]
+
+
+def test_rows_are_kept_as_they_come_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played, play = [], learned.play
+
+    def third_time_is_interrupted(*args: Any, **settings: Any) -> Row:
+        if len(played) == 2:
+            raise KeyboardInterrupt
+        played.append(play(*args, **settings))
+        return played[-1]
+
+    monkeypatch.setattr(learned, "play", third_time_is_interrupted)
+    words = [*SMALL, "--out", str(tmp_path)]
+    assert run_command("learned", words) == 130
+    assert "has 2 rows; the same command goes on" in capsys.readouterr().err
+    first = (tmp_path / "learned.csv").read_text()
+    assert len(first.splitlines()) == 3
+
+    monkeypatch.setattr(learned, "play", play)
+    assert run_command("learned", words) == 0
+    whole = (tmp_path / "learned.csv").read_text()
+    assert whole.startswith(first)
+    assert len(whole.splitlines()) == 6
+    shown = capsys.readouterr().out
+    assert shown.count("item F1") == 5  # those from before are shown as well
+    assert run_command("learned", words) == 0
+    assert capsys.readouterr().out == shown
+    assert (tmp_path / "learned.csv").read_text() == whole
+
+
+def test_rows_of_other_terms_are_not_mixed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command("learned", [*SMALL, "--widths", "1", "--out", str(tmp_path)]) == 0
+    assert run_command("learned", [*SMALL, "--seeds", "1", "--out", str(tmp_path)]) == 1
+    assert "give another --out" in capsys.readouterr().err

@@ -14,7 +14,8 @@ def free_port() -> int:
 
 @pytest.mark.slow
 def test_load_is_answered_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    options = ServingOptions(num_passages=500, workers=1, clients=4, seconds=1.0, port=free_port())
+    port = free_port()
+    options = ServingOptions(num_passages=500, num_workers=1, num_clients=4, seconds=1.0, port=port)
     status = run(options)
     said = capsys.readouterr().out
     (rate,) = re.findall(r"ours, 1 processes: ([\d,]+) queries a second", said)

@@ -4,7 +4,7 @@ from benchmarks.speed.soak import SoakOptions, run
 from wideseek_env.backends.pages import PagesBackend
 from wideseek_env.backends.recording import StoredBackend
 
-OPTIONS = SoakOptions(calls=800, concurrent=50, faults=0.1, deadline_s=3.0)
+OPTIONS = SoakOptions(num_calls=800, max_concurrent=50, faults=0.1, deadline_s=3.0)
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def test_torchrl_learns(algorithm: str, tmp_path: Path) -> None:
     config = Config(
         algorithm=algorithm,  # type: ignore[arg-type]
         presets=("easy",), budgets=(60,), widths=(2, 4), num_envs=8, num_worlds=1, horizon=128,
-        steps=15_000, minibatch=256, lr=2e-3,
+        num_steps=15_000, minibatch=256, lr=2e-3,
     )  # fmt: skip
     curve = train(config, tmp_path, num_subagents=4)
     check_rise([row["item_f1"] for row in curve], 0.15)

@@ -25,6 +25,11 @@ NEEDED = {
     "report": ["."],
     "serve": ["pages"],
     "mcp": ["pages"],
+    "index": ["pages"],
+    "evaluate": ["partial"],
+    "experiments": ["gain"],
+    "learned": ["--out", "l"],
+    "train mappo": ["--out", "m"],
     "speed pages": ["--num-synthetic", "10"],
     "speed scorers": ["--data", "."],
 }
@@ -121,9 +126,7 @@ def test_a_path_that_cannot_be_used_is_found_before_any_work(
     worked = []
     monkeypatch.setattr(commands, "check_paths", lambda o: (check_paths(o), worked.append(o)))
     path = "file/x" if use == "write" else "no/such"
-    more = ["--corpus", "t"] if field in ("task_file", "tables") and name == "benchmark" else []
-    more += ["--task-file", "file"] if field == "tables" and name == "benchmark" else []
-    more += ["--policies", "llm"] if field == "replay" else []
+    more = ["--policies", "llm"] if field == "replay" else []
     needed = [] if field in ("load",) else NEEDED.get(name, [])
     more += ["--serve", "8000"] if field == "load" else []
     if name == "speed pages" and field == "corpus":
@@ -167,11 +170,8 @@ def test_what_goes_wrong_is_one_sentence_and_a_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    here = Command("x", f"{__name__}:Options", f"{__name__}:work")
-    monkeypatch.setitem(COMMANDS, "x", here)
-    monkeypatch.setattr(
-        commands, "resolve", lambda kind, path, known: globals()[path.split(":")[1]]
-    )
+    monkeypatch.setitem(COMMANDS, "x", Command("x", "Options", "work"))
+    monkeypatch.setattr(commands, "resolve", lambda kind, path, known: KNOWN[path])
     OUTCOME[:] = [outcome]
     assert main(["x"]) == status
     assert told in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""Options of the trainers that other libraries bring; reading them needs none of the libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tyro.conf import OmitArgPrefixes
+
+from wideseek_env.cli.options import (
+    AtLeastZero,
+    Count,
+    OutFolder,
+    Positive,
+    Seed,
+    Share,
+    check_presets,
+    check_values,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryOptions:
+    """Trains with another RL library on the discrete interface; needs the extra of its name."""
+
+    num_steps: Count = 20_000
+    """Environment steps."""
+    preset: str = "easy"
+    """Difficulty of the world."""
+    seed: Seed = 0
+    """Of networks, tasks and actions."""
+
+    def __post_init__(self) -> None:
+        check_presets([self.preset], "--preset")
+        check_values(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One training run."""
+
+    algorithm: Literal["mappo", "ippo"] = "mappo"
+    """mappo: central critic; ippo: each agent's critic sees what the agent sees."""
+    presets: tuple[str, ...] = ("conflict", "missing")
+    """Worlds of the train split."""
+    budgets: tuple[Count, ...] = (25, 40, 60, 90)
+    """`search` and `open` calls of an episode; environments take them in turn."""
+    widths: tuple[Count, ...] = (1, 2, 4, 8)
+    """Slots of an episode, drawn for each; 16 and the others between are left for the test."""
+    num_steps: Count = 200_000
+    """Environment steps of all environments together."""
+    num_envs: Count = 32
+    """Environments in one batch: the policy's cost is shared by all."""
+    num_worlds: Count = 2
+    """Training worlds of each preset, with 64 tasks each."""
+    horizon: Count = 96
+    """Steps of each environment between two updates; episodes have about 15."""
+    num_epochs: Count = 4
+    """Passes over the data of an update."""
+    minibatch: Count = 768
+    """Environment steps in a gradient step."""
+    lr: Positive = 7e-4
+    """Of Adam; falls to a tenth."""
+    gamma: Share = 1.0
+    """Episodes are short and end by themselves."""
+    lmbda: Share = 0.95
+    """Of GAE."""
+    entropy: AtLeastZero = 0.02
+    """Weight of the entropy bonus; falls to a tenth."""
+    hidden: Count = 64
+    """Width of the two hidden layers."""
+    provenance: Share = 0.0
+    """Of `Shaping`: part of the reward that goes by the cells that a subagent supplied."""
+    potential: AtLeastZero = 0.0
+    """Of `Shaping`: weight of the potential."""
+    seed: Seed = 0
+    """Of networks, tasks and actions."""
+
+    def __post_init__(self) -> None:
+        check_presets(self.presets)
+        check_values(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappoOptions:
+    """Trains MAPPO or IPPO with TorchRL, as the shipped weights were; needs the extra torchrl."""
+
+    out: OutFolder
+    """Folder for weights.safetensors and curve.csv."""
+    config: OmitArgPrefixes[Config] = field(default_factory=Config)
+    """Settings of the run."""
