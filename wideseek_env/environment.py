@@ -85,6 +85,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
     metadata: ClassVar[dict[str, Any]] = {
         "name": "wideseek_v0",
         "render_modes": ["ansi"],
+        "render_fps": 1,  # Gymnasium warns without; a text has no frames
         "is_parallelizable": True,
     }
 

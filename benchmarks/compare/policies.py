@@ -72,10 +72,15 @@ def _needs_model(tasks: Iterable[Task]) -> Policy:
 
 POLICIES: Mapping[str, Entry] = {
     "solo": Entry(
-        SCRIPTED["solo"], "one agent, one page after another", team="alone", sweep_depth=True
+        SCRIPTED["solo"],
+        "one agent, page by page; reads questions of worlds and page tables",
+        team="alone",
+        sweep_depth=True,
     ),
     "fanout": Entry(
-        SCRIPTED["fanout"], "the lead splits, subagents read, the lead merges", team="team"
+        SCRIPTED["fanout"],
+        "the lead splits, subagents read, the lead merges; questions as solo",
+        team="team",
     ),
     "mappo": Entry(
         lambda tasks: LearnedPolicy(),

@@ -403,3 +403,10 @@ def test_an_action_of_an_agent_that_does_not_exist_is_named_and_costs_no_turn() 
         env.step({"leader": []})
     assert env.game.pending("lead") == before
     env.close()
+
+
+def test_gymnasium_makes_the_single_agent_form_with_text_rendering_without_a_warning() -> None:
+    env = gymnasium.make("wideseek_env/SingleSeek-v0", render_mode="ansi", preset="starter")
+    env.reset(seed=0)
+    assert "lead" in str(env.render())
+    env.close()
