@@ -25,7 +25,7 @@ from agents.scripted.script import (
     search,
 )
 from agents.scripted.solo import find, find_rows, subagent
-from wideseek_env.reading.pages import LIST_PAGE
+from wideseek_env.reading.pages import read_list_title
 from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
@@ -125,7 +125,7 @@ def _pad(info: EpisodeInfo, observation: Observation) -> Script:
     question = parse_question(info.question)
     rows = [*(found.rows if question is None else Form(question).answer(found.rows))]
     known = {row[0] for row in rows}
-    names = dict.fromkeys(link.text for link in found.unread if not LIST_PAGE.fullmatch(link.text))
+    names = dict.fromkeys(link.text for link in found.unread if not read_list_title(link.text))
     blanks = [""] * (len(info.columns) - 1)
     rows += [(name, *blanks) for name in names if name not in known]
     yield answer(write_table(info.columns, rows))

@@ -6,13 +6,12 @@ agent and the subagents of `fanout` work with it alike; they differ in their sha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator
 
 from agents.scripted.needs import Known, Needs
 from agents.scripted.notebook import Notebook, Thing
 from agents.scripted.script import Calls, open_page, search
-from wideseek_env.reading.pages import LIST_PAGE, Link, PageNotes, read_search
+from wideseek_env.reading.pages import Link, ListPage, PageNotes, read_list_title, read_search
 from wideseek_env.reading.question import ParsedQuestion
 from wideseek_env.records import Observation, ToolCall, ToolResult
 
@@ -77,7 +76,7 @@ class Gathering:
         found: list[Known] = []
         for target, thing in self._things():
             known: Known = self._needs.known(thing) if thing else {(): target.text}
-            if self.question.matches(known) and not LIST_PAGE.fullmatch(target.text):
+            if self.question.matches(known) and not read_list_title(target.text):
                 found.append(known)
         return found
 
@@ -130,7 +129,7 @@ class Gathering:
             for lead in self._needs.leads(thing):
                 yield self._way_to(lead.link, lead.noun)
         unread = [target for target, thing in things if thing is None]
-        lists = [target for target in unread if LIST_PAGE.fullmatch(target.text)]
+        lists = [target for target in unread if read_list_title(target.text)]
         new = [target for target in unread if target not in lists]
         for target in (*new[: self._num_to_begin()], *lists):
             yield self._way_to(target, self.question.noun)
@@ -163,7 +162,7 @@ class Gathering:
         notes = self._notebook.read(result.text)
         if notes is None:
             return False
-        if LIST_PAGE.fullmatch(notes.title):
+        if read_list_title(notes.title):
             self._take_list(notes)
         else:
             self._page_chars.append(len(result.text))
@@ -171,25 +170,25 @@ class Gathering:
 
     def _take_hits(self, query: str, text: str) -> None:
         """Takes from a search the pages of the list, or the page of what was searched for."""
-        hits = [(hit, LIST_PAGE.fullmatch(hit.title)) for hit in read_search(text)]
+        hits = [(hit, read_list_title(hit.title)) for hit in read_search(text)]
         if self._targets is None:
             title = self.question.list_title
-            pages = [(hit.url, match) for hit, match in hits if match and match["list"] == title]
+            pages = [(hit.url, page) for hit, page in hits if page and page.list == title]
             self._targets = self._list_pages(*pages[0]) if pages else []
             return
-        about = [hit for hit, match in hits if match is None]
+        about = [hit for hit, page in hits if page is None]
         named = [hit for hit in about if query.startswith(hit.title.partition(" (")[0])]
         for hit in (named or about)[:1]:
             self._found[query] = hit.url
 
-    def _list_pages(self, url: str, match: re.Match[str]) -> list[Link]:
+    def _list_pages(self, url: str, page: ListPage) -> list[Link]:
         """Returns this agent's share of a list's pages, given one of them."""
         # the pages of a list differ in the number at the end of their URLs
-        stem = url.removesuffix(match["number"])
+        stem = url.removesuffix(str(page.number))
         first, step = self._share
         return [
-            Link(f"{match['list']}, page {number} of {match['num']}", f"{stem}{number}")
-            for number in range(first, int(match["num"]) + 1, step)
+            Link(f"{page.list}, page {number} of {page.num}", f"{stem}{number}")
+            for number in range(first, page.num + 1, step)
         ]
 
     def _take_list(self, notes: PageNotes) -> None:

@@ -23,7 +23,7 @@ from agents.scripted.script import (
     reports_in,
     search,
 )
-from wideseek_env.reading.pages import LIST_PAGE, read_open, read_search
+from wideseek_env.reading.pages import read_list_title, read_open, read_search
 from wideseek_env.reading.question import ParsedQuestion, parse_question
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
@@ -136,14 +136,14 @@ def _read_list(
         return names
     observation = yield (search(question.list_title),)
     hits = [hit for result in observation.results for hit in read_search(result.text)]
-    pages = [(hit.url, match) for hit in hits if (match := LIST_PAGE.fullmatch(hit.title))]
-    pages = [(url, match) for url, match in pages if match["list"] == question.list_title]
+    pages = [(hit.url, page) for hit in hits if (page := read_list_title(hit.title))]
+    pages = [(url, page) for url, page in pages if page.list == question.list_title]
     if not pages:
         return names
-    url, match = pages[0]
+    url, page = pages[0]
     first, step = subtask.share
-    numbers = range(first, int(match["num"]) + 1, step)
-    urls = [url.removesuffix(match["number"]) + str(number) for number in numbers]
+    numbers = range(first, page.num + 1, step)
+    urls = [url.removesuffix(str(page.number)) + str(number) for number in numbers]
     while urls and observation.turns_left > 1:
         some, urls = urls[: info.limits.max_calls_per_turn], urls[info.limits.max_calls_per_turn :]
         observation = yield tuple(open_page(url) for url in some)

@@ -18,7 +18,7 @@ from wideseek_env.reading.question import Asked, Fact, ParsedQuestion
 
 _BAR = "\\|"  # as pages write it, so that `split_cells` reads it back
 _UNREAD, _DOUBTFUL, _RULED_OUT = "Unread", "Doubtful", "Ruled out"
-_SHARE = re.compile(r"Take list pages (\d+), (\d+), \.\.\.")
+_SHARE = re.compile(r"Take list pages ([1-9]\d{0,3}), (\d{1,4}), \.\.\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Subtask:
     def read(cls, text: str) -> Subtask:
         """Returns what `text` wrote; a text without instructions is a whole question."""
         question, _, task = text.rpartition("\n")
-        if match := _SHARE.fullmatch(task):
-            first, second = int(match[1]), int(match[2])
+        match = _SHARE.fullmatch(task)
+        if match and (first := int(match[1])) < (second := int(match[2])):
             return cls(question, (first, second - first))
         if question and task.startswith(("Verify: ", "Fill in: ")):
             return cls(

@@ -22,11 +22,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from wideseek_env.backends.caching import cached
 from wideseek_env.discrete.notes import ARCHIVED, UNDATED, Fact, Notes, Row
-from wideseek_env.reading.pages import CUT, Cell, read_links
+from wideseek_env.reading.pages import CUT, Cell, read_links, read_place
 from wideseek_env.reading.question import ParsedQuestion, parse_question
 
 Part: TypeAlias = Literal["locate", "list", "query", "find", "check"]
@@ -36,7 +36,9 @@ given rows; further pages about given rows."""
 NOTHING = "nothing found"
 """Report of a subagent that gave up."""
 
-_MAX_KEPT = 20_000
+_MAX_KEPT_BYTES = 16 << 20  # of what was read
+_COUNT = re.compile(r"\d{1,6}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|-")
 _PARTS: dict[str, Part] = {
     "locate": "locate", "list": "list", "query": "query", "find": "find", "check": "check",
 }  # fmt: skip
@@ -79,17 +81,20 @@ def write_subtask(
     return "\n".join([question, f"part | {part} | {share[0]} of {share[1]} | {bound}", *lines])
 
 
-@lru_cache(maxsize=_MAX_KEPT)
+@cached(_MAX_KEPT_BYTES)
 def read_subtask(text: str) -> Subtask | None:
     """Returns what a subtask asks for; None when it does not have the form of `write_subtask`."""
     first, _, rest = text.partition("\n")
     question, lines = parse_question(first), read_lines(rest)
-    if question is None or not lines or lines[0][0] != "part":
+    if question is None or not lines or lines[0][0] != "part" or len(lines[0]) != _PART_FIELDS:
         return None
     _, part, share, bound = lines[0]
-    number, num = (int(digits) for digits in share.split(" of "))
-    calls = None if bound == "-" else int(bound.split()[0])
-    return Subtask(question, _PARTS.get(part, "find"), (number, num), calls, lines[1:])
+    place, calls = read_place(share), _COUNT.match(bound)
+    if place is None or (calls is None and bound != "-"):
+        return None
+    return Subtask(
+        question, _PARTS.get(part, "find"), place, int(calls[0]) if calls else None, lines[1:]
+    )
 
 
 def list_line(notes: Notes) -> list[str]:
@@ -151,14 +156,23 @@ def _page(row: Row, url: str, date: str) -> str:
     return f"{url.removeprefix(row.url) or '.'} {date or '-'}"
 
 
-@lru_cache(maxsize=_MAX_KEPT)
+@cached(_MAX_KEPT_BYTES)
 def read_lines(text: str) -> Lines:
     """Returns the lines of a subtask or report that have fields, split."""
     lines = (tuple(line.split(" | ")) for line in text.splitlines())
     return tuple(line for line in lines if len(line) >= _NUM_FIELDS.get(line[0], 99))
 
 
-_NUM_FIELDS = {"part": 4, "calls": 2, "list": 4, "new": 2, "out": 2, "other": 3, "row": 3}
+_PART_FIELDS = 4
+_NUM_FIELDS = {
+    "part": _PART_FIELDS,
+    "calls": 2,
+    "list": 4,
+    "new": 2,
+    "out": 2,
+    "other": 3,
+    "row": 3,
+}
 """Words that begin a line, with the least number of fields of such a line."""
 
 
@@ -167,11 +181,12 @@ def take_lines(notes: Notes, lines: Lines) -> int:
     num_calls = 0
     for line in lines:
         if line[0] == "calls":
-            num_calls += int(line[1])
+            num_calls += int(line[1]) if _COUNT.fullmatch(line[1]) else 0
         elif line[0] == "list":
-            number, num = (int(digits) for digits in line[1].split(" of "))
-            notes.add_list(number, num, line[2])
-            notes.lists_read.update(int(digits) for digits in line[3].split()[1:])
+            if place := read_place(line[1]):
+                notes.add_list(*place, line[2])
+                read = (number for number in line[3].split() if _COUNT.fullmatch(number))
+                notes.lists_read.update(map(int, read))
         elif line[0] == "new":
             for url in line[1].split():
                 notes.row(_name(url), url)
@@ -197,6 +212,8 @@ def _take_row(notes: Notes, line: tuple[str, ...]) -> None:
         url, date = row.url, {"~": UNDATED, "~~": ARCHIVED}.get(page, "")
         if not date:
             name, _, date = page.rpartition(" ")
+            if not _DATE.fullmatch(date):
+                continue
             url, date = _below(row, "" if name == "." else name), date.removeprefix("-")
             notes.mark_read(row, url, date)
         for pair in told.split("; "):

@@ -11,10 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from wideseek_env.reading.pages import LIST_PAGE, Cell, PageNotes, read_links, read_open
+from wideseek_env.backends.caching import cached
+from wideseek_env.reading.pages import Cell, PageNotes, read_links, read_list_title, read_open
 from wideseek_env.reading.question import ParsedQuestion
 
 At: TypeAlias = tuple[str, ...]
@@ -24,7 +24,7 @@ ARCHIVED, UNDATED = "0", "1"
 """Stand for the date of a search result: of an archived copy, of any other page. As text both come
 before every date, so a dated page outweighs them."""
 
-_MAX_KEPT = 20_000
+_MAX_HITS_BYTES = 24 << 20  # kept of what was read
 _HIT = re.compile(r"\d+\. (?P<title>.*) \| (?P<url>\S+)")
 _TITLE = re.compile(r"(?P<name>.+) \((?P<noun>[a-z ]+) in (?P<region>[^()]+)\)")
 _OTHER_TITLE = re.compile(r"[A-Z][a-z]+ of (?P<region>[^:]+): (?P<name>.+)")
@@ -130,11 +130,11 @@ class Notes:
             return None
         self.hits = tuple(hit for hit in self.hits if hit.url != notes.url)
         self.newest = max(self.newest, notes.date)
-        if match := LIST_PAGE.fullmatch(notes.title):
-            if match["list"] == self.question.list_title:
-                self.add_list(int(match["number"]), int(match["num"]), notes.url)
-                self.lists_read.add(int(match["number"]))
-                self._take_entries(notes, int(match["number"]))
+        if page := read_list_title(notes.title):
+            if page.list == self.question.list_title:
+                self.add_list(page.number, page.num, notes.url)
+                self.lists_read.add(page.number)
+                self._take_entries(notes, page.number)
             return notes
         # Titles of compact pages are plain names; that a list has it shows that it is meant.
         about = self.question.region in notes.title or notes.url in self.rows
@@ -148,9 +148,9 @@ class Notes:
         """Adds what a `search` result says: rows, pages of the list, facts in snippets."""
         self.hits = read_hits(text, self.question.noun)
         for hit in self.hits:
-            if match := LIST_PAGE.fullmatch(hit.title):
-                if match["list"] == self.question.list_title:
-                    self.add_list(int(match["number"]), int(match["num"]), hit.url)
+            if page := read_list_title(hit.title):
+                if page.list == self.question.list_title:
+                    self.add_list(page.number, page.num, hit.url)
                     for name, url in hit.entries:
                         if name != self.question.region:
                             self.row(name, url)
@@ -289,7 +289,7 @@ class Notes:
         return value.text
 
 
-@lru_cache(maxsize=_MAX_KEPT)
+@cached(_MAX_HITS_BYTES)
 def read_hits(text: str, noun: str) -> tuple[Hit, ...]:
     """Returns the results that a search shows, with what their snippets say.
 

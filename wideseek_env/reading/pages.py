@@ -9,20 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
+from wideseek_env.backends.caching import cached
 from wideseek_env.backends.htmltext import split_cells
 from wideseek_env.reading.question import ALSO_KNOWN_AS, NOUNS, canonical_label, read_prose
 from wideseek_env.reading.writing import read_date
 
-_MAX_KEPT = 20_000
 CUT = "[cut: your context is full]"
 """Ends a text that the agent's context did not hold whole."""
-LIST_PAGE = re.compile(r"(?P<list>.+), page (?P<number>\d+) of (?P<num>\d+)")
-"""Title of a page of a list: `ParsedQuestion.list_title`, then which page it is."""
+MAX_LIST_PAGES = 500
+"""Pages that a list may have; a title that tells of more is not believed."""
+
+_MAX_BODY_CHARS = 60_000  # of one part; `open` shows 6,000 at a time, if nobody asks for more
+_MAX_PAGES_BYTES, _MAX_SMALL_BYTES = 48 << 20, 8 << 20  # kept of what was read
 
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
-_HEADER = re.compile(r"(?P<title>.*) \| (?P<url>\S+) \| part (?P<part>\d+) of (?P<num>\d+)")
+_HEADER = re.compile(r"(?P<title>.*) \| (?P<url>\S+) \| part (?P<part>\d{1,9}) of (?P<num>\d{1,9})")
+_LIST_PAGE = re.compile(r"(.+), page (\d{1,4} of \d{1,4})")
+_PLACE = re.compile(r"([1-9]\d{0,3}) of ([1-9]\d{0,3})")
 _HIT = re.compile(r"\d+\. (?P<title>.*) \| (?P<url>\S+)")
 _PAIR = re.compile(r"(?P<label>[A-Z][^.:|\[\]]{0,60}): (?P<value>[^.]+)")
 _KIND = re.compile(r"(?P<name>.+?)(?:: | is an? )(?P<noun>[a-z][a-z ]*?) in [^.]+\.?")
@@ -78,13 +83,38 @@ class SearchHit:
     url: str
 
 
-@lru_cache(maxsize=_MAX_KEPT)
+class ListPage(NamedTuple):
+    """Which page of which list."""
+
+    list: str
+    """`ParsedQuestion.list_title`, when it is the list that a question wants."""
+    number: int
+    """1 .. num."""
+    num: int
+
+
+def read_list_title(title: str) -> ListPage | None:
+    """Returns what "Rivers in Varnia, page 2 of 9" says; None for titles of other pages."""
+    match = _LIST_PAGE.fullmatch(title)
+    place = read_place(match[2]) if match else None
+    return ListPage(match[1], *place) if match and place else None
+
+
+def read_place(text: str) -> tuple[int, int] | None:
+    """Returns the numbers of "2 of 9"; None unless 1 <= first <= second <= `MAX_LIST_PAGES`."""
+    match = _PLACE.fullmatch(text)
+    number, num = (int(match[1]), int(match[2])) if match else (0, 0)
+    return (number, num) if 1 <= number <= num <= MAX_LIST_PAGES else None
+
+
+@cached(_MAX_PAGES_BYTES)
 def read_open(text: str) -> PageNotes | None:
     """Returns what an `open` result says; None when it shows no whole page part."""
     first, _, body = text.partition("\n")
     header = _HEADER.fullmatch(first)
     if header is None or body.endswith(CUT):
         return None
+    body = body[:_MAX_BODY_CHARS]
     pairs: list[tuple[str, Cell]] = []
     tables: list[tuple[tuple[Cell, ...], ...]] = []
     lines: list[str] = []
@@ -117,7 +147,7 @@ def read_open(text: str) -> PageNotes | None:
     )
 
 
-@lru_cache(maxsize=_MAX_KEPT)
+@cached(_MAX_SMALL_BYTES)
 def read_search(text: str) -> tuple[SearchHit, ...]:
     """Returns the hits of a `search` result, best first."""
     found = (_HIT.fullmatch(line) for line in text.splitlines()[1:])
@@ -138,7 +168,7 @@ def _subject(lines: list[str]) -> tuple[str, str] | None:
     return None
 
 
-@lru_cache(maxsize=_MAX_KEPT)
+@cached(_MAX_SMALL_BYTES)
 def _label(noun: str, label: str) -> str:
     """Returns the usual name of a label; the label itself when it has none."""
     return (canonical_label(noun, label) if noun else None) or label

@@ -10,13 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
+from wideseek_env.backends.caching import cached
 from wideseek_env.reading.writing import convert_number, read_date, write_number
 from wideseek_env.worlds import questions as phrases
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.schema import COUNTED, Attribute, Domain, Operator, inflect, with_article
 from wideseek_env.worlds.values import UNKNOWN
+
+_MAX_QUESTION_CHARS = 5_000
+_MAX_PROSE_CHARS = 20_000
+_MAX_PROSE_BYTES = 16 << 20  # kept of what was read
 
 NOUNS = frozenset(domain.noun for domain in DOMAINS.values())
 """Kinds of things that questions and pages are about."""
@@ -148,6 +153,8 @@ class ParsedQuestion:
 
 def parse_question(question: str) -> ParsedQuestion | None:
     """Returns what a question asks, or None when it is not one of a closed world."""
+    if len(question) > _MAX_QUESTION_CHARS:
+        return None
     first, _, rest = _SENTENCE_END.sub("\n", question, count=1).partition("\n")
     for pattern in _deep_openings():
         if match := pattern.fullmatch(first):
@@ -159,7 +166,10 @@ def parse_question(question: str) -> ParsedQuestion | None:
     found = opening.groupdict()
     rank = None
     if found.get("best"):
-        domain, attribute, greatest = _ranks(plural=True)[found["best"], found["with_"] or ""]
+        meant = _ranks(plural=True).get((found["best"], found["with_"] or ""))
+        if meant is None:
+            return None
+        domain, attribute, greatest = meant
         rank = Rank(_fact((), attribute), int(found["k"]), greatest)
     else:
         domain = next(d for d in DOMAINS.values() if d.plural == found["plural"])
@@ -196,7 +206,7 @@ def related_noun(noun: str, label: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=20_000)
+@cached(_MAX_PROSE_BYTES)
 def read_prose(noun: str, text: str) -> Mapping[str, str]:
     """Returns the facts that sentences tell of a thing, by label; read only.
 
@@ -205,6 +215,7 @@ def read_prose(noun: str, text: str) -> Mapping[str, str]:
         text: sentences without link marks. "Also known as" comes back with this label.
     """
     found: dict[str, str] = {}
+    text = text[:_MAX_PROSE_CHARS]
     for label, pattern in _sentences(noun):
         if match := pattern.search(text):
             found[label] = match["a"] or UNKNOWN
@@ -248,7 +259,7 @@ def _openings() -> tuple[re.Pattern[str], ...]:
     groups = {
         "plural": f"(?P<plural>{_either([domain.plural for domain in DOMAINS.values()])})",
         "region": _REGION,
-        "k": r"(?P<k>\d+)",
+        "k": r"(?P<k>\d{1,6})",
         "best": f"(?P<best>{best})",
         "with_": f"(?P<with_>(?:{with_})?)",
     }
@@ -380,18 +391,18 @@ def _deep_start(text: str) -> tuple[Domain, str, str, Rank | None] | None:
 @cache
 def _sentences(noun: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Returns each label of a domain with the pattern of a sentence that tells it."""
-    end = r"(?P<a>.+?)\.(?=\s|$)"
+    end = r"(?P<a>.{1,200}?)\.(?=\s|$)"  # bounded, for texts that are made to have no end
     patterns = [(ALSO_KNOWN_AS, rf"\bis also known as {end}")]
     for attribute in _domain(noun).attributes:
-        told = rf"(?:Its|The) {re.escape(attribute.noun)}(?: of [^.]+?)? is {end}"
+        told = rf"(?:Its|The) {re.escape(attribute.noun)}(?: of [^.]{{1,200}}?)? is {end}"
         if attribute.kind == "date":
             told = (
                 rf"\bwas {attribute.verb} on {end}"
-                rf"|\bnot (?P<{UNKNOWN}>known) when [^.]+? was {attribute.verb}\."
+                rf"|\bnot (?P<{UNKNOWN}>known) when [^.]{{1,200}}? was {attribute.verb}\."
             )
         elif attribute.kind in ("category", "relation"):
             phrase = inflect(attribute.phrases["equals"][0], plural=False)
-            values = _either([*attribute.values]) or ".+?"
+            values = _either([*attribute.values]) or ".{1,200}?"
             told = rf"\b{_template(phrase, {'a': f'(?P<a>{values})'}).pattern}\.(?=\s|$)"
         patterns.append((attribute.label, told))
     return tuple((label, re.compile(pattern)) for label, pattern in patterns)

@@ -6,9 +6,11 @@ Nothing here knows what a right answer is.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
-from functools import lru_cache
+
+from wideseek_env.backends.caching import cached
 
 # Spelling of a unit: (what it measures, size). A count has no unit, or a word not listed here.
 _UNITS: dict[str, tuple[str, float]] = {
@@ -35,6 +37,8 @@ _UNITS: dict[str, tuple[str, float]] = {
     )
     for spelling in spellings.split()
 }
+_MAX_VALUE_CHARS = 500
+_MAX_DATES_BYTES = 4 << 20  # kept of what was read
 _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _NUMBER = re.compile(
     r"(?<![\w.])[-−]?(?:\d{1,3}(?:[,'\u2009\u202f\u00a0 ]\d{3})+(?!\d)|\d+)(?:\.\d+)?"
@@ -59,14 +63,17 @@ _YEAR = re.compile(r"\b([12]\d{3})\b")
 def read_number(text: str) -> tuple[float, str] | None:
     """Returns the first number of a text and the word behind it; None when it holds no number.
 
+    What is no value, but hundreds of characters or of digits, is not read to its end.
+
     Words such as "million" are multiplied in: "3.1 million crowns" is (3100000.0, "crowns").
     """
+    text = text[:_MAX_VALUE_CHARS]
     match = _NUMBER.search(text)
     if match is None:
         return None
-    value = float(_GROUPING.sub("", match.group()).replace("−", "-"))
     scale, unit = _split_unit(text[match.end() :])
-    return value * scale, unit
+    value = float(_GROUPING.sub("", match.group()).replace("−", "-")) * scale
+    return (value, unit) if math.isfinite(value) else None
 
 
 def convert_number(text: str, unit: str) -> float | None:
@@ -84,15 +91,20 @@ def convert_number(text: str, unit: str) -> float | None:
     if given in _UNITS and wanted in _UNITS and _UNITS[given][0] == _UNITS[wanted][0]:
         value *= _UNITS[given][1] / _UNITS[wanted][1]
     # a number without a unit is taken to be in the wanted one
-    return value / scale if given or value >= scale else value
+    value = value / scale if given or value >= scale else value
+    return value if math.isfinite(value) else None
 
 
-@lru_cache(maxsize=20_000)
 def read_date(text: str) -> date | None:
     """Returns the first date of a text; a month or a year alone is its first day.
 
     Digits with slashes or points are read day first, unless that is no date.
     """
+    return _read_date(text[:_MAX_VALUE_CHARS])
+
+
+@cached(_MAX_DATES_BYTES)
+def _read_date(text: str) -> date | None:
     if match := _ISO.search(text):
         return _date(*match.groups())
     if match := _DAY_FIRST.search(text):
