@@ -8,11 +8,12 @@ call `parse_question` once and `read_prose`, `Asked.write` and `ParsedQuestion.m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from wideseek_env.backends.caching import cached
+from wideseek_env.reading.templates import either, template
 from wideseek_env.reading.writing import convert_number, read_date, write_number
 from wideseek_env.worlds import questions as phrases
 from wideseek_env.worlds.domains import DOMAINS
@@ -241,34 +242,23 @@ def _fact(path: tuple[Attribute, ...], attribute: Attribute | None) -> Fact:
     return Fact((*labels, attribute.label), attribute.kind, unit)
 
 
-def _template(template: str, groups: Mapping[str, str]) -> re.Pattern[str]:
-    """Returns a pattern that reads a phrase template back; `groups` says what fills each slot."""
-    slots = {f"{{{name}}}": group for name, group in groups.items()}
-    pieces = re.split(r"(\{\w+\})", template)
-    return re.compile("".join(slots.get(piece, re.escape(piece)) for piece in pieces))
-
-
-def _either(words: Iterator[str] | list[str]) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-
-
 @cache
 def _openings() -> tuple[re.Pattern[str], ...]:
     ranks = _ranks(plural=True)
-    best, with_ = _either([rank[0] for rank in ranks]), _either([rank[1] for rank in ranks])
+    best, with_ = either([rank[0] for rank in ranks]), either([rank[1] for rank in ranks])
     groups = {
-        "plural": f"(?P<plural>{_either([domain.plural for domain in DOMAINS.values()])})",
+        "plural": f"(?P<plural>{either([domain.plural for domain in DOMAINS.values()])})",
         "region": _REGION,
         "k": r"(?P<k>\d{1,6})",
         "best": f"(?P<best>{best})",
         "with_": f"(?P<with_>(?:{with_})?)",
     }
     wide = [
-        _template(opening, groups | {"that": "(?P<that>(?: that .*)?)"})
+        template(opening, groups | {"that": "(?P<that>(?: that .*)?)"})
         for opening in (*phrases.OPENINGS, phrases.COMPACT_OPENING)
     ]
     among = f"(?:{re.escape(phrases.TOP_THAT)}(?P<that> that .*))?"
-    top = [_template(opening, groups | {"that": among}) for opening in phrases.TOP_OPENINGS]
+    top = [template(opening, groups | {"that": among}) for opening in phrases.TOP_OPENINGS]
     return (*top, *wide)
 
 
@@ -276,7 +266,7 @@ def _openings() -> tuple[re.Pattern[str], ...]:
 def _closings() -> tuple[re.Pattern[str], ...]:
     groups = {"columns": "(?P<columns>.+)", "noun": r"[\w ]+"}
     templates = (*phrases.CLOSINGS, phrases.COMPACT_CLOSING)
-    return tuple(re.compile(_template(t, groups).pattern + "$") for t in templates)
+    return tuple(re.compile(template(t, groups).pattern + "$") for t in templates)
 
 
 @cache
@@ -296,11 +286,11 @@ def _ranks(*, plural: bool) -> Mapping[tuple[str, str], tuple[Domain, Attribute,
 def _clauses(key: str, *, plural: bool) -> tuple[tuple[Attribute, Operator, re.Pattern[str]], ...]:
     patterns = []
     for attribute in DOMAINS[key].attributes:
-        bound = r"\d.*" if attribute.kind in ("number", "date") else _either([*attribute.values])
+        bound = r"\d.*" if attribute.kind in ("number", "date") else either([*attribute.values])
         groups = {"a": f"(?P<a>{bound or '[A-Z].*'})", "b": f"(?P<b>{bound})"}
         for operator, said in attribute.phrases.items():
             for phrase in said:
-                pattern = _template(inflect(phrase, plural=plural), groups)
+                pattern = template(inflect(phrase, plural=plural), groups)
                 patterns.append((attribute, operator, pattern))
     return tuple(patterns)
 
@@ -340,7 +330,7 @@ def _parse_column(domain: Domain, header: str) -> Asked | None:
 @cache
 def _deep_openings() -> tuple[re.Pattern[str], ...]:
     groups = {"wanted": "the (?P<wanted>.+?)", "chain": "(?P<chain>the .+)"}
-    return tuple(_template(template, groups) for template in phrases.DEEP_QUESTIONS)
+    return tuple(template(said, groups) for said in phrases.DEEP_QUESTIONS)
 
 
 def _parse_deep(wanted: str, chain: str) -> ParsedQuestion | None:
@@ -376,14 +366,14 @@ def _links() -> tuple[str, ...]:
 def _deep_start(text: str) -> tuple[Domain, str, str, Rank | None] | None:
     """Returns domain, region, name and rank of what a chain begins at; name or rank is empty."""
     groups = {
-        "noun": f"(?P<noun>{_either([d.noun for d in DOMAINS.values()])})",
+        "noun": f"(?P<noun>{either([d.noun for d in DOMAINS.values()])})",
         "name": "(?P<name>.+)",
     }
-    if match := _template(phrases.DEEP_START, groups | {"region": _REGION}).fullmatch(text):
+    if match := template(phrases.DEEP_START, groups | {"region": _REGION}).fullmatch(text):
         return _domain(match["noun"]), match["region"], match["name"], None
     for (best, with_), (domain, attribute, greatest) in _ranks(plural=False).items():
         groups = {"best": re.escape(best), "region": _REGION, "with_": re.escape(with_)}
-        if match := _template(phrases.DEEP_TOP_START, groups).fullmatch(text):
+        if match := template(phrases.DEEP_TOP_START, groups).fullmatch(text):
             return domain, match["region"], "", Rank(_fact((), attribute), 1, greatest)
     return None
 
@@ -402,7 +392,7 @@ def _sentences(noun: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
             )
         elif attribute.kind in ("category", "relation"):
             phrase = inflect(attribute.phrases["equals"][0], plural=False)
-            values = _either([*attribute.values]) or ".{1,200}?"
-            told = rf"\b{_template(phrase, {'a': f'(?P<a>{values})'}).pattern}\.(?=\s|$)"
+            values = either([*attribute.values]) or ".{1,200}?"
+            told = rf"\b{template(phrase, {'a': f'(?P<a>{values})'}).pattern}\.(?=\s|$)"
         patterns.append((attribute.label, told))
     return tuple((label, re.compile(pattern)) for label, pattern in patterns)
