@@ -8,6 +8,7 @@ failed (a target missed, nothing valid), 2 a wrong command line, 130 interrupted
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import traceback
@@ -21,8 +22,6 @@ from wideseek_env.errors import Interrupted, WideSeekError
 from wideseek_env.plugins import MissingExtra, one_of, resolve
 
 TRACEBACK = "WIDESEEK_TRACEBACK"
-IN_CHECKOUT = ("agents", "trainers", "benchmarks")
-"""Packages that the wheel lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,8 @@ class Command:
     usage: str
     """What it does, in the list of all."""
     options: str
-    """Path of the dataclass of its options; may have `defaults(argv)`, see `_defaults`."""
+    """Path of the dataclass of its options; its class method `defaults(argv)`, if it has one, gives
+    what counts where no flag is given."""
     run: str
     """Path of the function that gets the options and returns the exit status."""
 
@@ -215,6 +215,12 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, command: Command, words: list[str]) -> int:
+    package = command.options.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        raise ValueError(
+            f"{name}: {package} is no part of the installed package, but of a checkout: clone the "
+            "repository and `pip install -e .` there"
+        )
     kind = resolve("commands", command.options, {})
     defaults = kind.defaults(words) if hasattr(kind, "defaults") else None
     options = read_options(kind, words, prog=f"wideseek {name}", default=defaults)
@@ -234,15 +240,6 @@ def guarded(work: Callable[[], int]) -> int:
     except BrokenPipeError:  # whoever read the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in IN_CHECKOUT:
-            raise
-        print(
-            f"error: {error.name} is no part of the installed package, but of a checkout: clone "
-            "the repository and `pip install -e .` there",
-            file=sys.stderr,
-        )
-        return 2
     except (WideSeekError, ValueError, OSError, MissingExtra) as error:
         if os.environ.get(TRACEBACK):
             traceback.print_exc()

@@ -150,7 +150,7 @@ def fail() -> int:
 
 
 OUTCOME: list[BaseException] = []
-KNOWN = {"Options": Options, "work": lambda options: fail()}
+KNOWN = {"wideseek_env:Options": Options, "work": lambda options: fail()}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_what_goes_wrong_is_one_sentence_and_a_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(COMMANDS, "x", Command("x", "Options", "work"))
+    monkeypatch.setitem(COMMANDS, "x", Command("x", "wideseek_env:Options", "work"))
     monkeypatch.setattr(commands, "resolve", lambda kind, path, known: KNOWN[path])
     OUTCOME[:] = [outcome]
     assert main(["x"]) == status
@@ -208,3 +208,14 @@ def test_a_module_of_the_current_folder_is_found(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "did you mean Nobody?" in done.stderr
+
+
+def test_a_command_that_the_wheel_lacks_says_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "wideseek_env").symlink_to(Path(__file__).parents[3] / "wideseek_env")
+    done = subprocess.run(
+        [sys.executable, "-m", "wideseek_env", "benchmark", "--help"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+        env={"PYTHONPATH": str(tmp_path), "PATH": "", "PYTHONSAFEPATH": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "benchmarks is no part of the installed package" in done.stderr
