@@ -72,6 +72,9 @@ class RunConfig:
     """How tool calls are written; `json` takes fewer tokens, for tiny models."""
     prompts: Literal["full", "short"] = "full"
     """`short` says only what differs between episodes, to a model that learns the rest."""
+    engine: str = "transformers"
+    """Samples: transformers, in this process; or any engine that reads weights from a folder, which
+    are written there before each step: vllm, or a Python path."""
     max_new_tokens: Count = 4096
     """Longest turn, in tokens."""
     max_context_tokens: Count = 32_768

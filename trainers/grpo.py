@@ -130,7 +130,8 @@ def train(
             with timer("play"):
                 episodes = play(step)
             metrics = episode_metrics(episodes)
-            rows, advantages = prepare(episodes, config, metrics)
+            rows, advantages, counts = prepare(episodes, config)
+            metrics |= counts
             if rows:
                 metrics |= improve(rows, advantages, config, learner, step=step, timer=timer)
             ends = stop.asked
@@ -145,9 +146,9 @@ def train(
 
 
 def prepare(
-    episodes: Sequence[Episode], config: GRPOConfig, metrics: dict[str, float]
-) -> tuple[list[Row], Floats]:
-    """Returns the rows that train and their advantages, (B,) each.
+    episodes: Sequence[Episode], config: GRPOConfig
+) -> tuple[list[Row], Floats, dict[str, float]]:
+    """Makes the rows that train, their advantages, (B,) each, and counts for the log.
 
     Leaves out invalid episodes and groups whose rewards are all equal, and counts the latter.
     """
@@ -156,8 +157,10 @@ def prepare(
     groups = np.array([names.index(episode.task.id) for episode in valid], dtype=np.int64)
     rewards = np.array([episode.reward for episode in valid], dtype=np.float64)
     signal = [has_signal(rewards[groups == group]) for group in range(len(names))]
-    metrics["groups/without_signal"] = float(signal.count(False))
-    metrics["groups/count"] = float(len(signal))
+    counts = {
+        "groups/without_signal": float(signal.count(False)),
+        "groups/count": float(len(signal)),
+    }
 
     by_episode = group_advantages(rewards, groups, config.baseline)
     rows = rows_of(valid, config.trained_roles)
@@ -171,7 +174,7 @@ def prepare(
             advantages, shares, groups[episode], subagent, config.provenance
         )
     trains = [i for i, row in enumerate(rows) if row.trains.any()]
-    return [rows[i] for i in trains], advantages[trains]
+    return [rows[i] for i in trains], advantages[trains], counts
 
 
 def _share(episode: Episode) -> Floats:
@@ -206,7 +209,10 @@ def improve(
     with timer("update"):
         for update, (chosen, weight) in enumerate(updates_of(rows, known, config, step)):
             for batch in micro_batches(rows, chosen, config.budget_tokens, learner.device):
-                terms = policy_terms(learner.states(batch), batch, known, config, learner)
+                logprobs, entropy = learner.score(learner.states(batch), batch)
+                if config.num_updates == 1:  # nothing has changed yet
+                    known.old[batch.tokens] = logprobs.detach()
+                terms = policy_terms(logprobs, entropy, batch.tokens, known, config)
                 torch.autograd.backward((terms["policy/loss"] * weight[batch.tokens]).sum())
                 for name, term in terms.items():
                     mean = (term.detach() * weight[batch.tokens]).sum()

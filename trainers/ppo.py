@@ -163,7 +163,10 @@ def improve(
             value_weight = weight * starts / (weight * starts).sum()
             for batch in micro_batches(rows, chosen, config.budget_tokens, device):
                 at, states = batch.tokens, learner.states(batch)
-                terms = policy_terms(states, batch, known, config, learner)
+                logprobs, entropy = learner.score(states, batch)
+                if config.num_updates == 1:  # nothing has changed yet
+                    known.old[at] = logprobs.detach()
+                terms = policy_terms(logprobs, entropy, at, known, config)
                 now = learner.values(states[batch.before])
                 error = value_loss(now, values[at], aims[at], config.value_clip)
                 total = (terms["policy/loss"] * weight[at]).sum()

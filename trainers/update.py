@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainers.advantages import sequence_weights
-from trainers.batch import MicroBatch, Row, flat, micro_batches, spread
+from trainers.batch import Row, flat, micro_batches, spread
 from trainers.config import PolicyConfig
 from trainers.losses import kl, policy_loss, sampler_weights
 from trainers.model import Learner
@@ -57,7 +57,7 @@ def known_of(
         )
     old = torch.zeros_like(sampler)
     if config.num_updates > 1:
-        learner.logprobs(batches, old)  # else the one update finds them by the way
+        learner.logprobs(batches, old)  # else the pass of the one update is that before it
     reference = None
     if config.kl_weight:
         reference = learner.reference_logprobs(batches, torch.zeros_like(sampler))
@@ -67,13 +67,17 @@ def known_of(
 
 
 def policy_terms(
-    states: Tensor, batch: MicroBatch, known: Known, config: PolicyConfig, learner: Learner
+    logprobs: Tensor, entropy: Tensor, at: Tensor, known: Known, config: PolicyConfig
 ) -> dict[str, Tensor]:
-    """Returns named terms of each sampled token, (M,); `policy/loss` carries the gradient."""
-    at = batch.tokens
-    logprobs, entropy = learner.score(states, batch)
-    if config.num_updates == 1:
-        known.old[at] = logprobs.detach()
+    """Computes named terms of each sampled token, (M,); `policy/loss` carries the gradient.
+
+    Args:
+        logprobs: (M,) under the policy that learns, as `Learner.score` gives them.
+        entropy: (M,) beside them.
+        at: (M,) where the tokens are in the flat arrays of `known`.
+        known: of all tokens.
+        config: settings.
+    """
     loss, clipped = policy_loss(
         logprobs,
         known.old[at],

@@ -118,7 +118,7 @@ def ours(
             episode(tasks[number // args.group_size], request.prompt_ids, completion)
             for number, (request, completion) in enumerate(zip(requests, written, strict=True))
         ]
-        rows, advantages = prepare(episodes, config, {})
+        rows, advantages, _ = prepare(episodes, config)
         improve(rows, advantages, config, learner, step=step, timer=Timer())
         tokens = sum(int(row.sampled.sum()) for row in rows_of(episodes))
         steps.append((time.process_time() - start_s, tokens))

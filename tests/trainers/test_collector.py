@@ -155,6 +155,43 @@ def test_held_out_scores_are_of_test_worlds_and_count_what_is_invalid():
     assert held_out_scores(CONFIG, policy)(1) == {}
 
 
+def test_engine_that_reads_folders_plays_with_the_weights_as_they_are_now(tmp_path):
+    start = make_tiny(replace(CONFIG, out=str(tmp_path)), "fanout")
+    config = replace(CONFIG, out=str(tmp_path), max_new_tokens=24)
+    lm, tokenizer = load_model(str(start))
+    learner = Learner(lm, config, tokenizer=tokenizer.hf)
+    path = "agents.llm.engines.transformers:TransformersEngine"
+    elsewhere = Learner(lm, replace(config, engine=path), tokenizer=tokenizer.hf)
+    collectors = [
+        Collector(config, sampling_policy(who, tokenizer)) for who in (learner, elsewhere)
+    ]
+    written = []
+    for iteration in range(2):
+        here, there = (tokens(c.collect(iteration)) for c in collectors)
+        assert here == there
+        written.append(here)
+        with torch.no_grad():
+            for parameter in learner.parameters:
+                parameter.mul_(0.5)
+    assert written[0] != written[1]
+
+
+def tokens(episodes):
+    return [
+        [turn.decision.tokens.ids for t in episode.trajectories for turn in t.turns]
+        for episode in episodes
+    ]
+
+
+def test_engine_that_cannot_take_weights_is_refused(tmp_path):
+    start = make_tiny(replace(CONFIG, out=str(tmp_path)), "fanout")
+    lm, tokenizer = load_model(str(start))
+    config = replace(CONFIG, out=str(tmp_path), engine="openai")
+    current = sampling_policy(Learner(lm, config, tokenizer=tokenizer.hf), tokenizer)
+    with pytest.raises(ValueError, match="expected one with `load_weights`, such as vllm"):
+        current([])
+
+
 ROOT = Path(__file__).parents[2]
 SMALL = ["--preset", "tiny", "--source", "worlds:starter:0", "--num-tasks", "8", "--device", "cpu"]
 

@@ -46,7 +46,7 @@ def test_improve_follows_the_gradient_of_the_papers_formula(monkeypatch):
         for p in learner.parameters:
             p.add_(0.02 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
     episodes = toy_play(lm, group=3)(0)
-    rows, advantages = prepare(episodes, config, {})
+    rows, advantages, _ = prepare(episodes, config)
     monkeypatch.setattr(learner, "update", lambda update: (0.0, 0.0))  # keeps the gradient
     improve(rows, advantages, config, learner, step=0, timer=Timer())
     actual = [p.grad.clone() for p in learner.parameters]
@@ -82,7 +82,7 @@ def test_improve_does_not_depend_on_the_token_budget(changes):
     for budget in (1, 100_000):
         config = config_of(budget_tokens=budget, **changes)
         learner = Learner(tiny_lm(), config)
-        rows, advantages = prepare(toy_play(learner.lm)(0), config, {})
+        rows, advantages, _ = prepare(toy_play(learner.lm)(0), config)
         metrics = improve(rows, advantages, config, learner, step=5, timer=Timer())
         after.append(torch.cat([p.detach().flatten() for p in learner.parameters]))
         assert metrics["policy/drift_max"] < 1e-4
@@ -95,7 +95,7 @@ def test_improve_needs_the_samplers_logprobs_or_no_correction():
     for cap in (2.0, 0.0):
         config = config_of(sampler_cap=cap)
         learner = Learner(tiny_lm(), config)
-        rows, advantages = prepare(episodes, config, {})
+        rows, advantages, _ = prepare(episodes, config)
         if cap:
             with pytest.raises(ValueError, match="expected the sampler's log-probability"):
                 improve(rows, advantages, config, learner, step=0, timer=Timer())
@@ -112,15 +112,15 @@ def test_prepare_counts_and_drops_groups_without_signal():
     good, bad = toy_episode(0, [spans(2), spans(3)], 1.0), toy_episode(0, [spans(4)], 0.0)
     equal = [toy_episode(1, [spans(5)], 0.5), toy_episode(1, [spans(6)], 0.5)]
     invalid = replace(toy_episode(0, [spans(7)], 0.9), score=None, reward_terms={})
-    metrics = {}
-    rows, advantages = prepare([good, *equal, invalid, bad], config_of(baseline="mean"), metrics)
+    everything = [good, *equal, invalid, bad]
+    rows, advantages, metrics = prepare(everything, config_of(baseline="mean"))
     assert [row.ids[-1] for row in rows] == [2, 3, 4]
     assert advantages.tolist() == [0.5, 0.5, -0.5]
     assert metrics == {"groups/without_signal": 1.0, "groups/count": 2.0}
 
 
 def test_prepare_of_nothing_but_equal_rewards_gives_no_rows():
-    rows, _ = prepare([toy_episode(1, [spans(5)], 0.5)], config_of(), {})
+    rows, *_ = prepare([toy_episode(1, [spans(5)], 0.5)], config_of())
     assert rows == []
 
 
@@ -130,7 +130,7 @@ def test_prepare_with_provenance_credits_the_subagent_that_read():
     good = replace(toy_episode(0, team, 1.0), provenance=credits)
     bad = toy_episode(0, team, 0.0)
     config = config_of(provenance=0.5, baseline="mean")
-    _, advantages = prepare([good, bad], config, {})
+    _, advantages, _ = prepare([good, bad], config)
     # Shares of the four subagents: 0, 1/3, 0, 0; in standard deviations -0.5, 1.5, -0.5, -0.5.
     assert advantages.tolist() == pytest.approx([0.5, 0.0, 1.0, -0.5, -0.5, -0.5])
 

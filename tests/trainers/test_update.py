@@ -27,7 +27,10 @@ def setting(**changes):
 def terms_of(config, learner, rows, known):
     (batch,) = micro_batches(rows, range(len(rows)), 10**6, "cpu")
     order = batch.tokens.argsort()
-    terms = policy_terms(learner.states(batch), batch, known, config, learner)
+    logprobs, entropy = learner.score(learner.states(batch), batch)
+    if config.num_updates == 1:
+        known.old[batch.tokens] = logprobs.detach()
+    terms = policy_terms(logprobs, entropy, batch.tokens, known, config)
     return {name: term.detach()[order] for name, term in terms.items()}
 
 

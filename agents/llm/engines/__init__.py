@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from wideseek_env.errors import PolicyError
 from wideseek_env.plugins import resolve
@@ -17,7 +18,15 @@ from wideseek_env.plugins import resolve
 if TYPE_CHECKING:
     from agents.llm.tokenizers import Tokenizer
 
-__all__ = ["ENGINES", "Completion", "ContextOverflow", "Engine", "Request", "make_engine"]
+__all__ = [
+    "ENGINES",
+    "Completion",
+    "ContextOverflow",
+    "Engine",
+    "FollowingEngine",
+    "Request",
+    "make_engine",
+]
 
 
 class ContextOverflow(PolicyError):
@@ -92,6 +101,15 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Frees what the engine holds; calling it twice is harmless."""
+        ...
+
+
+@runtime_checkable
+class FollowingEngine(Engine, Protocol):
+    """An engine that can play with the weights of a model in training."""
+
+    async def load_weights(self, folder: Path) -> None:
+        """Plays with the weights of a folder, of the same model, from here on."""
         ...
 
 

@@ -126,6 +126,12 @@ class TransformersEngine:
             self._queue.put(None)
             await asyncio.to_thread(thread.join)
 
+    async def load_weights(self, folder: Path) -> None:
+        """Plays with the weights of a folder from here on; nothing may be in flight."""
+        weights = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=self.model.dtype)
+        self.model.load_state_dict(weights.state_dict())
+        self.forget_prefixes()
+
     def forget_prefixes(self) -> None:
         """Drops keys and values of all conversations; call it when the weights have changed."""
         self._prefixes.clear()

@@ -87,6 +87,15 @@ class VLLMEngine:
         work = asyncio.run_coroutine_threadsafe(self._generate(requests), self._loop)
         return await asyncio.wrap_future(work)
 
+    async def load_weights(self, folder: Path) -> None:
+        """Plays with the weights of a folder from here on; nothing may be in flight.
+
+        vLLM's processes are started again: on a CPU its own reloading leaves the old weights in
+        place, packed into the layers.
+        """
+        await self.close()
+        self._arguments.model = str(folder)
+
     async def close(self) -> None:
         """Ends vLLM's processes; a later request starts them again."""
         engine, self._engine = self._engine, None

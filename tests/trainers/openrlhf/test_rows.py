@@ -172,7 +172,7 @@ def test_what_rows_count_is_what_our_own_trainer_makes_of_them(
     episodes = played(provenance=(CellCredit(0, 0, (1,)),))
     episodes[1] = dataclasses.replace(episodes[1], provenance=())
     config = GRPOConfig(model="", baseline=baseline, aggregation=aggregation, provenance=provenance)
-    ours, advantages = prepare(episodes, config, {})
+    ours, advantages, _ = prepare(episodes, config)
     known = type("Known", (), {"trains": np.concatenate([r.trains[r.sampled] for r in ours])})
     known.trains = __import__("torch").from_numpy(known.trains).float()
     ((_, weight),) = updates_of(ours, known, config, 0)

@@ -6,6 +6,7 @@ Loading takes a minute or more on a CPU, so these tests carry the marker `vllm`.
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import os
 import random
@@ -147,6 +148,26 @@ async def play(policy: LLMPolicy) -> list[Episode]:
     task = Task("t", "Alden?", (Column("A"),), ("A",), (("x",),))
     jobs = [Job(task, Backend(), 0, Limits(max_lead_turns=5), seed) for seed in range(4)]
     return list(await asyncio.gather(*(run_episode(job, policy) for job in jobs)))
+
+
+def test_vllm_plays_with_the_weights_of_a_folder(
+    engine: VLLMEngine, reference: Any, folder: Path, tmp_path: Path
+) -> None:
+    """As a trainer hands them over; what was cached of the old ones is forgotten."""
+    requests = [made(n) for n in range(4)]
+    asyncio.run(engine.generate(requests))
+    changed = copy.deepcopy(reference)
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter.mul_(1.5)
+    changed.save_pretrained(tmp_path)
+    for model, where in ((changed, tmp_path), (reference, folder)):
+        asyncio.run(engine.load_weights(where))
+        for request, completion in zip(
+            requests, asyncio.run(engine.generate(requests)), strict=True
+        ):
+            expected = model_logprobs(model, request.prompt_ids, completion.ids)
+            assert completion.logprobs == pytest.approx(expected, abs=2 * BFLOAT16)
 
 
 def test_vllm_logprobs_are_those_of_the_model(engine: VLLMEngine, reference: Any) -> None:
