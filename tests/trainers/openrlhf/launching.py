@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[3]
 START = ROOT / "agents/learned/lm/sft"
@@ -27,6 +30,7 @@ class Run:
     def __init__(self, out: Path, *flags: str, script: str = "tiny-cpu") -> None:
         self.out = out
         out.mkdir(parents=True, exist_ok=True)
+        self._orphans: list[psutil.Process] = []
         self._log = (out / "log.txt").open("ab")
         self.process = subprocess.Popen(
             [ROOT / f"trainers/openrlhf/scripts/{script}.sh", "--out", str(out), *flags],
@@ -53,10 +57,12 @@ class Run:
             time.sleep(1)
 
     def kill(self, worker: str) -> None:
-        """Kills a worker of Ray's without warning."""
+        """Kills a worker of Ray's without warning; what it leaves behind ends with the run."""
         found = re.search(rf"\({worker} pid=(\d+)\)", self.log)
         assert found, f"{worker} has said nothing"
-        os.kill(int(found[1]), signal.SIGKILL)
+        victim = psutil.Process(int(found[1]))
+        self._orphans += victim.children(recursive=True)
+        victim.kill()
 
     def end(self) -> None:
         """Ends the run's process; Ray ends what it has started."""
@@ -66,6 +72,9 @@ class Run:
                 self.process.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
+        for process in self._orphans:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self._log.close()
 
     @property
