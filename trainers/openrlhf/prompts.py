@@ -1,7 +1,8 @@
 """The prompt data set of OpenRLHF, made from a task source: one line a task.
 
-The prompt is the question, for logs alone; the label says which task is played and how wide. The
-executor makes the task again from its number, so no gold table leaves our hands.
+The prompt names the task, for logs alone; the label says which one is played and how wide. The
+executor makes the task from its number, so no gold table leaves our hands, and twenty thousand
+prompts are written without making a single world.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def write_prompts(settings: TeamSettings, split: Split) -> Path:
             width = int(widths[index]) if settings.random_width else settings.n_subagents
             label = Label(split, index, width)
             line = {
-                "input": source[index].task.question,
+                "input": f"{source.name} {index}",
                 "label": label.text,
                 "datasource": split,
             }
