@@ -1,6 +1,6 @@
 """TRL's `AsyncGRPOTrainer` on whole teams: a second engine over the rows of `trainers/openrlhf`.
 
-    python -m trainers.third_party.trl_async_grpo --preset tiny --model agents/learned/lm/sft
+    wideseek train trl --preset tiny --model agents/learned/lm/sft --out runs/trl
 
 TRL takes samples that carry their own advantage, so a team needs no change of it: a rollout worker
 of ours plays the episodes of a step, and a weight transfer of ours hands the trained weights to the
@@ -17,20 +17,19 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from agents.llm.policy import LLMPolicy
-from trainers.config import from_command_line
-from trainers.grpo import PRESETS as GRPO_PRESETS
-from trainers.grpo import GRPOConfig
+from trainers.config import preset_of
+from trainers.grpo import PRESETS, GRPOConfig, GRPOOptions
 from trainers.log import episode_metrics
 from trainers.openrlhf.rows import TeamRow, credit, team_rows
+from wideseek_env.cli.commands import run_command
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode
-
-PRESETS = {"tiny": {**GRPO_PRESETS["tiny"], "kl_weight": 0.0}}
 
 
 class TeamRollouts:
@@ -196,18 +195,35 @@ def trainer_of(
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Trains from the command line; the flags are those of `trainers.grpo`."""
-    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415
-    from trainers.collector import Collector  # noqa: PLC0415 - `--help` needs none
+@dataclass(frozen=True, kw_only=True)
+class TRLOptions(GRPOOptions):
+    """Trains lead and subagents with TRL's asynchronous GRPO; needs the extra trl.
+
+    The settings are those of `train grpo`, without a KL and with one update a step.
+    """
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> TRLOptions:
+        """Gives what counts where no flag is given."""
+        name = preset_of(words, PRESETS)
+        settings = PRESETS[name] if name else {}
+        return cls(preset=name, config=GRPOConfig(**{**settings, "kl_weight": 0.0}))
+
+
+def run(options: TRLOptions) -> int:
+    """Trains from the command line; returns the exit status."""
+    require("trl.experimental.async_grpo", "trl")
+    from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415 - heavy
+    from trainers.collector import Collector, source_of  # noqa: PLC0415
     from trainers.models import load_model  # noqa: PLC0415
     from trainers.policies import llm_config  # noqa: PLC0415
 
-    config = from_command_line(GRPOConfig, PRESETS, argv)
+    config = options.config
+    source = source_of(config)  # a wrong name is found before the model is loaded
     lm, tokenizer = load_model(config.model)
     engine = TransformersEngine(lm, tokenizer=tokenizer)
     policy = LLMPolicy(engine, llm_config(config, lm))
-    collect = Collector(config, lambda tasks: policy).collect
+    collect = Collector(config, lambda tasks: policy, source).collect
     trainer = trainer_of(config, collect, lm, engine.forget_prefixes)
     trainer.train()
     trainer.save_model(config.out)
@@ -247,4 +263,4 @@ def rows_per_step(config: GRPOConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("train trl"))

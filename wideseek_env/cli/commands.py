@@ -103,6 +103,11 @@ COMMANDS = {
         "trainers.ppo:PPOOptions",
         "trainers.ppo:run",
     ),
+    "train trl": Command(
+        "train lead and subagents with TRL's asynchronous GRPO",
+        "trainers.third_party.trl_async_grpo:TRLOptions",
+        "trainers.third_party.trl_async_grpo:run",
+    ),
     "train mappo": Command(
         "train the discrete interface with MAPPO or IPPO of TorchRL",
         "trainers.third_party.options:MappoOptions",
