@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from wideseek_env.backends.caching import ByteCache, cached, size_bytes
+from wideseek_env.backends.caching import ByteCache, cached, cached_if_short, size_bytes
 
 
 def test_cache_keeps_what_was_asked_for_last_within_its_bytes() -> None:
@@ -63,3 +63,17 @@ def test_size_counts_all_that_a_value_holds() -> None:
     for value in values:
         assert len(text) < size_bytes(value) < len(text) + 1000
     assert size_bytes((text, [text])) > 2 * len(text)
+
+
+def test_short_texts_are_kept_and_long_ones_are_not() -> None:
+    calls: list[str] = []
+
+    @cached_if_short
+    def function(text: str, more: int) -> int:
+        calls.append(text)
+        return len(text) + more
+
+    for text in ("a", "a" * 201):
+        assert [function(text, 1) for _ in range(3)] == [len(text) + 1] * 3
+    assert calls.count("a") == 1
+    assert calls.count("a" * 201) == 3

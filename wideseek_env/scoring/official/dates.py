@@ -18,12 +18,14 @@ from dateparser.date import DateDataParser, _DateLocaleParser, sanitize_date
 from dateparser.freshness_date_parser import freshness_date_parser
 from dateparser.utils import normalize_unicode
 
+from wideseek_env.backends.caching import cached_if_short
+
 MAX_CHARS = 200
 """Longer texts are no dates here. dateparser tries every language on every word, so that one cell
 could hold up all episodes; the longest date in recorded tables has 43 characters."""
 
 
-@lru_cache(maxsize=1 << 16)
+@cached_if_short
 def parse_date(text: str, now: datetime) -> datetime | None:
     """Returns what `dateparser.parse` makes of a text at the time `now`, or None.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlparse
 
+from wideseek_env.backends.caching import cached_if_short
 from wideseek_env.scoring.official.dates import parse_date, print_date
 
 MAX_DAYS_APART = 31
@@ -28,13 +28,13 @@ _URLS = re.compile(
 )
 
 
-@lru_cache(maxsize=1 << 16)
+@cached_if_short
 def _extract_number(cell: str, now: datetime) -> str:
     found = _FIRST_NUMBER.search(cell.replace(",", ""))
     return found.group() if found else "NULL"
 
 
-@lru_cache(maxsize=1 << 16)
+@cached_if_short
 def _norm_str(cell: str, now: datetime) -> str:
     return cell.lower().strip().replace(" ", "").replace("*", "")
 
