@@ -86,10 +86,11 @@ def growth_mb(num_episodes: int) -> float:
     return float(run.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_hostile_episodes_fill_no_memory() -> None:
     assert growth_mb(300) < MOST_MB / 2
 
 
 if __name__ == "__main__":
-    print(f"{growth_mb(int(sys.argv[1])):.0f} MB")
+    sys.stdout.write(f"{growth_mb(int(sys.argv[1])):.0f} MB\n")
