@@ -25,6 +25,7 @@ RESOURCES: dict[str, Any] = {"num_cpus": 32, "num_gpus": 8, "include_dashboard":
 ENVIRONMENT = {
     "DS_ACCELERATOR": "cpu",
     "OMP_NUM_THREADS": "1",
+    "RAY_memory_monitor_refresh_ms": "0",  # or Ray ends workers for what other programs take
     "TORCHDYNAMO_DISABLE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
