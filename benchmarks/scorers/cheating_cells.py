@@ -106,7 +106,7 @@ CELL_CASES = (
     CellCase("B24", _URL, "foo", "bar", 1.0, 0.0),
     CellCase("B24", _URL, "https://x.org/a", "[t](https://x.org/a)", 1.0, 1.0),
     CellCase("B24", _URL, "https://x.org", "[t](https://x.org)", 0.0, 1.0),
-    CellCase("B24", _URL, "https://a.com", "a.com", 0.0, 0.0),
+    CellCase("B24", _URL, "https://a.com", "a.com", 0.0, 1.0),
     CellCase("B24", _URL, "https://x.org/a", "https://X.org/a", 0.0, 1.0),
     CellCase("B25", _PART, "New York City", "York", 1.0, 0.0),
     CellCase("B25", _PART, "New York City", "New York", 1.0, 1.0),

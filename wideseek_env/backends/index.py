@@ -21,6 +21,7 @@ import tantivy
 from wideseek_env.backends.htmltext import without_links
 from wideseek_env.backends.pagestore import encodable
 from wideseek_env.errors import DataError
+from wideseek_env.scoring.text import stream_safe
 
 PASSAGE_CHARS = 600
 """Longest passage; about 100 English words."""
@@ -221,7 +222,7 @@ def _plain(text: str) -> str:
     """
     if text.isascii():
         return text
-    apart = _MARKS.sub("", unicodedata.normalize("NFKD", text))
+    apart = _MARKS.sub("", unicodedata.normalize("NFKD", stream_safe(text)))
     return _UNSPACED.sub(_characters_and_pairs, unicodedata.normalize("NFC", apart))
 
 

@@ -8,7 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from wideseek_env.records import Column
 from wideseek_env.scoring.explain import SIGNS, Explanation
-from wideseek_env.scoring.values import Number, Value, read_value
+from wideseek_env.scoring.numbers import Number
+from wideseek_env.scoring.values import Value, read_value
 
 _MEANINGS = {
     "right": "in both tables",
@@ -63,7 +64,7 @@ def _read_as(text: str, column: Column) -> str:
 
 def _describe(value: Value) -> str:
     if isinstance(value.form, Number):
-        return f"number {value.form.size:f} {value.form.unit}".strip()
+        return f"number {value.form}"
     if value.kind == "date" and isinstance(value.form, tuple):
         return "date " + "-".join(f"{part:02}" for part in value.form if part)
     return "missing" if value.kind == "missing" else f"{value.kind} {value.form}"

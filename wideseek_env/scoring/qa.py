@@ -3,21 +3,44 @@ r"""Deep tasks: one answer in `\boxed{}`, compared by exact match or by shared w
 from __future__ import annotations
 
 import re
-import string
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from fractions import Fraction
 
 from wideseek_env.records import Score, Task
-from wideseek_env.scoring.tables import read_table
+from wideseek_env.scoring.numbers import InHeader, near, read_number
+from wideseek_env.scoring.tables import read_table, without_thinking
+from wideseek_env.scoring.text import DASHES, fold, without_emphasis
 from wideseek_env.scoring.values import read_value, same
 
 MAX_SHORT_ANSWER_CHARS = 200
 """A text without a box and without a table is the answer itself when it is this short."""
 
-_BOX = re.compile(r"\\boxed\s*\{")
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation + "，。、；：？！“”‘’（）《》「」·")
+_BRACES = re.compile(r"(?P<box>\\(?:f?boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
+_MAX_BOX_CHARS = 2_000
+"""What is longer is no short answer."""
+_MAX_WRAPS = 20
+_ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_SAID = re.compile(r"(?:the )?(?:final |correct )?answer(?: is)?\s*[:：]\s*(?=\S)", re.IGNORECASE)
+_WRAPPED = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)?|mbox|hbox|emph|underline"
+    r"|operatorname\*?|bm|boldsymbol)\s*\{([^{}]*)\}"
+)
+_GROUP = re.compile(r"(?<![\\\w}^_*])\{([^{}]*)\}")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_LATEX = (
+    ("\\%", "%"), ("\\$", "$"), ("\\#", "#"), ("\\&", "&"), ("\\_", "_"), ("\\,", " "),
+    ("\\;", " "), ("\\ ", " "), ("\\!", ""), ("{,}", ","), ("^\\circ", "°"),
+    ("^{\\circ}", "°"), ("\\times", "×"),
+)  # fmt: skip
+_ARTICLES = re.compile(r"\b(a|an|the)\b(?![-+#*])")
+_KEPT = re.compile(
+    r"(?<=\d)[.,/:^](?=\d)|(?<!\w)[-+<>~](?=[\d$€£¥.])|(?<=\d)-(?=\d)|(?<=\w)(?:\+\+|[+#*])(?!\w)"
+    r"|[%‰°$€£¥]|[<>]=?(?=\s?\d)"
+)
+"""Punctuation that means something: 3.14, 1/2, -5, 10-20, C++, C#, A*, 10%, $5."""
+_KEPT_PIECES = re.compile(f"({_KEPT.pattern})")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~，。、；：？！“”‘’（）《》「」·]")
 _WORD = re.compile(r"[㐀-䶿一-鿿豈-﫿぀-ヿ]|[^\W_]+")
 """A Chinese or Japanese character counts as a word, as those scripts do not part words."""
 
@@ -25,18 +48,24 @@ _WORD = re.compile(r"[㐀-䶿一-鿿豈-﫿぀-ヿ]|[^\W_]+")
 def read_answer(text: str) -> str | None:
     r"""Returns the answer that a text hands in, or None when it holds none.
 
-    The last `\boxed{...}` wins; else the last table, when it has a single cell; else the whole
-    text, when it is at most 200 characters.
+    What stands in thinking is none. What the last `<answer>` tags hold is all there is, if there
+    are any; in it the last `\boxed{...}` wins that holds something; else the last table, when it
+    has a single cell; else the whole text, when it is at most 200 characters. LaTeX is dropped.
     """
+    text = without_thinking(text)
+    text = _last_tagged(text) or text
     boxed = _last_boxed(text)
     if boxed is not None:
-        return boxed or None
+        return _without_latex(boxed) or None
     table = read_table(text)
     if table is not None:
         cells = [cell for row in table.rows for cell in row]
         return cells[0] if len(cells) == 1 else None
     whole = text.strip()
-    return whole if 0 < len(whole) <= MAX_SHORT_ANSWER_CHARS else None
+    if not 0 < len(whole) <= MAX_SHORT_ANSWER_CHARS:
+        return None
+    said = _SAID.match(whole)
+    return _without_latex(whole[said.end() :] if said else whole)
 
 
 def score_deep(task: Task, text: str) -> Score:
@@ -47,7 +76,7 @@ def score_deep(task: Task, text: str) -> Score:
         return all_figures(0.0, parsed=False)
     right = any(
         same(read_value(answer, column), read_value(spelling, column), column)
-        or normalise_answer(answer) == normalise_answer(spelling) != ""
+        or _say_the_same(answer, spelling)
         for spelling in (gold, *task.aliases.get(gold, ()))
     )
     return all_figures(float(right), parsed=True)
@@ -64,9 +93,24 @@ def token_f1(answer: str, golds: Iterable[str]) -> float:
 
 
 def normalise_answer(text: str) -> str:
-    """Returns a text without case, punctuation, articles and extra blanks, as SQuAD does."""
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", folded).split())
+    """Returns a text without case, articles, extra blanks and punctuation that means nothing.
+
+    As SQuAD does, but `3.14`, `C#`, `1/2` and `-5` stay what they are.
+    """
+    folded = without_emphasis(fold(text)).casefold().translate(DASHES)
+    kept = "".join(
+        piece if index % 2 else _PUNCTUATION.sub("", piece)
+        for index, piece in enumerate(_KEPT_PIECES.split(folded))
+    )
+    return " ".join(_ARTICLES.sub(" ", kept).split())
+
+
+def _say_the_same(answer: str, gold: str) -> bool:
+    """Whether two short answers are equal: as numbers if both are, else as normalised texts."""
+    numbers = [read_number(text, InHeader()) for text in (answer, gold)]
+    if numbers[0] is not None and numbers[1] is not None:
+        return near(numbers[0], numbers[1], Fraction(0))
+    return normalise_answer(answer) == normalise_answer(gold) != ""
 
 
 def _token_f1(answer: str, gold: str) -> float:
@@ -78,18 +122,49 @@ def _token_f1(answer: str, gold: str) -> float:
     return 2 * (mine & wanted).total() / total
 
 
+def _last_tagged(text: str) -> str | None:
+    """Returns what the last `<answer>` tags that hold something hold."""
+    start, held = None, None
+    for tag in _ANSWER_TAG.finditer(text):
+        if not tag[1]:
+            start = tag.end()
+        elif start is not None:
+            held, start = text[start : tag.start()].strip() or held, None
+    return held
+
+
 def _last_boxed(text: str) -> str | None:
-    r"""Returns what the last `\boxed{...}` holds, braces balanced; None when there is none."""
-    openings = list(_BOX.finditer(text))
-    if not openings:
-        return None
-    start = openings[-1].end()
-    depth = 1
-    for position in range(start, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if depth == 0:
-            return text[start:position].strip()
-    return None
+    r"""Returns what the last closed `\boxed{...}` holds, if possible one that holds something.
+
+    None when there is none.
+    """
+    found: dict[int, str] = {}
+    starts: list[int | None] = []
+    for brace in _BRACES.finditer(text):
+        if brace["box"]:
+            starts.append(brace.end())
+        elif brace["open"]:
+            starts.append(None)
+        elif brace["close"] and starts:
+            start = starts.pop()
+            if start is not None and brace.start() - start <= _MAX_BOX_CHARS:
+                found[start] = text[start : brace.start()].strip()
+    full = {start: held for start, held in found.items() if held} or found
+    return full[max(full)] if full else None
+
+
+def _without_latex(text: str) -> str:
+    for _ in range(_MAX_WRAPS):
+        inner = _GROUP.sub(r"\1", _FRACTION.sub(r"\1/\2", _WRAPPED.sub(r"\1", text)))
+        if inner == text:
+            break
+        text = inner
+    for mark, meant in _LATEX:
+        text = text.replace(mark, meant)
+    text = text.strip()
+    if len(text) > 2 and text[0] == text[-1] == "$" and "$" not in text[1:-1]:
+        text = text[1:-1].strip()
+    return text
 
 
 def all_figures(value: float, *, parsed: bool) -> Score:

@@ -10,16 +10,19 @@ counts them, `StrictScorer` does both and asks a judge in between.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import lru_cache, partial
+from itertools import chain, product
+from operator import itemgetter
 from typing import TypeAlias
 
 from wideseek_env.records import Column, Score, Task
 from wideseek_env.scoring.assignment import best_assignment
 from wideseek_env.scoring.qa import score_deep
 from wideseek_env.scoring.tables import Table, read_table
-from wideseek_env.scoring.values import MISSING, Value, bare_text, read_value, reader_of, same
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.scoring.values import MAX_KEPT_CHARS, MISSING, Value, read_value, reader_of, same
 
 Spellings: TypeAlias = Mapping[tuple[int, str], tuple[str, ...]]
 """(column, gold cell) to further spellings of it that a judge accepted."""
@@ -29,6 +32,9 @@ _Row: TypeAlias = tuple[Value | None, ...]
 
 _MAX_STEPS = 500_000
 """Above this (about 0.3 s), rows that share a key are paired greedily, not optimally."""
+
+_MAX_COMPARED = 30_000
+"""Above these pairs of rows that share a key, further rows of the answer stand for none."""
 
 NOTHING = Score(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, parsed=False)
 """The score of an answer that holds no table."""
@@ -128,19 +134,24 @@ def align(task: Task, table: Table, accepted: Spellings | None = None) -> Alignm
     )
     further = _further_values(task, accepted or {})
     keys = _key_indices(task)
-    stated = {index: _stated(row, keys) for index, row in answers.items()}
-    sheet = _Sheet(task, answers, golds, further, keys, stated)
+    lacks = None in columns
+    gaps = {i: _stated(row, keys) for i, row in answers.items() if lacks or MISSING in row}
+    sheet = _Sheet(task, answers, golds, further, keys, gaps)
     pairs = sorted(sheet.pairs())
-    right = [(g, a, column) for g, a in pairs for column in sheet.right_cells(g, a)]
+    correct: list[tuple[int, int]] = []
+    num_true = 0
+    for gold, answer in pairs:
+        right = sheet.right_cells(gold, answer)
+        correct += [(gold, column) for column in right]
+        num_true += len(sheet.true_cells(answer, right))
     return Alignment(
         columns=columns,
         num_extra_columns=len(table.header) - sum(column is not None for column in columns),
         answer_rows=tuple(answers),
         gold_rows=tuple(golds),
         pairs=tuple(pairs),
-        correct=tuple([(gold, column) for gold, _, column in right]),
-        num_wrong=sum(map(len, stated.values()))
-        - sum(column in stated[answer] for _, answer, column in right),
+        correct=tuple(correct),
+        num_wrong=sheet.num_stated() - num_true,
     )
 
 
@@ -151,41 +162,48 @@ def match_headers(required: Sequence[Column], header: Sequence[str]) -> tuple[in
     """
     where: dict[str, deque[int]] = defaultdict(deque)
     for index, name in enumerate(header):
-        where[bare_text(name)].append(index)
-    bearers = [where[bare_text(column.name)] for column in required]
+        where[(_bare_name if len(name) <= MAX_KEPT_CHARS else bare_text)(name)].append(index)
+    bearers = [where[_bare_name(column.name)] for column in required]
     return tuple(indices.popleft() if indices else None for indices in bearers)
+
+
+_bare_name = lru_cache(maxsize=4096)(bare_text)
 
 
 def _answer_values(
     task: Task, table: Table, columns: Sequence[int | None]
 ) -> Iterable[tuple[Value | None, ...]]:
     readers = [reader_of(column) for column in task.columns]
+    if max(map(len, chain.from_iterable(table.rows)), default=0) > MAX_KEPT_CHARS:
+        readers = [
+            partial(_read_by_length, *both)
+            for both in zip(readers, (reader_of(c, keep=False) for c in task.columns), strict=True)
+        ]
     takes = list(zip(columns, readers, strict=True))
     for row in table.rows:
         yield tuple([None if index is None else read(row[index]) for index, read in takes])
+
+
+def _read_by_length(
+    read: Callable[[str], Value], read_long: Callable[[str], Value], cell: str
+) -> Value:
+    return (read if len(cell) <= MAX_KEPT_CHARS else read_long)(cell)
 
 
 def _key_indices(task: Task) -> list[int]:
     return [task.column_names.index(name) for name in task.key_columns] or [0]
 
 
-def _stated(row: _Row, keys: Sequence[int]) -> list[int]:
-    return [
-        index
-        for index, value in enumerate(row)
-        if index in keys or (value is not None and value is not MISSING)
-    ]
+def _stated(row: _Row, keys: Sequence[int]) -> Collection[int]:
+    return [i for i, v in enumerate(row) if i in keys or (v is not None and v is not MISSING)]
 
 
 def _first_rows(rows: Iterable[_Row]) -> dict[int, _Row]:
     """Returns row index to values, the first of each set of equal rows."""
-    seen: set[_Row] = set()
-    kept: dict[int, _Row] = {}
+    first: dict[_Row, int] = {}
     for index, row in enumerate(rows):
-        if row not in seen:
-            seen.add(row)
-            kept[index] = row
-    return kept
+        first.setdefault(row, index)
+    return {index: row for row, index in first.items()}
 
 
 def _further_values(task: Task, accepted: Spellings) -> dict[tuple[int, Value], tuple[Value, ...]]:
@@ -214,11 +232,14 @@ class _Sheet:
     keys: Sequence[int]
     """Indices of the key columns."""
     stated: Mapping[int, Collection[int]]
-    """Answer row to the columns in which it says something; a row always has its keys."""
+    """Answer row to the columns in which it says something, for rows that do not in all of them."""
 
     def right_cells(self, gold: int, answer: int) -> list[int]:
         """Returns the columns in which an answer row matches a gold row."""
-        cells = enumerate(zip(self.answers[answer], self.golds[gold], strict=True))
+        mine_all, wanted_all = self.answers[answer], self.golds[gold]
+        if mine_all == wanted_all:
+            return [*range(len(wanted_all))]
+        cells = enumerate(zip(mine_all, wanted_all, strict=True))
         return [
             index
             for index, (mine, wanted) in cells
@@ -226,6 +247,16 @@ class _Sheet:
             and wanted is not None
             and (mine is wanted or self._match(mine, wanted, index))
         ]
+
+    def true_cells(self, answer: int, right: list[int]) -> list[int]:
+        """Returns those of an answer row's right cells in which it says something."""
+        stated = self.stated.get(answer)
+        return right if stated is None else [index for index in right if index in stated]
+
+    def num_stated(self) -> int:
+        """Returns in how many cells the answer says something; a row always has its keys."""
+        whole = len(self.answers) - len(self.stated)
+        return whole * len(self.task.columns) + sum(map(len, self.stated.values()))
 
     def _match(self, mine: Value, wanted: Value, index: int) -> bool:
         column = self.task.columns[index]
@@ -244,11 +275,21 @@ class _Sheet:
         return pairs
 
     def _groups(self) -> Iterable[tuple[list[int], list[int]]]:
-        """Yields gold rows and answer rows that may stand for one another by their keys.
+        """Returns gold rows and answer rows that may stand for one another by their keys.
 
         Two keys that name one gold row, by an alias, put all rows of both into one group.
         """
         keys = self.keys
+        if not self.further:  # nearly every task, and much faster
+            key_of = itemgetter(*keys)
+            of_key: dict[object, tuple[list[int], list[int]]] = {}
+            for gold, row in self.golds.items():
+                of_key.setdefault(key_of(row), ([], []))[0].append(gold)
+            for answer, row in self.answers.items():
+                group = of_key.get(key_of(row))
+                if group is not None:
+                    group[1].append(answer)
+            return [group for group in of_key.values() if group[1]]
         parent: dict[_Row, _Row] = {}
 
         def root(key: _Row) -> _Row:
@@ -269,7 +310,7 @@ class _Sheet:
             key = tuple([row[index] for index in keys])
             if key in parent:
                 groups[root(parent[key])][1].append(answer)
-        return (group for group in groups.values() if group[1])
+        return [group for group in groups.values() if group[1]]
 
     def _keys_of(self, row: _Row, keys: Sequence[int]) -> list[_Row]:
         """Returns every key that names a gold row: its own first, then those by aliases."""
@@ -300,6 +341,9 @@ class _Sheet:
             golds = [gold for gold in golds if gold not in dict(equal)]
             used = {answer for _, answer in equal}
             answers = [answer for answer in answers if answer not in used]
+            most = max(1, _MAX_COMPARED // max(1, len(golds)))
+            if len(answers) > most:
+                answers = sorted(answers, key=lambda answer: repr(self.answers[answer]))[:most]
             few, many = sorted((len(golds), len(answers)))
         weights = []
         for gold in golds:
@@ -318,7 +362,7 @@ class _Sheet:
         if tuple([self.answers[answer][index] for index in self.keys]) not in names:
             return 0
         right = self.right_cells(gold, answer)
-        true = [index for index in right if index in self.stated[answer]]
+        true = self.true_cells(answer, right)
         whole = len(right) == len(self.task.columns)
         if shared and not whole and all(index in self.keys for index in true):
             return 0

@@ -19,28 +19,48 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+_THOUGHT_END = re.compile(r"</think(?:ing)?>|\[/THINK\]", re.IGNORECASE)
+_THOUGHT_BEGIN = re.compile(r"<think(?:ing)?>|\[THINK\]", re.IGNORECASE)
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
+_OTHER_PIPES = str.maketrans("｜│┃￨", "||||")
+_QUOTED = re.compile(r"^(?:[ \t]*>)+[ \t]?(?=[^>\n]*\|)")
+_ODD = re.compile(f"[\r｜│┃￨{_INVISIBLE}]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*\w*[ \t]*")
 _CLOSING_FENCE = re.compile(r"```[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)((?:\\\\)*)\|")
-_SEPARATOR_CELL = re.compile(r":?-+:?")
+_SEPARATOR_CELL = re.compile(r"(?=.):?[-‐‑‒–—―−─━═=_+]*:?")
 _ESCAPED = re.compile(r"\\([\\|< \t\r])")
 _TO_ESCAPE = re.compile(r"[\\|]|<(?=br\s*/?>)|^[ \t\r]|[ \t\r]$", re.IGNORECASE)
+
+
+def without_thinking(text: str) -> str:
+    """Returns what a text says after its thinking; nothing, when it never ends."""
+    if "hink" not in text and "HINK" not in text:
+        return text  # nearly every text
+    ends = list(_THOUGHT_END.finditer(text))
+    after = text[ends[-1].end() :] if ends else text
+    begin = _THOUGHT_BEGIN.search(after)
+    return after[: begin.start()] if begin else after
 
 
 def read_table(text: str) -> Table | None:
     r"""Returns the table that a text hands in, or None when it holds none.
 
-    The last table inside a code fence wins, else the last one outside; thinking and drafts come
-    first. A table outside a fence needs a separator line or a leading pipe on every line. Blank
-    lines inside a table are skipped, cells missing at the end of a row are empty, cells beyond the
-    header are dropped. `\|`, `\\` and `<br>` stand for a pipe, a backslash and a line feed.
+    What stands in thinking is none. A table with a separator line and rows wins over lines that
+    only hold pipes; then one inside a code fence over one outside; then the last. Outside a fence a
+    table needs a separator line or a leading pipe on every line. Blank lines inside a table are
+    skipped, cells missing at the end of a row are empty, cells beyond the header are dropped. `\|`,
+    `\\` and `<br>` stand for a pipe, a backslash and a line feed.
     """
-    last: dict[bool, Table] = {}
-    for fenced, lines in _runs_of_table_lines(text):
-        table = _read_lines(lines, fenced)
+    best: tuple[tuple[bool, bool], Table] | None = None
+    for fenced, lines in _runs_of_table_lines(without_thinking(text)):
+        separated = len(lines) > 1 and _is_separator(lines[1])
+        table = _read_lines(lines, separated=separated, fenced=fenced)
         if table is not None:
-            last[fenced] = table
-    return last.get(True) or last.get(False)
+            rank = (separated and bool(table.rows), fenced)
+            if best is None or rank >= best[0]:
+                best = rank, table
+    return best and best[1]
 
 
 def write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -61,8 +81,9 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
     run: list[str] = []
     blank_before = False
     lines = text.split("\n")
+    odd = _ODD.search(text) is not None or "\n>" in text or text.startswith(">")
     for number, full_line in enumerate(lines):
-        line = full_line.rstrip("\r")
+        line = _plain_line(full_line) if odd else full_line
         opening = _FENCE.match(line)
         if opening:
             yield fenced, run
@@ -71,9 +92,9 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
         closes = fenced and _CLOSING_FENCE.search(line)
         if closes:
             line = line[: closes.start()]
-        if _CELL_END.search(line):
+        if _CELL_END.search(line) or (len(run) == 1 and not blank_before and _is_ruler(line)):
             following = lines[number + 1] if number + 1 < len(lines) else ""
-            if blank_before and _is_separator(following):
+            if blank_before and _is_separator(_plain_line(following)):
                 yield fenced, run
                 run = []
             run.append(line)
@@ -89,24 +110,47 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
     yield fenced, run
 
 
-def _read_lines(lines: Sequence[str], fenced: bool) -> Table | None:
+def _plain_line(line: str) -> str:
+    """Returns a line with pipes that are pipes, without marks that nobody sees before and after."""
+    line = line.rstrip("\r")
+    if not line.isascii():
+        line = line.strip(f"{_INVISIBLE} \t")
+        if line[:1] in ("｜", "│", "┃", "￨") or "|" not in line:
+            line = line.translate(_OTHER_PIPES)
+    return _QUOTED.sub("", line) if ">" in line else line
+
+
+def _is_ruler(line: str) -> bool:
+    """Returns whether a line without pipes parts a header from rows: `-----+-----`."""
+    return "+" in line and len(line) > 2 and _SEPARATOR_CELL.fullmatch(line.strip()) is not None
+
+
+def _read_lines(lines: Sequence[str], *, separated: bool, fenced: bool) -> Table | None:
     if not lines:
         return None
-    separated = len(lines) > 1 and _is_separator(lines[1])
     if not (separated or fenced or all(line.lstrip().startswith("|") for line in lines)):
         return None
     header = _split_line(lines[0])
     if not any(header):
         return None
     rows = []
-    for line in lines[2 if separated else 1 :]:
+    # Rows that lack cells are filled up, which a few characters must not make millions of cells.
+    most_rows = (2 * sum(map(len, lines)) + 1_000) // len(header)
+    for line in lines[2 if separated else 1 :][:most_rows]:
         cells = _split_line(line)[: len(header)]
         rows.append(tuple(cells + [""] * (len(header) - len(cells))))
     return Table(tuple(header), tuple(rows))
 
 
 def _is_separator(line: str) -> bool:
-    return "|" in line and all(_SEPARATOR_CELL.fullmatch(cell) for cell in _split_line(line))
+    if "|" not in line:
+        return _is_ruler(line)
+    cells = ["".join(cell.split()).strip(_INVISIBLE) for cell in _split_line(line)]
+    return (
+        any(map(len, cells))
+        and all(map(_SEPARATOR_CELL.fullmatch, cells))
+        and set("".join(cells)) != {":"}
+    )
 
 
 def _split_line(line: str) -> list[str]:

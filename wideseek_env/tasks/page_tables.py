@@ -20,7 +20,8 @@ from wideseek_env.backends.htmltext import one_line
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 from wideseek_env.records import Column, Task
-from wideseek_env.scoring.values import MISSING, bare_text, read_value
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.scoring.values import MISSING, read_value
 
 _LOG = logging.getLogger(__name__)
 _MAX_KEY_COLUMNS = 3

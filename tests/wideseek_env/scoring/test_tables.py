@@ -92,3 +92,94 @@ def test_read_table_short_and_long_rows_are_fitted_to_the_header() -> None:
 )
 def test_read_table_without_a_table_is_none(text: str) -> None:
     assert read_table(text) is None
+
+
+REAL = (("x", "1"), ("y", "2"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\n```markdown\n| k | v |\n|---|---|\n| x | 9 |\n```\n</think>\n\n{table}",
+        "draft\n| k | v |\n|---|---|\n| x | 9 |\n</think>\n{table}",
+        "<thinking>| k | v |\n|---|---|\n| x | 9 |</thinking>{table}",
+        "{table}\n\n```sh\ncat a | sort\n```",
+        "{table}\n\n```\na | b\n```",
+        "```python\nx = a | b\n```\n{table}",
+        "{table}\n\n```markdown\n| k | v |\n|---|---|\n```",
+        "\ufeff{table}",
+        "text\n{table}\n\nIf a holds, stop.",
+        "| k | v |\n|---|---|\n| x | 9 |\n\nBetter:\n{table}",
+    ],
+)
+def test_read_table_the_real_table_counts(text: str) -> None:
+    table = "\n| k | v |\n|---|---|\n| x | 1 |\n| y | 2 |\n"
+    for whole in (
+        text.replace("{table}", table),
+        text.replace("{table}", table.replace("|", " | ")),
+    ):
+        assert read_table(whole) == Table(("k", "v"), REAL)
+
+
+def test_read_table_what_never_stops_thinking_hands_nothing_in() -> None:
+    assert read_table("<think>\n| k | v |\n|---|---|\n| x | 1 |") is None
+
+
+def test_read_table_fenced_table_with_rows_wins_over_one_outside() -> None:
+    text = (
+        "```markdown\n| k | v |\n|---|---|\n| x | 1 |\n```\n| source | url |\n|---|---|\n| a | b |"
+    )
+    assert read_table(text) == Table(("k", "v"), (("x", "1"),))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "|---|---|", "|:--|:|", "| - - - | - - - |", "|\u200b---|---|", "|—|—|", "|===|===|",
+        "|---+---|", "|–|–|",
+        "| :-: | --: |", "|-|-|", "|___|___|", "|−−|−−|", "|─────|─────|", "---|---", "----+----",
+        "| --- |---|  ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("fence", ["", "```\n"])
+def test_read_table_separator_lines_of_other_dashes(line: str, fence: str) -> None:
+    text = f"{fence}| k | v |\n{line}\n| x | 1 |\n| y | 2 |\n{fence}"
+    assert read_table(text) == Table(("k", "v"), REAL)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["| x | - |", "| a-b | c |", "| 1+1 | 2 |", "| : | : |", "| -5 | -6 |", "|  |  |", "| - | 5 |"],
+)
+def test_read_table_a_row_that_holds_more_than_dashes_is_no_separator(line: str) -> None:
+    table = read_table(f"```\n| k | v |\n{line}\n| x | 1 |\n```")
+    assert table is not None
+    assert len(table.rows) == 2
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\u200b", "\u200e", "\u2060", "\u200b \u200b"])
+def test_read_table_invisible_marks_at_pipes_are_none(mark: str) -> None:
+    text = f"{mark}| k | v |{mark}\n{mark}|---|---|\n{mark}| x | 1 |{mark}\n| y | 2 |"
+    assert read_table(text) == Table(("k", "v"), REAL)
+
+
+@pytest.mark.parametrize("pipe", "｜│┃￨")
+def test_read_table_other_pipes_part_a_line_that_has_no_usual_ones(pipe: str) -> None:
+    whole = "| k | v |\n|---|---|\n| x | 1 |\n| y | 2 |".replace("|", pipe)
+    assert read_table(whole) == read_table(f"```\n{whole}\n```") == Table(("k", "v"), REAL)
+    mixed = f"| k | v |\n|---|---|\n| x | 1 |\n{pipe} y {pipe} 2 {pipe}"
+    assert read_table(mixed) == Table(("k", "v"), REAL)
+    inside = f"| k | v |\n|---|---|\n| x{pipe}y | 1 |"
+    assert read_table(inside) == Table(("k", "v"), ((f"x{pipe}y", "1"),))
+
+
+def test_read_table_in_a_quotation() -> None:
+    assert read_table("> | k | v |\n> |---|---|\n> | x | 1 |\n> | y | 2 |") == Table(
+        ("k", "v"), REAL
+    )
+
+
+def test_read_table_short_lines_under_a_wide_header_stay_small() -> None:
+    table = read_table("|a" * 50_000 + "|\n" + "|---" * 10 + "|\n" + "|x|\n" * 20_000)
+    assert table is not None
+    assert len(table.rows) * len(table.header) < 1_000_000

@@ -19,6 +19,7 @@ from dateparser.freshness_date_parser import freshness_date_parser
 from dateparser.utils import normalize_unicode
 
 from wideseek_env.backends.caching import cached_if_short
+from wideseek_env.scoring.text import stream_safe
 
 MAX_CHARS = 200
 """Longer texts are no dates here. dateparser tries every language on every word, so that one cell
@@ -148,7 +149,7 @@ def may_know(locale: Any, text: str, settings: Any) -> bool:
     """
     text = locale._translate_numerals(text)
     if settings.NORMALIZE:
-        text = normalize_unicode(text)
+        text = normalize_unicode(stream_safe(text))  # which drops all marks
     found = _LETTERS.search(locale._simplify(text, settings=settings))
     if found is None:
         return True

@@ -1,0 +1,230 @@
+"""What a cell says as a number: only when all of it is understood.
+
+Sign, digits, scale, unit or currency, note marks, ranges and bounds are read; a cell with anything
+else in it is no number. Sizes are fractions, so that nothing is rounded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from wideseek_env.scoring.quantities import Quantity, compound_unit, read_quantity, read_scales
+from wideseek_env.scoring.text import SAME_CHARACTER, fold, nfkc, without_emphasis
+from wideseek_env.scoring.units import UNITS, Unit, comparable, read_scale
+
+MAX_CHARS = 100
+"""A longer cell is no number and no date."""
+
+
+class Number(NamedTuple):
+    """A quantity, a range or a bound, in the unit that it is written in."""
+
+    size: int | Fraction
+    """In full: 5 million is 5,000,000; 50 % is 1/2. Of a range its lower end."""
+    unit: Unit | None = None
+    """None where none is stated."""
+    high: int | Fraction | None = None
+    """Upper end of a range."""
+    bound: str = ""
+    """`<`, `<=`, `>` or `>=`, where the cell says no more than that."""
+
+    def __str__(self) -> str:
+        size = f"{self.bound}{_written(self.size)}"
+        if self.high is not None:
+            size += f" to {_written(self.high)}"
+        return f"{size} {self.unit.dimension if self.unit else ''}".strip()
+
+
+class InHeader(NamedTuple):
+    """What a header says of the bare numbers below it: `Sales (US$ million)`."""
+
+    scale: Fraction | None = None
+    unit: Unit | None = None
+
+
+_PLAIN = re.compile(r"-?(?:[1-9]\d{0,2}(?:,\d{3})+|\d{1,30})(?:\.\d{1,30})?", re.ASCII)
+_IN_NUMBERS = SAME_CHARACTER | {ord(c): "~" for c in "~～⁓〜"} | {
+    ord("٫"): ".", ord("٬"): ",", ord("≤"): "<=", ord("⩽"): "<=", ord("≥"): ">=", ord("⩾"): ">=",
+    ord("、"): ",", ord("，"): ",",
+}  # fmt: skip
+_NOTES = re.compile(
+    r"(?:\s*(?:\[(?:\d{1,3}|[a-z]|(?:note|nb|n|fn|ref|see) ?\d{0,2}|[a-z ]{0,20}needed)\]"
+    r"|[*†‡§#]))+$",
+    re.I,
+)
+_ABOUT = re.compile(
+    r"(?:(?:c|ca|cca|approx|appr|est)\.?(?=[\s\d~$€£¥])|circa|approximately|about|around|roughly"
+    r"|some(?= \d)|estimated(?: at)?|an estimated|[~≈≃∼]|大约|约为|约|大概|近似)\s*", re.I,
+)  # fmt: skip
+_ABOUT_AFTER = re.compile(
+    r"\s*(?:\((?:est|approx|estimated?|approximately)\.?\)|左右|approx\.?|est\.)$", re.I
+)
+_BOUNDS = tuple(
+    (re.compile(rf"(?:{pattern})\s*", re.I), bound)
+    for pattern, bound in (
+        (
+            r"<=|up to|at most|no more than|not more than|max\.?(?= )|maximum(?: of)?"
+            r"|不超过|至多|最多",
+            "<=",
+        ),
+        (
+            r">=|at least|no less than|not less than|no fewer than|min\.(?= )|minimum(?: of)?"
+            r"|至少|不少于|最少",
+            ">=",
+        ),
+        (r"<|less than|fewer than|under|below|almost|nearly|just under|不到|不足|少于|低于", "<"),
+        (r">|more than|over|above|greater than|exceeding|超过|多于|高于|大于", ">"),
+    )
+)
+_BOUNDS_AFTER = tuple(
+    (re.compile(rf"\s*(?:{pattern})$", re.I), bound)
+    for pattern, bound in (
+        (r"\+|or more|or above|or over|or higher|and above|and over|and up|以上", ">="),
+        (r"or less|or fewer|or below|or under|or lower|and below|and under|以下|以内|以內", "<="),
+    )
+)
+_BETWEEN = re.compile(
+    r"(?:between\s+(?P<a>.+?)\s+and|from\s+(?P<b>.+?)\s+(?:to|through|until))\s+(?P<c>.+)", re.I
+)
+_TO = re.compile(
+    r"\s+(?:to|through|thru)\s+|\s*(?:…|\.\.\.?|至|到)\s*|(?<=[^\s(<>~-])(?<![eE^])\s?[-~]\s?(?=-?[^\s-])",
+    re.I,
+)
+_FEET = re.compile(r"(\d+)\s?'\s?(\d+(?:\.\d+)?|\d+ \d/\d)\s?(?:\"|'')")
+
+
+def read_number(cell: str, header: InHeader) -> Number | None:
+    """Returns the number that a cell says; None when any of it is not understood.
+
+    Args:
+        cell: as it stands.
+        header: what its column's header says of bare numbers.
+    """
+    if len(cell) > MAX_CHARS:
+        return None
+    if _PLAIN.fullmatch(cell):  # most cells, and the rest of this takes ten times as long
+        digits = cell.replace(",", "")
+        size = int(digits) if digits.isdecimal() else _slim(Fraction(digits))
+        return Number(_slim(size * header.scale) if header.scale else size, header.unit)
+    text = without_about(plain_spelling(cell))
+    bound = ""
+    for pattern, kind in _BOUNDS:
+        if found := pattern.match(text):
+            text, bound = text[found.end() :], kind
+            break
+    for pattern, kind in _BOUNDS_AFTER:
+        if not bound and (found := pattern.search(text)):
+            text, bound = text[: found.start()], kind
+    if not any(map(str.isdigit, text)):
+        return None
+    one = read_quantity(text)
+    if one is not None:
+        return Number(*_completed(one, header), bound=bound)
+    ends = None if bound else _range(text)
+    if ends is None:
+        return None
+    (low, unit), (high, _) = (_completed(end, header) for end in ends)
+    return Number(low, unit, high) if low <= high else None
+
+
+@lru_cache(maxsize=4096)
+def read_header(header: str) -> InHeader:
+    """Returns the scale and the unit that a header states in brackets or after `in`."""
+    text = nfkc(header[:500])
+    stated = re.findall(r"\(([^()]{1,60})\)|\bin ([^()]{1,40})$|(%)\s*$", text)
+    scale: Fraction | None = None
+    unit: Unit | None = None
+    for part in (part for found in stated for part in re.split(r"[,;:]|\bin\b", "".join(found))):
+        words = " ".join(part.strip(" .").split())
+        currency, _, rest = words.partition(" ")
+        money = UNITS.get(currency.lower()) if rest and read_scale(rest, money=True) else None
+        own, left = read_scales(rest if money else words, money=money is not None)
+        known = UNITS.get(left) or UNITS.get(left.lower()) or compound_unit(left) if left else None
+        if known is not None and known.dimension == "months":
+            known = None  # "Born (year)" is no duration
+        scale, unit = scale or own, unit or money or known
+    return InHeader(scale, unit)
+
+
+def near(answer: Number, gold: Number, tolerance: Fraction) -> bool:
+    """Returns whether two numbers say the same, their sizes up to a share of the gold one."""
+    if answer.bound != gold.bound or (answer.high is None) != (gold.high is None):
+        return False
+    mine, wanted = answer.unit, gold.unit
+    ends = [(Fraction(answer.size), Fraction(gold.size))]
+    if answer.high is not None and gold.high is not None:
+        ends.append((Fraction(answer.high), Fraction(gold.high)))
+    if mine != wanted and mine and wanted:
+        if not comparable(mine, wanted):
+            return False
+        ends = [
+            ((size * mine.factor + mine.offset - wanted.offset) / wanted.factor, other)
+            for size, other in ends
+        ]
+    return all(abs(size - other) <= tolerance * abs(other) for size, other in ends)
+
+
+def without_about(text: str) -> str:
+    """Returns a text without words that make a value an estimate of itself: `c. 1990`, `~10`."""
+    found = _ABOUT.match(text)
+    return _ABOUT_AFTER.sub("", text[found.end() :] if found else text)
+
+
+def plain_spelling(cell: str) -> str:
+    """Returns a cell with one spelling of digits, dashes and blanks, without notes and emphasis."""
+    text = cell
+    if not text.isascii():
+        text = "".join(
+            f" {nfkc(c)}" if unicodedata.decomposition(c).startswith("<fraction>")
+            else str(unicodedata.decimal(c)) if c.isdecimal()
+            else c
+            for c in text
+            if unicodedata.category(c) != "Cf"
+        )  # fmt: skip
+        text = fold(text)
+    text = without_emphasis(text).translate(_IN_NUMBERS)
+    text = _NOTES.sub("", " ".join(text.split()))
+    return _FEET.sub(r"\1 ft \2 in", text.rstrip(" .;,"))
+
+
+def _range(text: str) -> tuple[Quantity, Quantity] | None:
+    """Returns both ends of a range; a scale or unit that one end lacks is the other's."""
+    if found := _BETWEEN.fullmatch(text):
+        texts: Sequence[str] = (found["a"] or found["b"], found["c"])
+    else:
+        texts = _TO.split(text)
+    if len(texts) != 2:
+        return None
+    low, high = (read_quantity(end.strip()) for end in texts)
+    if low is None or high is None:
+        return None
+    if low.scale is None and high.scale is not None and low.size * high.scale <= high.size:
+        low = low._replace(size=low.size * high.scale, scale=high.scale)
+    if high.unit is None:
+        high = high._replace(unit=low.unit)
+    if low.unit is None:
+        low = low._replace(unit=high.unit)
+    if low.unit != high.unit and low.unit and high.unit:
+        if low.unit.dimension != high.unit.dimension or low.unit.offset or high.unit.offset:
+            return None
+        low = low._replace(size=low.size * low.unit.factor / high.unit.factor, unit=high.unit)
+    return low, high
+
+
+def _completed(part: Quantity, header: InHeader) -> tuple[int | Fraction, Unit | None]:
+    size = part.size * header.scale if part.scale is None and header.scale else part.size
+    return _slim(size), part.unit or header.unit
+
+
+def _slim(size: Fraction) -> int | Fraction:
+    """Returns a whole number as one, which is compared and hashed much faster."""
+    return size.numerator if size.denominator == 1 else size
+
+
+def _written(size: int | Fraction) -> str:
+    return str(size.numerator) if size.denominator == 1 else f"{float(size):.10g}"

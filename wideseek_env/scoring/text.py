@@ -1,0 +1,94 @@
+"""Texts without what does not count: case, blanks, emphasis, width, typography.
+
+Every reader of cells begins here. Nothing here knows of columns or scores.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_MARKS = 30
+"""Combining marks in a row that count; the others are dropped, as no writing has so many and
+putting n of them in order takes n² steps.
+
+Source: Unicode Standard Annex 15, Stream-Safe Text Format.
+"""
+
+_MAYBE_MARKS = re.compile(
+    "[^\\x00-\u02ff\u0370-\u0482\u048a-\u0590\u1e00-\u20cf\u2100-\u2cee\u2d00-\u2d7e\u2e00-\u3029"
+    f"\u3031-\u3098\u309b-\ua66e\uac00-\ufb1d]{{{MAX_MARKS + 1}}}"
+)
+"""So many characters in a row that may be marks: not of the usual scripts."""
+DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－~～⁓〜─━"), "-")
+_QUOTES = dict.fromkeys(map(ord, "‘’‚‛′`´"), "'") | dict.fromkeys(map(ord, "“”„‟″"), '"')
+_CONTROL = dict.fromkeys((*range(9), *range(14, 28), 127, *range(0xFE00, 0xFE10)))
+SAME_CHARACTER = DASHES | _QUOTES
+_BARE = SAME_CHARACTER | _CONTROL
+_PLAIN = re.compile(r"[^*\\`~\x00-\x1f\x7f\]]*")
+_POWER = re.compile(r"(?<=\d)[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*]+)(?<=\S)\1(?![\w*])")
+_LINK = re.compile(
+    r"!?\[([^\[\]]{0,300})\]\(<?(?:[^()\s]|\([^()\s]{0,300}\)){0,2000}>?(?: \"[^\"]*\")?\)"
+)
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_APART = re.compile(r"(?<=\d)\s+(?=\d)")
+
+
+def stream_safe(text: str) -> str:
+    """Returns a text that takes no long time to normalise: runs of marks are cut to `MAX_MARKS`."""
+    if len(text) <= MAX_MARKS or _MAYBE_MARKS.search(text) is None:
+        return text
+    kept, run = [], 0
+    for character in text:
+        run = run + 1 if unicodedata.combining(character) else 0
+        if run <= MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+def nfkc(text: str) -> str:
+    """Returns a text in one form of width, ligatures and composed letters."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", text if len(text) <= MAX_MARKS else stream_safe(text))
+
+
+def fold(text: str) -> str:
+    """Returns a text without width; 10⁶ is 10^6, of which NFKC would make 106."""
+    folded = nfkc(text)
+    return nfkc(_POWER.sub(r"^\g<0>", text)) if folded != text and _POWER.search(text) else folded
+
+
+def without_emphasis(text: str) -> str:
+    r"""Returns a text without Markdown: `**A**` and `[A](url)` are A, `\*` is `*`, `A*` stays."""
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    if "*" in text:
+        text = _EMPHASIS.sub(r"\2", text)
+    return _ESCAPE.sub(r"\1", text) if "\\" in text else text
+
+
+def bare_text(text: str) -> str:
+    """Returns a text without what does not count; a blank between digits counts."""
+    if text.isascii() and _PLAIN.fullmatch(text):
+        # Most cells hold nothing that is dropped or unified; the rest is the slow part.
+        return _without_blanks(text.lower())
+    bare = fold(text)
+    if "*" in bare or "\\" in bare or "](" in bare:
+        bare = without_emphasis(bare)
+    bare = _without_blanks(bare.casefold().translate(_BARE))
+    if bare.isascii():
+        return bare
+    if not bare.isprintable():
+        bare = "".join(c for c in bare if unicodedata.category(c) not in ("Cf", "Cc"))
+    # Again, because folding case and dropping characters can bring new ones together.
+    return unicodedata.normalize("NFKC", bare)
+
+
+def _without_blanks(text: str) -> str:
+    words = text.split()
+    joined = "".join(words)
+    if len(words) < 2 or joined.isalpha() or _APART.search(text) is None:
+        return joined
+    return "".join(_APART.sub("\0", text).split()).replace("\0", " ")
