@@ -19,8 +19,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-_THOUGHT_END = re.compile(r"</think(?:ing)?>|\[/THINK\]", re.IGNORECASE)
-_THOUGHT_BEGIN = re.compile(r"<think(?:ing)?>|\[THINK\]", re.IGNORECASE)
+_THOUGHT_END = re.compile(r"(?<!\\)</think(?:ing)?>", re.IGNORECASE)
+_THOUGHT_BEGIN = re.compile(r"(?<!\\)<think(?:ing)?>", re.IGNORECASE)
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
 _OTHER_PIPES = str.maketrans("｜│┃￨", "||||")
 _QUOTED = re.compile(r"^(?:[ \t]*>)+[ \t]?(?=[^>\n]*\|)")
@@ -30,7 +30,7 @@ _CLOSING_FENCE = re.compile(r"```[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _SEPARATOR_CELL = re.compile(r"(?=.):?[-‐‑‒–—―−─━═=_+]*:?")
 _ESCAPED = re.compile(r"\\([\\|< \t\r])")
-_TO_ESCAPE = re.compile(r"[\\|]|<(?=br\s*/?>)|^[ \t\r]|[ \t\r]$", re.IGNORECASE)
+_TO_ESCAPE = re.compile(r"[\\|]|<(?=br\s*/?>|/?think(?:ing)?>)|^[ \t\r]|[ \t\r]$", re.IGNORECASE)
 
 
 def without_thinking(text: str) -> str:

@@ -183,3 +183,8 @@ def test_read_table_short_lines_under_a_wide_header_stay_small() -> None:
     table = read_table("|a" * 50_000 + "|\n" + "|---" * 10 + "|\n" + "|x|\n" * 20_000)
     assert table is not None
     assert len(table.rows) * len(table.header) < 1_000_000
+
+
+def test_write_table_a_cell_that_speaks_of_thinking_stays() -> None:
+    rows = (("a</think>", "<think>"), ("<thinking>", "x\\<think>"))
+    assert read_table(write_table(("k", "v"), rows)) == Table(("k", "v"), rows)
