@@ -52,6 +52,7 @@ _PATTERNS = tuple(
         rf"{_YEAR}[-, ./]*{_MONTH}(?:[-, ./]*{_DAY})?",
     )
 )
+_USUAL = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d))?", re.ASCII)
 _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
 _ERA_YEAR = re.compile(r"\d{1,4}")
 _SHORT_YEAR = re.compile(r"(?:(?<=[^\W\d] )|(?<=\d, ))\d{1,3}$")
@@ -96,6 +97,8 @@ def read_date(cell: str) -> Date | None:
     """Returns the date that a cell says, or the two ends of a range; None when it says none."""
     if len(cell) > MAX_CHARS:
         return None
+    if usual := _USUAL.fullmatch(cell):  # most cells, and the rest takes ten times as long
+        return _checked(*(int(part or 0) for part in usual.groups()))
     text = without_about(plain_spelling(cell)).casefold()
     if not any(map(str.isdigit, text)):
         return None

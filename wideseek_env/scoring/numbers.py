@@ -108,8 +108,8 @@ def read_number(cell: str, header: InHeader) -> Number | None:
     if len(cell) > MAX_CHARS:
         return None
     if _PLAIN.fullmatch(cell):  # most cells, and the rest of this takes ten times as long
-        digits = cell.replace(",", "")
-        size = int(digits) if digits.isdecimal() else _slim(Fraction(digits))
+        whole, _, rest = cell.replace(",", "").partition(".")
+        size = _slim(Fraction(int(whole + rest), 10 ** len(rest))) if rest else int(whole)
         return Number(_slim(size * header.scale) if header.scale else size, header.unit)
     text = without_about(plain_spelling(cell))
     bound = ""

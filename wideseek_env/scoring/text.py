@@ -74,7 +74,9 @@ def bare_text(text: str) -> str:
     if text.isascii() and _PLAIN.fullmatch(text):
         # Most cells hold nothing that is dropped or unified; the rest is the slow part.
         return _without_blanks(text.lower())
-    bare = fold(text)
+    bare = unicodedata.normalize("NFKC", text if len(text) <= MAX_MARKS else stream_safe(text))
+    if bare != text and _POWER.search(text):
+        bare = fold(text)
     if "*" in bare or "\\" in bare or "](" in bare:
         bare = without_emphasis(bare)
     bare = _without_blanks(bare.casefold().translate(_BARE))

@@ -92,9 +92,6 @@ def _tolerance(metric: str | None, criterion: object) -> Fraction:
 
 
 def _read(kind: Kind, header: str, cell: str) -> Value:
-    text = bare_text(cell)
-    if text in _MISSING_WORDS or not text.strip("-/."):
-        return MISSING
     if kind == "number":
         number = read_number(cell, read_header(header))
         if number is not None:
@@ -103,7 +100,10 @@ def _read(kind: Kind, header: str, cell: str) -> Value:
         found = read_date(cell)
         if found is not None:
             return Value("date", found)
-    elif kind == "url":
+    text = bare_text(cell)
+    if text in _MISSING_WORDS or not text.strip("-/."):
+        return MISSING
+    if kind == "url":
         addresses = read_urls(cell)
         if addresses is not None:
             return Value("url", addresses)
