@@ -91,7 +91,7 @@ def _decode_line(line: bytes, decoder: msgspec.json.Decoder[_Line]) -> _Line:
         return decoder.decode(utf8(json.dumps(value, ensure_ascii=False)))
 
 
-def encode(record: Task | Episode | Score | Decision | list[Decision]) -> bytes:
+def encode(record: Task | Episode | Score | Decision | tuple[list[Decision], Episode]) -> bytes:
     """Returns the record as one line of JSON, without the line feed; numpy's numbers as numbers.
 
     Raises:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 from wideseek_env.backends import Backend
 from wideseek_env.errors import BackendError, ToolError, contained
-from wideseek_env.game.tools import tools_of
+from wideseek_env.game.tools import ToolOutput, tools_of
 from wideseek_env.jsonlines import utf8
-from wideseek_env.records import Limits, ToolCall, ToolResult
+from wideseek_env.records import Limits, ResultStatus, ToolCall, ToolResult
 
 
 class ToolRunner:
@@ -43,17 +42,19 @@ class ToolRunner:
 
     async def _run_one(self, call: ToolCall) -> ToolResult:
         start_s = time.perf_counter()
+        status: ResultStatus
         try:
             async with asyncio.timeout(self._limits.tool_timeout_s):
-                result = await self._ask(call)
+                output, status = await self._ask(call), "ok"
         except TimeoutError:
             text = f"`{call.name}` gave no answer within {self._limits.tool_timeout_s:g} s."
-            result = ToolResult(text, "failed", call)
+            output, status = ToolOutput(text), "failed"
         except ToolError as error:
-            result = ToolResult(utf8(str(error)), "failed", call)
-        return replace(result, seconds=time.perf_counter() - start_s)
+            output, status = ToolOutput(utf8(str(error))), "failed"
+        seconds = time.perf_counter() - start_s
+        return ToolResult(output.text, status, call, output.urls, seconds)
 
-    async def _ask(self, call: ToolCall) -> ToolResult:
+    async def _ask(self, call: ToolCall) -> ToolOutput:
         run = self._tools[call.name].run
         if run is None:
             raise RuntimeError(f"`{call.name}` steers the game, no tool answers it")
@@ -65,4 +66,4 @@ class ToolRunner:
                 f"expected a text and URLs as the answer to `{call.name}`, got {texts!r:.200}; "
                 "every hit and page needs a URL, a title and a text"
             )
-        return ToolResult(utf8(output.text), "ok", call, tuple(map(utf8, output.urls)))
+        return ToolOutput(utf8(output.text), tuple(map(utf8, output.urls)))
