@@ -60,7 +60,7 @@ class Player(Protocol):
     """Decides for all agents of one episode."""
 
     async def decide(self, agent: str, observation: Observation) -> Decision:
-        """Returns what `agent` does; `observation.turn == 0` begins a new (sub)task of it."""
+        """Decides what `agent` does; `observation.turn == 0` begins a new (sub)task of it."""
         ...
 
 

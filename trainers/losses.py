@@ -92,7 +92,7 @@ KL_ESTIMATORS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def sampler_weights(old_logprobs: Tensor, sampler_logprobs: Tensor, cap: float | None) -> Tensor:
-    """Returns what each token counts for, (T,), as the sampler is not quite the trained policy.
+    """Weighs each token, (T,), as the sampler is not quite the trained policy.
 
     The ratio of the trainer's probability to that of the engine that sampled, at most `cap`; None
     gives 1 everywhere. A number far from 1 is a defect of the engine, which the log shows as drift.

@@ -84,7 +84,7 @@ def _policy_of_folder(learner: Learner) -> MakePolicy:
 
 
 def scripted(teacher: str) -> MakePolicy:
-    """Returns what makes the scripted policy of this name.
+    """Finds the scripted policy of this name.
 
     Raises:
         ValueError: there is none.
@@ -95,6 +95,6 @@ def scripted(teacher: str) -> MakePolicy:
 
 
 def teaching_policy(config: RunConfig, lm: Any, tokenizer: Tokenizer, teacher: str) -> MakePolicy:
-    """Returns what gives a scripted policy that plays in the model's conversation."""
+    """Makes a scripted policy play in the model's conversation."""
     make, how = scripted(teacher), llm_config(config, lm)
     return lambda tasks: TeacherPolicy(make(tasks), tokenizer, how)

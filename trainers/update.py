@@ -42,7 +42,7 @@ class Known:
 def known_of(
     rows: Sequence[Row], advantage: Tensor, config: PolicyConfig, learner: Learner
 ) -> Known:
-    """Returns what is known before the updates; costs up to two forward passes.
+    """Computes what is known before the updates, in up to two forward passes.
 
     Raises:
         ValueError: the engine gave no log-probabilities, and the loss is to be corrected by them.

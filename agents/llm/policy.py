@@ -58,7 +58,7 @@ class Prices:
             raise ValueError(f"prices must be 0 or more, in dollars per million tokens, got {self}")
 
     def cost_usd(self, completion: Completion) -> float:
-        """Returns what one completion cost."""
+        """Adds up what one completion cost."""
         cached = completion.num_cached_tokens
         computed = completion.num_prompt_tokens - cached
         micro = computed * self.prompt + cached * self.cached
@@ -187,7 +187,7 @@ class LLMPlayer:
         self._subtasks: Counter[str] = Counter()
 
     async def decide(self, agent: str, observation: Observation) -> Decision:
-        """Returns what `agent` does; a first turn begins a new conversation.
+        """Lets the engine write the turn of `agent`; a first turn begins a new conversation.
 
         Raises:
             PolicyError: the engine cannot answer.
@@ -266,7 +266,7 @@ class LLMPlayer:
     async def _results(
         self, desk: _Desk, observation: Observation, usage: Usage
     ) -> list[ToolResult]:
-        """Returns what the agent is shown: pages summed up if asked, and a hint on the budget."""
+        """Prepares what the agent is shown: pages summed up if asked, and a hint on the budget."""
         results = list(observation.results)
         min_chars = self._config.summarize_min_chars
         if min_chars is not None:
@@ -314,7 +314,7 @@ class LLMPlayer:
         return await self._ask(role, request, usage)
 
     async def _read(self, desk: _Desk, goal: str, page: str, usage: Usage) -> str:
-        """Returns what the model makes of a page; a page that does not fit is cut."""
+        """Lets the model sum up a page; one that does not fit is cut."""
         system, user = reading_prompt(goal, page, self._language)
         chat = self._new_chat(desk.role, system, user)
         while page and chat.num_tokens + desk.reserve > desk.context:

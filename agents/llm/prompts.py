@@ -149,7 +149,7 @@ def language_of(info: EpisodeInfo) -> Language:
 def system_prompt(
     role: Role, info: EpisodeInfo, *, language: Language, few_shot: bool, format: ToolCallFormat
 ) -> str:
-    """Returns what an agent is told once, without how to write a call."""
+    """Writes what an agent is told once, without how to write a call."""
     texts = TEXTS[language]
     limits = info.limits
     if role == "subagent":

@@ -31,7 +31,7 @@ class Tokenizer(Protocol):
         ...
 
     def normalize(self, text: str) -> str:
-        """Returns what `encode` makes of a text before it looks for control tokens in it."""
+        """Normalises a text as `encode` does before it looks for control tokens."""
         ...
 
 

@@ -72,7 +72,7 @@ class Gathering:
                 break  # out of calls or context, or the tools do not answer
 
     def rows(self) -> list[Known]:
-        """Returns what is known of each thing that meets all conditions."""
+        """Lists what is known of each thing that meets all conditions."""
         found: list[Known] = []
         for target, thing in self._things():
             known: Known = self._needs.known(thing) if thing else {(): target.text}
@@ -89,7 +89,7 @@ class Gathering:
         ]
 
     def doubtful(self) -> list[Link]:
-        """Returns what is not ruled out and has a second page, maybe newer, that was not read."""
+        """Lists things not ruled out that have a second page, maybe newer, not read yet."""
         return [
             _link(thing)
             for _, thing in self._things()
@@ -99,7 +99,7 @@ class Gathering:
         ]
 
     def ruled_out(self) -> list[Link]:
-        """Returns what was read and fails a condition."""
+        """Lists the things that were read and fail a condition."""
         read = (thing for _, thing in self._things() if thing)
         return [_link(thing) for thing in read if self._needs.ruled_out(thing)]
 

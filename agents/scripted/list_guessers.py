@@ -129,7 +129,7 @@ def _pairs(told: Mapping[str, str]) -> Sequence[str]:
 def _read_list(
     info: EpisodeInfo, subtask: Subtask, observation: Observation
 ) -> Generator[Calls, Observation, dict[str, Mapping[str, str]]]:
-    """Returns what the list says, as far as turns, calls and context reach."""
+    """Copies the list, as far as turns, calls and context reach."""
     question = parse_question(subtask.question)
     names: dict[str, Mapping[str, str]] = {}
     if question is None or observation.turns_left < 3:

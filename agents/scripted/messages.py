@@ -45,7 +45,7 @@ class Subtask:
 
     @classmethod
     def read(cls, text: str) -> Subtask:
-        """Returns what `text` wrote; a text without instructions is a whole question."""
+        """Reads back what `text` wrote; a text without instructions is a whole question."""
         question, _, task = text.rpartition("\n")
         match = _SHARE.fullmatch(task)
         if match and (first := int(match[1])) < (second := int(match[2])):
@@ -79,7 +79,7 @@ class Report:
 
     @classmethod
     def read(cls, text: str) -> Report:
-        """Returns what `text` wrote; other lines are passed over."""
+        """Reads back what `text` wrote; other lines are passed over."""
         lines = text.splitlines()
         rows = [tuple(split_cells(line)[1:-1]) for line in lines if line.startswith("| ")]
 

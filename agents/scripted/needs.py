@@ -50,7 +50,7 @@ class Needs:
         return len(self._paths)
 
     def known(self, thing: Thing) -> dict[tuple[str, ...], str]:
-        """Returns what was read of a thing."""
+        """Gives all that was read of a thing."""
         known: dict[tuple[str, ...], str] = {(): thing.name}
         for fact in self._question.facts:
             value = self._look_up(thing, fact.at)
@@ -83,7 +83,7 @@ class Needs:
         return about.value(at[-1]) if isinstance(about, Thing) else about
 
     def _follow(self, thing: Thing, path: tuple[str, ...]) -> Thing | Lead | None:
-        """Returns what relations lead to: a thing, or one not read about yet, or None, nothing."""
+        """Follows relations to a thing, read about or not yet; None: they lead nowhere."""
         for label in path:
             value = thing.value(label)
             if value is None:

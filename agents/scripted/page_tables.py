@@ -31,7 +31,7 @@ class TableQuestion:
 
 
 def parse_table_question(question: str) -> TableQuestion | None:
-    """Returns what a question asks, or None when it does not ask for the table of a page."""
+    """Reads a question for the table of a page; None for any other."""
     page, columns = _PAGE.search(question), _COLUMNS.search(question)
     if page is None or columns is None:
         return None
@@ -121,5 +121,5 @@ def _text(line: Sequence[Cell], place: int | None) -> str:
 
 
 def _words(text: str) -> str:
-    """Returns what is compared of a header: its words, or its signs when it has none."""
+    """Reduces a header to its words, or to its signs when it has none."""
     return " ".join(re.findall(r"\w+", text.casefold())) or text.strip()

@@ -52,7 +52,7 @@ def find_rows(
 
 
 def find(info: EpisodeInfo, observation: Observation) -> Generator[Calls, Observation, Report]:
-    """Returns what one agent reports on the whole question."""
+    """Writes one agent's report on the whole question."""
     subtask = Subtask(observation.text, thorough=True)
     if has_tools(info):
         return (yield from carry_out(info, subtask, observation))

@@ -263,7 +263,7 @@ def draw(results: Sequence[Result], exams: Sequence[str], file: Path) -> None:
 
 
 def exams_of(variant: Variant, given: ExperimentsOptions) -> tuple[HeldOut, ...]:
-    """Returns what a variant plays."""
+    """Finds what a variant plays."""
     return variant.exams or tuple(HeldOut(width) for width in given.widths)
 
 

@@ -22,7 +22,7 @@ MAX_ANSWER_CHARS = 6_000
 
 
 def view(episode: Episode) -> dict[str, Any]:
-    """Returns what the viewer needs of one episode, as JSON can hold it."""
+    """Gathers what the viewer needs of one episode, as JSON can hold it."""
     cell = cell_of(episode)
     score = episode.score
     return {

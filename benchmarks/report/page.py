@@ -100,7 +100,7 @@ def _budget(info: RunInfo) -> str:
 
 
 def _context(info: RunInfo) -> str:
-    """Returns what holds a single agent back, however many turns it has."""
+    """Says what holds a single agent back, however many turns it has."""
     presets = {text: preset_named(text) for text in info.settings.sources}
     limits = {t: PRESETS[name].limits if name else Limits() for t, name in presets.items()}
     sizes = ", ".join(f"{name} {each.max_context_chars:,}" for name, each in limits.items())

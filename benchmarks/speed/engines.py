@@ -85,7 +85,7 @@ class Stage:
 
 
 def measure_driver() -> list[Figure]:
-    """Returns what a turn costs, game and tools included."""
+    """Measures what a turn costs, game and tools included."""
     stage = Stage()
 
     async def cpu_ms() -> tuple[float, int]:

@@ -41,7 +41,7 @@ class WideSeekTask(PettingZooClass):
     def get_env_fun(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any
     ) -> Callable[[], EnvBase]:
-        """Returns what makes one environment."""
+        """Gives a function that makes one environment."""
         settings, tally = dict(self.config), self.tally
 
         def make() -> EnvBase:

@@ -106,7 +106,7 @@ class Group:
 
 
 def make_group(name: str, env: BatchedWideSeek, config: Config) -> Group:
-    """Returns what learns for one role."""
+    """Makes the learner of one role."""
     spec = env.observation_spec[name, "observation"]
     num_moves = env.observation_spec[name, "action_mask"].shape[-1]
     size, state = spec.shape[-1], env.observation_spec["state"].shape[-1]
@@ -184,7 +184,7 @@ def train(config: Config, out: Path, num_subagents: int = 8) -> list[dict[str, f
 
 
 def counts(item_f1: torch.Tensor) -> dict[str, float]:
-    """Returns what a row says of the episodes that ended; NaN is one without a score."""
+    """Sums up the episodes that ended in a row; NaN is one without a score."""
     scored = item_f1[~item_f1.isnan()]
     return {
         "item_f1": float(scored.mean()),

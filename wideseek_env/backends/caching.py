@@ -39,7 +39,7 @@ class ByteCache(Generic[_Value]):
         self._lock = Lock()
 
     def get(self, key: tuple[object, ...], make: Callable[..., _Value]) -> _Value:
-        """Returns what is kept under a key, or else `make(*key)`, which is kept if it is small."""
+        """Looks a key up, or else makes `make(*key)` and keeps it if it is small."""
         with self._lock:
             value, _ = self._entries.get(key, (_MISSING, 0))
         if value is not _MISSING:
@@ -90,7 +90,7 @@ def cached_if_short(function: Callable[[str, _Rest], _Value]) -> Callable[[str, 
 
 
 def size_bytes(value: object) -> int:
-    """Returns what a value takes with all that it holds; what it holds twice is counted twice."""
+    """Measures a value with all that it holds; what it holds twice is counted twice."""
     size, rest = 0, [value]
     while rest:
         item = rest.pop()

@@ -213,7 +213,7 @@ def _index_of(
 
 
 def _listing(path: Path) -> object:
-    """Returns what is different once a corpus was changed."""
+    """Lists what is different once a corpus was changed."""
     try:
         files = [path] if path.is_file() else _inside(path)
         stats = [(file, file.stat()) for file in files if file.name.endswith(_JSON_LINES + _HTML)]

@@ -45,7 +45,7 @@ class PageStore(Protocol):
 
 
 def url_key(url: str) -> str:
-    """Returns what two spellings of one URL have in common.
+    """Reduces the spellings of one URL to one.
 
     Agents copy URLs from text and from memory: with and without scheme, fragment, last slash and
     percent signs.

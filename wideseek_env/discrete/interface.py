@@ -97,7 +97,7 @@ class DiscreteInterface:
         self._desks[LEAD] = LeadDesk(text, question, self._limits, n_subagents)
 
     def observe(self, agent: str, observation: Observation | None) -> dict[str, Any]:
-        """Returns what the agent sees; while it is not asked, only the no-op is legal."""
+        """Shows the agent its features and legal moves; unasked, only the no-op is legal."""
         self._busy[agent] = observation is not None
         if observation is None:
             self._masks[agent] = _idle_mask(agent)
@@ -146,7 +146,7 @@ class DiscreteInterface:
         }
 
     def state(self) -> NDArray[np.float32]:
-        """Returns what a centralised critic sees, float32 in [0, 1], of a size that n leaves."""
+        """Gives a centralised critic's view, float32 in [0, 1], of a size that n leaves."""
         subagents = [a for a in self._agents if a != LEAD]
         busy = [self._features[a] for a in subagents if self._busy[a]]
         mean = np.mean(busy, axis=0) if busy else _idle_features("subagent_0")

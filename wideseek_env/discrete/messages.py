@@ -83,7 +83,7 @@ def write_subtask(
 
 @cached(_MAX_KEPT_BYTES)
 def read_subtask(text: str) -> Subtask | None:
-    """Returns what a subtask asks for; None when it does not have the form of `write_subtask`."""
+    """Reads a subtask; None when it does not have the form of `write_subtask`."""
     first, _, rest = text.partition("\n")
     question, lines = parse_question(first), read_lines(rest)
     if question is None or not lines or lines[0][0] != "part" or len(lines[0]) != _PART_FIELDS:
@@ -118,7 +118,7 @@ def other_line(row: Row) -> str:
 
 
 def write_report(notes: Notes, num_calls: int) -> str:
-    """Returns what an agent's notes hold: little on rows that fail a condition."""
+    """Writes an agent's notes as a report, with little on rows that fail a condition."""
     rows = notes.rows.values()
     lines = [f"calls | {num_calls}", *list_line(notes)]
     lines += new_line(row for row in rows if not row.facts and not row.read)
@@ -229,7 +229,7 @@ def _below(row: Row, url: str) -> str:
 
 
 def _name(url: str) -> str:
-    """Returns what a row is called as long as only its URL is known."""
+    """Names a row of which only the URL is known."""
     return url.rpartition("/")[2].replace("-", " ").title()
 
 

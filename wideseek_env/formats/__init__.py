@@ -38,7 +38,7 @@ class ToolCallFormat(Protocol):
         ...
 
     def instructions(self, tools: Sequence[Mapping[str, Any]]) -> str:
-        """Returns what a system prompt must say so that a model writes this format.
+        """Writes the part of a system prompt from which a model learns this format.
 
         Args:
             tools: JSON schemas, as `tools.json_schemas` gives them.

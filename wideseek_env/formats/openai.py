@@ -113,7 +113,7 @@ def _message(text: str) -> dict[str, Any]:
 
 
 def _function(item: object) -> object:
-    """Returns what a call names and gives; thinking inside its arguments is not read."""
+    """Reads name and arguments of a call; thinking inside its arguments is not read."""
     function = item.get("function") if isinstance(item, dict) else None
     if isinstance(function, dict) and isinstance(function.get("arguments"), str):
         return {**function, "arguments": visible(function["arguments"])}

@@ -55,7 +55,7 @@ def visible(text: str) -> str:
 
 
 def without_call(text: str, shown: str, role: Role, example: str) -> Decision:
-    r"""Returns what a turn without any tool call means.
+    r"""Decides what a turn without any tool call means.
 
     A text that was meant as a call is an error, whoever wrote it (`attempts.py`). Else a subagent's
     text is its report. A lead's text is its answer when it holds a Markdown table or a `\boxed{}`;

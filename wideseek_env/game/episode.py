@@ -112,7 +112,7 @@ class Game:
         return tuple(trajectory.snapshot() for trajectory in self._trajectories)
 
     def pending(self, agent: str) -> Observation | None:
-        """Returns what an agent must decide on now, or None, without waiting."""
+        """Looks, without waiting, at what an agent must decide on now; None: nothing."""
         return None if self.over else self._seat(agent).observation
 
     async def observation(self, agent: str) -> Observation | None:

@@ -53,7 +53,7 @@ class OpenTrajectory:
         self.turns[-1] = replace(turn, results=(*turn.results, *fitted), ended_s=now_s)
 
     def observation(self, turns_left: int) -> Observation:
-        """Returns what the agent sees next: its (sub)task, or what its latest turn brought."""
+        """Shows the agent its (sub)task, or what its latest turn brought."""
         if not self.turns:
             return Observation(self.prompt, 0, turns_left)
         results = self.turns[-1].results

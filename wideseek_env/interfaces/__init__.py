@@ -33,7 +33,7 @@ class Interface(Protocol):
         ...
 
     def observe(self, agent: str, observation: Observation | None) -> Any:
-        """Returns what the agent sees; None: it has nothing to decide now."""
+        """Shows the agent an observation; None: it has nothing to decide now."""
         ...
 
     def decide(self, agent: str, action: Any) -> Decision:

@@ -19,7 +19,7 @@ class LoopRunner:
         self._thread: ThreadPoolExecutor | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Returns what the coroutine returns, once it has.
+        """Runs a coroutine to its end and hands on its result.
 
         When it raises, or Ctrl-C comes, whatever it had begun is cancelled and has ended before the
         error is raised: nothing is left in the loop that could act in a later run.

@@ -44,7 +44,7 @@ class _TextObservations:
         return {"text": self._seen[agent]}
 
     def state(self) -> dict[str, str]:
-        """Returns what every agent sees now; the empty text while it has nothing to decide."""
+        """Gives the latest text of every agent, empty while it has nothing to decide."""
         return dict(self._seen)
 
     def info(

@@ -94,7 +94,7 @@ class ListPage(NamedTuple):
 
 
 def read_list_title(title: str) -> ListPage | None:
-    """Returns what "Rivers in Varnia, page 2 of 9" says; None for titles of other pages."""
+    """Reads a title such as "Rivers in Varnia, page 2 of 9"; None for those of other pages."""
     match = _LIST_PAGE.fullmatch(title)
     place = read_place(match[2]) if match else None
     return ListPage(match[1], *place) if match and place else None
@@ -109,7 +109,7 @@ def read_place(text: str) -> tuple[int, int] | None:
 
 @cached(_MAX_PAGES_BYTES)
 def read_open(text: str) -> PageNotes | None:
-    """Returns what an `open` result says; None when it shows no whole page part."""
+    """Reads an `open` result as a page; None when it shows no whole page part."""
     first, _, body = text.partition("\n")
     header = _HEADER.fullmatch(first)
     if header is None or body.endswith(CUT):

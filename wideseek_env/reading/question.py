@@ -153,7 +153,7 @@ class ParsedQuestion:
 
 
 def parse_question(question: str) -> ParsedQuestion | None:
-    """Returns what a question asks, or None when it is not one of a closed world."""
+    """Reads a question of a closed world; None for any other."""
     if len(question) > _MAX_QUESTION_CHARS:
         return None
     first, _, rest = _SENTENCE_END.sub("\n", question, count=1).partition("\n")
@@ -200,7 +200,7 @@ def canonical_label(noun: str, label: str) -> str | None:
 
 
 def related_noun(noun: str, label: str) -> str | None:
-    """Returns what a relation leads to, "river" for a bridge's "River"; None for other labels."""
+    """Names what a relation leads to: "river" for a bridge's "River"; None for other labels."""
     for attribute in _domain(noun).attributes:
         if attribute.kind == "relation" and attribute.label == label:
             return DOMAINS[attribute.target].noun

@@ -201,7 +201,7 @@ def _relations(attributes: Sequence[Attribute]) -> list[Attribute]:
 
 
 def _year(value: Value) -> int | None:
-    """Returns what a bound is compared with: the number, or the year of a date."""
+    """Reduces a value to the number that a bound is compared with; a date to its year."""
     if isinstance(value, int) or value is None:
         return value
     return None if isinstance(value, str) else value.year

@@ -161,7 +161,7 @@ class Renderer:
         return title, f"Last updated: {day}."
 
     def _sections(self, entity: Entity, told: Sequence[str]) -> str:
-        """Returns what follows the introduction: facts in sentences, among sentences without."""
+        """Writes the body of a page: facts in sentences, among sentences without."""
         filler = filler_sentences(escape(entity.name), self._preset.filler, self._rng)
         cut = self._rng.randint(len(filler) // 3, len(filler))
         before, after = " ".join(filler[:cut]), " ".join(filler[cut:])

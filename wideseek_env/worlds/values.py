@@ -36,7 +36,7 @@ def bound_text(attribute: Attribute, value: Value) -> str:
 
 
 def page_text(attribute: Attribute, value: Value, rng: Random | None) -> str:
-    """Returns what a page writes for a number, date, category or text.
+    """Writes a number, date, category or text as a page does.
 
     Args:
         attribute: says the unit.

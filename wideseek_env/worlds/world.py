@@ -167,7 +167,7 @@ class World:
 
 
 def salt_mark(salt: str) -> str:
-    """Returns what tells ids of worlds of different salts apart, and does not tell the salt."""
+    """Tells ids of worlds of different salts apart, without telling the salt."""
     digest = blake2b(salt.encode(), digest_size=4, person=b"wideseek").hexdigest()
     return f"+{digest}" if salt else ""
 

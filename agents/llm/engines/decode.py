@@ -66,7 +66,7 @@ def grouped_attention(
     attention_mask: Tensor | None,
     **settings: Any,
 ) -> tuple[Tensor, Tensor | None]:
-    """Returns what each query attends to, (B, T, heads, size), as transformers' `sdpa` does.
+    """Attends, (B, T, heads, size), as transformers' `sdpa` does.
 
     For one query a row, the heads that share a key are the rows of one matrix product.
     """

@@ -154,7 +154,7 @@ def sampling_params(vllm: Any, request: Request, tokenizer: Tokenizer) -> Any:
 
 
 def completion_of(request: Request, output: Any, tokenizer: Tokenizer) -> Completion:
-    """Returns what vLLM answered to a request, its `RequestOutput`, as a completion."""
+    """Turns vLLM's answer to a request, a `RequestOutput`, into a completion."""
     (choice,) = output.outputs
     ids = tuple(choice.token_ids)
     stopped = choice.finish_reason == "stop"
