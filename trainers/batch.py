@@ -27,7 +27,7 @@ torch = late("torch", "train")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TokenRow:
     """One trajectory as one sequence of tokens."""
 
     ids: Ints
@@ -50,7 +50,9 @@ class Row:
         return self.turn >= 0
 
 
-def rows_of(episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subagent")) -> list[Row]:
+def rows_of(
+    episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subagent")
+) -> list[TokenRow]:
     """Returns a row for each trajectory that has sampled tokens, by episode and trajectory.
 
     Args:
@@ -61,7 +63,7 @@ def rows_of(episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subag
         ValueError: no episode has any tokens, or a span has another number of
             log-probabilities than of ids.
     """
-    rows: list[Row] = []
+    rows: list[TokenRow] = []
     for index, episode in enumerate(episodes):
         trains = turns_that_train(episode)
         rows += [
@@ -111,7 +113,7 @@ def _failed(turn: Turn) -> bool:
     return turn.decision.error is not None or any(r.status == "wrong" for r in turn.results)
 
 
-def _row(episode: Episode, index: int, number: int, trains: list[bool]) -> Row:
+def _row(episode: Episode, index: int, number: int, trains: list[bool]) -> TokenRow:
     trajectory = episode.trajectories[number]
     ids: list[int] = []
     turns: list[int] = []
@@ -135,7 +137,7 @@ def _row(episode: Episode, index: int, number: int, trains: list[bool]) -> Row:
             f"task {episode.task.id!r}, {trajectory.agent}: expected prompt tokens before the "
             "first sampled one, got none; an engine must record what it was shown"
         )
-    return Row(
+    return TokenRow(
         ids=np.array(ids, dtype=np.int64),
         turn=turn_of,
         logprobs=np.array(logprobs, dtype=np.float64),
@@ -146,13 +148,15 @@ def _row(episode: Episode, index: int, number: int, trains: list[bool]) -> Row:
     )
 
 
-def flat(arrays: Sequence[NDArray[Any]], rows: Sequence[Row], device: torch.device | str) -> Tensor:
+def flat(
+    arrays: Sequence[NDArray[Any]], rows: Sequence[TokenRow], device: torch.device | str
+) -> Tensor:
     """Returns one array of (L,) for each row as one (T,) float tensor, sampled tokens alone."""
     parts = [array[row.sampled] for array, row in zip(arrays, rows, strict=True)]
     return torch.from_numpy(np.concatenate(parts)).to(device, torch.float32)
 
 
-def spread(values: Floats, rows: Sequence[Row], device: torch.device | str) -> Tensor:
+def spread(values: Floats, rows: Sequence[TokenRow], device: torch.device | str) -> Tensor:
     """Returns one number of each row, (B,), given to each of its sampled tokens, (T,)."""
     counts = [int(row.sampled.sum()) for row in rows]
     return torch.from_numpy(np.repeat(values, counts)).to(device, torch.float32)
@@ -177,7 +181,7 @@ class MicroBatch:
 
 
 def micro_batches(
-    rows: Sequence[Row], chosen: Sequence[int], budget_tokens: int, device: torch.device | str
+    rows: Sequence[TokenRow], chosen: Sequence[int], budget_tokens: int, device: torch.device | str
 ) -> list[MicroBatch]:
     """Returns the chosen rows in micro-batches of at most `budget_tokens`, padding included.
 
@@ -195,7 +199,7 @@ def micro_batches(
 
 
 def _pad(
-    rows: Sequence[Row], chosen: list[int], starts: Ints, device: torch.device | str
+    rows: Sequence[TokenRow], chosen: list[int], starts: Ints, device: torch.device | str
 ) -> MicroBatch:
     length = max(len(rows[index].ids) for index in chosen)
     ids = np.zeros((len(chosen), length), dtype=np.int64)

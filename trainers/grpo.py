@@ -28,7 +28,7 @@ from trainers.advantages import (
     has_signal,
     provenance_advantages,
 )
-from trainers.batch import Row, micro_batches, rows_of, spread
+from trainers.batch import TokenRow, micro_batches, rows_of, spread
 from trainers.config import TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -147,7 +147,7 @@ def train(
 
 def prepare(
     episodes: Sequence[Episode], config: GRPOConfig
-) -> tuple[list[Row], Floats, dict[str, float]]:
+) -> tuple[list[TokenRow], Floats, dict[str, float]]:
     """Makes the rows that train, their advantages, (B,) each, and counts for the log.
 
     Leaves out invalid episodes and groups whose rewards are all equal, and counts the latter.
@@ -184,7 +184,7 @@ def _share(episode: Episode) -> Floats:
 
 
 def improve(
-    rows: list[Row],
+    rows: list[TokenRow],
     advantages: Floats,
     config: GRPOConfig,
     learner: Learner,

@@ -19,7 +19,7 @@ from tyro.conf import OmitArgPrefixes
 
 from trainers import checkpoint
 from trainers.advantages import Floats, gae
-from trainers.batch import Row, micro_batches, rows_of
+from trainers.batch import TokenRow, micro_batches, rows_of
 from trainers.config import TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -131,7 +131,7 @@ def train(
 
 
 def improve(
-    rows: list[Row],
+    rows: list[TokenRow],
     episodes: Sequence[Episode],
     config: PPOConfig,
     learner: Learner,
@@ -143,7 +143,7 @@ def improve(
 
     Args:
         rows: B trajectories with at least one token that trains.
-        episodes: those that `Row.episode` counts.
+        episodes: those that `TokenRow.episode` counts.
         config: settings.
         learner: changed in place.
         step: seeds the order of updates.
@@ -191,7 +191,7 @@ def improve(
 
 
 def old_values(
-    rows: Sequence[Row], config: PPOConfig, learner: Learner
+    rows: Sequence[TokenRow], config: PPOConfig, learner: Learner
 ) -> tuple[Tensor, dict[int, float]]:
     """Returns the value before each sampled token, (T,), and after the last token of each row."""
     num_tokens = sum(int(row.sampled.sum()) for row in rows)
@@ -207,7 +207,7 @@ def old_values(
 
 
 def estimate(
-    rows: Sequence[Row],
+    rows: Sequence[TokenRow],
     episodes: Sequence[Episode],
     values: Floats,
     last: dict[int, float],
@@ -220,7 +220,7 @@ def estimate(
 
     Args:
         rows: B trajectories.
-        episodes: those that `Row.episode` counts.
+        episodes: those that `TokenRow.episode` counts.
         values: (T,) before each sampled token.
         last: value after the last token of each row.
         config: settings.

@@ -19,7 +19,7 @@ from tyro.conf import OmitArgPrefixes
 from agents.scripted import POLICIES
 from trainers import checkpoint
 from trainers.advantages import sequence_weights
-from trainers.batch import Row, micro_batches, rows_of, spread
+from trainers.batch import TokenRow, micro_batches, rows_of, spread
 from trainers.config import TINY, OutName, RunConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -121,7 +121,9 @@ def train(
                 stop.now(step + 1)
 
 
-def imitate(rows: list[Row], config: SFTConfig, learner: Learner, step: int) -> dict[str, float]:
+def imitate(
+    rows: list[TokenRow], config: SFTConfig, learner: Learner, step: int
+) -> dict[str, float]:
     """Takes one optimiser step towards the rows' tokens; returns its numbers."""
     learner.lm.train()
     counts = np.array([int(row.trains.sum()) for row in rows])

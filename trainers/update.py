@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainers.advantages import sequence_weights
-from trainers.batch import Row, flat, micro_batches, spread
+from trainers.batch import TokenRow, flat, micro_batches, spread
 from trainers.config import PolicyConfig
 from trainers.losses import kl, policy_loss, sampler_weights
 from trainers.model import Learner
@@ -40,7 +40,7 @@ class Known:
 
 
 def known_of(
-    rows: Sequence[Row], advantage: Tensor, config: PolicyConfig, learner: Learner
+    rows: Sequence[TokenRow], advantage: Tensor, config: PolicyConfig, learner: Learner
 ) -> Known:
     """Computes what is known before the updates, in up to two forward passes.
 
@@ -95,7 +95,7 @@ def policy_terms(
 
 
 def updates_of(
-    rows: Sequence[Row], known: Known, config: PolicyConfig, step: int
+    rows: Sequence[TokenRow], known: Known, config: PolicyConfig, step: int
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Yields for each optimiser step its rows and the weight of every token in its loss, (T,).
 
@@ -117,7 +117,7 @@ def updates_of(
             yield chosen, spread(weights, rows, known.trains.device) * known.trains
 
 
-def token_metrics(rows: Sequence[Row], known: Known) -> dict[str, float]:
+def token_metrics(rows: Sequence[TokenRow], known: Known) -> dict[str, float]:
     """Returns counts of tokens, and how far the trainer is from the engine that sampled."""
     drift = (known.old - known.sampler).abs()[known.trains > 0]
     told = {"policy/drift": float(drift.mean()), "policy/drift_max": float(drift.max())}

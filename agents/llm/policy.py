@@ -151,7 +151,7 @@ class LLMPolicy:
 
 
 @dataclass(slots=True)
-class _Desk:
+class _Talk:
     """What one agent has before it while it works on one (sub)task."""
 
     role: Role
@@ -183,7 +183,7 @@ class LLMPlayer:
         self._number = number
         asked = policy.config.language
         self._language: Language = language_of(info) if asked == "auto" else asked
-        self._desks: dict[str, _Desk] = {}
+        self._desks: dict[str, _Talk] = {}
         self._subtasks: Counter[str] = Counter()
 
     async def decide(self, agent: str, observation: Observation) -> Decision:
@@ -216,7 +216,7 @@ class LLMPlayer:
             calls, desk.goals = take_goals(calls)
         return replace(decision, calls=calls, tokens=tokens.span, usage=dict(usage))
 
-    def _sit_down(self, agent: str, observation: Observation) -> _Desk:
+    def _sit_down(self, agent: str, observation: Observation) -> _Talk:
         role = role_of(agent)
         number = self._subtasks[agent]
         self._subtasks[agent] += 1
@@ -224,7 +224,7 @@ class LLMPlayer:
             self._config.max_context_tokens,
             self._policy.engines[role].max_context_tokens or self._config.max_context_tokens,
         )
-        return _Desk(
+        return _Talk(
             role,
             observation.text,
             chat=self._new_chat(role, self._system(role), observation.text),
@@ -264,7 +264,7 @@ class LLMPlayer:
         return TokenChat(tokenizer, self._policy.format, system, user)
 
     async def _results(
-        self, desk: _Desk, observation: Observation, usage: Usage
+        self, desk: _Talk, observation: Observation, usage: Usage
     ) -> list[ToolResult]:
         """Prepares what the agent is shown: pages summed up if asked, and a hint on the budget."""
         results = list(observation.results)
@@ -280,10 +280,10 @@ class LLMPlayer:
             results.append(ToolResult(hint, "notice"))
         return results
 
-    def _room(self, desk: _Desk) -> int:
+    def _room(self, desk: _Talk) -> int:
         return desk.context - desk.chat.num_tokens
 
-    def _fit(self, desk: _Desk, results: Sequence[ToolResult]) -> bool:
+    def _fit(self, desk: _Talk, results: Sequence[ToolResult]) -> bool:
         """Adds the results to the conversation, cut if they must be; False when it is full."""
         desk.chat.show(results)
         if self._room(desk) >= desk.reserve:
@@ -298,7 +298,7 @@ class LLMPlayer:
                 return True
         return False
 
-    async def _generate(self, desk: _Desk, usage: Usage) -> Completion:
+    async def _generate(self, desk: _Talk, usage: Usage) -> Completion:
         role = desk.role
         native = self._policy.format.native_tools
         request = Request(
@@ -313,7 +313,7 @@ class LLMPlayer:
         )
         return await self._ask(role, request, usage)
 
-    async def _read(self, desk: _Desk, goal: str, page: str, usage: Usage) -> str:
+    async def _read(self, desk: _Talk, goal: str, page: str, usage: Usage) -> str:
         """Lets the model sum up a page; one that does not fit is cut."""
         system, user = reading_prompt(goal, page, self._language)
         chat = self._new_chat(desk.role, system, user)

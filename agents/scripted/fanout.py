@@ -39,7 +39,7 @@ class FanoutPolicy:
 
 def fanout_lead(info: EpisodeInfo, observation: Observation) -> Script:
     """Delegates in waves until nothing is open or only the last turn is left, then answers."""
-    desk = _Desk(info, observation.text)
+    desk = _Merged(info, observation.text)
     while observation.turns_left > 1 and (subtasks := desk.next_subtasks()):
         texts = [subtask.text() for subtask in subtasks]
         observation = yield delegate(texts)
@@ -50,7 +50,7 @@ def fanout_lead(info: EpisodeInfo, observation: Observation) -> Script:
     yield answer(answer_text(info, desk.answer()))
 
 
-class _Desk:
+class _Merged:
     """What the lead knows: rows reported so far, and what is still open."""
 
     def __init__(self, info: EpisodeInfo, question: str) -> None:

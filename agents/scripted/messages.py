@@ -14,7 +14,7 @@ from agents.scripted.gathering import Gathering
 from agents.scripted.needs import Known
 from wideseek_env.backends.htmltext import split_cells
 from wideseek_env.reading.pages import Link, read_links
-from wideseek_env.reading.question import Asked, Fact, ParsedQuestion
+from wideseek_env.reading.question import Asked, NeededFact, ParsedQuestion
 
 _BAR = "\\|"  # as pages write it, so that `split_cells` reads it back
 _UNREAD, _DOUBTFUL, _RULED_OUT = "Unread", "Doubtful", "Ruled out"
@@ -101,7 +101,7 @@ class Form:
         self._asked = list(question.columns)
         self._num_columns = len(question.columns)
         self._rank = question.rank
-        self.name_at = self._position(Asked("Name", Fact((), "text")))
+        self.name_at = self._position(Asked("Name", NeededFact((), "text")))
         """Position of the name, which tells rows apart."""
         if self._rank:
             self._rank_at = self._position(Asked("Rank", self._rank.fact))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from agents.scripted.notebook import Notebook, Thing
-from wideseek_env.reading.pages import Cell, Link
+from wideseek_env.reading.pages import Link, LinkedText
 from wideseek_env.reading.question import ParsedQuestion, related_noun
 
 Known: TypeAlias = Mapping[tuple[str, ...], str]
-"""Values as pages write them, by `Fact.at`; () is the name."""
+"""Values as pages write them, by `NeededFact.at`; () is the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Needs:
         known: dict[tuple[str, ...], str] = {(): thing.name}
         for fact in self._question.facts:
             value = self._look_up(thing, fact.at)
-            if isinstance(value, Cell):
+            if isinstance(value, LinkedText):
                 known[fact.at] = self._spelling(value) if fact.kind == "relation" else value.text
         return known
 
@@ -77,7 +77,7 @@ class Needs:
             if isinstance(about, Thing):
                 yield from about.newer_unread
 
-    def _look_up(self, thing: Thing, at: tuple[str, ...]) -> Cell | Lead | None:
+    def _look_up(self, thing: Thing, at: tuple[str, ...]) -> LinkedText | Lead | None:
         """Returns a fact, or who must be read about for it, or None: no page read gives it."""
         about = self._follow(thing, at[:-1])
         return about.value(at[-1]) if isinstance(about, Thing) else about
@@ -94,7 +94,7 @@ class Needs:
             thing = related
         return thing
 
-    def _spelling(self, value: Cell) -> str:
+    def _spelling(self, value: LinkedText) -> str:
         """Returns the name of a related thing, by which pages that use an alias can be compared."""
         about = self._notebook.find(value)
         if about is not None:

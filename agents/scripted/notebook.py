@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from wideseek_env.reading.pages import Cell, Link, PageNotes, read_open
+from wideseek_env.reading.pages import Link, LinkedText, PageNotes, read_open
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Reading:
     """One value as one page has it."""
 
-    value: Cell
+    value: LinkedText
     url: str
     date: str
     """Of the page, YYYY-MM-DD; "" when it has none, which counts as the oldest."""
@@ -29,14 +29,14 @@ class Thing:
     name: str
     noun: str
     alias: str = ""
-    facts: dict[str, list[Fact]] = field(default_factory=dict)
+    facts: dict[str, list[Reading]] = field(default_factory=dict)
     """By label."""
     pages: dict[str, str] = field(default_factory=dict)
     """URL to date of the pages about it that were read."""
     unread: dict[str, str] = field(default_factory=dict)
     """URL to title of further pages about it."""
 
-    def value(self, label: str) -> Cell | None:
+    def value(self, label: str) -> LinkedText | None:
         """Returns the value that counts; None when no page gave one."""
         facts = self.facts.get(label)
         if not facts:
@@ -82,12 +82,12 @@ class Notebook:
         thing.pages[notes.url] = notes.date
         thing.unread.pop(notes.url, None)
         for label, value in notes.facts:
-            thing.facts.setdefault(label, []).append(Fact(value, notes.url, notes.date))
+            thing.facts.setdefault(label, []).append(Reading(value, notes.url, notes.date))
         for link in notes.links:
             if thing.name in link.text and link.text != thing.name and link.url not in thing.pages:
                 thing.unread[link.url] = link.text
 
-    def find(self, link: Link | Cell) -> Thing | None:
+    def find(self, link: Link | LinkedText) -> Thing | None:
         """Returns the thing that a link or a value leads to; None when it was not read about."""
         name = self._names.get(link.url) or self._names.get(link.text) or link.text
         return self.things.get(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from agents.scripted.script import Calls, open_page, search
-from wideseek_env.reading.pages import Cell, PageNotes, read_open, read_search
+from wideseek_env.reading.pages import LinkedText, PageNotes, read_open, read_search
 from wideseek_env.records import Observation
 
 _PAGE = re.compile(r"page “(?P<title>.+?)”")
@@ -84,9 +84,9 @@ def _best_table(columns: Sequence[str], parts: Sequence[PageNotes]) -> Rows:
     return best
 
 
-def _whole_tables(parts: Sequence[PageNotes]) -> Iterator[list[tuple[Cell, ...]]]:
+def _whole_tables(parts: Sequence[PageNotes]) -> Iterator[list[tuple[LinkedText, ...]]]:
     """Yields each table; one that goes on in the next part, under its header again, as one."""
-    open_table: list[tuple[Cell, ...]] = []
+    open_table: list[tuple[LinkedText, ...]] = []
     for notes in parts:
         for number, table in enumerate(notes.tables):
             goes_on = number == 0 and open_table and open_table[0] == table[0]
@@ -101,7 +101,7 @@ def _whole_tables(parts: Sequence[PageNotes]) -> Iterator[list[tuple[Cell, ...]]
 
 
 def _places(
-    columns: Sequence[str], header: Sequence[Cell], body: Sequence[Sequence[Cell]]
+    columns: Sequence[str], header: Sequence[LinkedText], body: Sequence[Sequence[LinkedText]]
 ) -> list[int | None]:
     """Returns where each column stands; None for one that the header lacks.
 
@@ -116,7 +116,7 @@ def _places(
     return places
 
 
-def _text(line: Sequence[Cell], place: int | None) -> str:
+def _text(line: Sequence[LinkedText], place: int | None) -> str:
     return line[place].text if place is not None and place < len(line) else ""
 
 

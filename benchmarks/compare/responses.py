@@ -14,7 +14,7 @@ import msgspec
 from agents.episode_file import read_episodes
 from benchmarks.compare.llm import LLM
 from benchmarks.compare.run_folder import EPISODES, RunInfo, write_whole
-from benchmarks.compare.settings import Cell
+from benchmarks.compare.settings import GridCell
 from benchmarks.compare.summary import cell_of
 
 
@@ -28,7 +28,7 @@ def write_responses(folder: Path) -> list[Path]:
     Raises:
         DataError: the run's episodes cannot be read.
     """
-    rows: dict[Cell, list[_Row]] = {}
+    rows: dict[GridCell, list[_Row]] = {}
     for episode in read_episodes(folder / EPISODES):
         cell = cell_of(episode)
         if cell.policy == LLM and episode.valid:

@@ -15,7 +15,7 @@ from agents.run import OnEpisode, Part, play_here, play_in_workers
 from benchmarks.compare.llm import LLM
 from benchmarks.compare.policies import entry_of
 from benchmarks.compare.run_folder import EPISODES, RunInfo, check_same
-from benchmarks.compare.settings import Cell, Settings
+from benchmarks.compare.settings import GridCell, Settings
 from wideseek_env.records import Episode
 from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.tasks.source import TaskSource
@@ -34,7 +34,7 @@ def source_of(settings: Settings, text: str) -> TaskSource:
     return source_named(text, options)
 
 
-def exam_of(settings: Settings, cell: Cell, source: TaskSource) -> Exam:
+def exam_of(settings: Settings, cell: GridCell, source: TaskSource) -> Exam:
     """Makes the jobs of one cell of the grid."""
     return Exam(
         source,

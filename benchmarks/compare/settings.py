@@ -107,7 +107,7 @@ class Settings:
                 "`wideseek benchmark --list` says what each plays"
             )
 
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[GridCell, ...]:
         """Returns the grid: every policy at each width that it plays, then the depth sweep.
 
         References play at the least and the greatest width alone: they are flat.
@@ -115,14 +115,14 @@ class Settings:
         entries = {name: entry_of(name) for name in self.policies}
         ends = (min(self.widths), max(self.widths))
         grid = [
-            Cell(source, policy, width)
+            GridCell(source, policy, width)
             for source in self.sources
             for policy, entry in entries.items()
             for width in self.widths
             if entry.plays(source, width) and (width in ends or not entry.reference)
         ]
         sweep = [
-            Cell(source, policy, 0, depth)
+            GridCell(source, policy, 0, depth)
             for source in self.sources
             for policy, entry in entries.items()
             if entry.sweep_depth
@@ -171,7 +171,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """One row of the table: a policy at one width (or, in the sweep, one depth) on one source."""
 
     source: str

@@ -1,4 +1,4 @@
-"""From episodes to the figures of the table: one `Result` an episode, one `Row` a grid cell.
+"""From episodes to the figures of the table: a `Result` an episode, a `CellSummary` a grid cell.
 
 Episodes are read one line at a time, as a run may hold gigabytes. Invalid episodes are counted, and
 are in no mean.
@@ -13,7 +13,7 @@ from statistics import fmean
 
 from agents.episode_file import scan_episodes
 from benchmarks.compare.llm import figures_of
-from benchmarks.compare.settings import Cell
+from benchmarks.compare.settings import GridCell
 from wideseek_env.errors import DataError
 from wideseek_env.records import Episode
 from wideseek_env.scoring.statistics import (
@@ -28,7 +28,7 @@ from wideseek_env.scoring.statistics import (
 class Result:
     """What the tables need of one episode, and where the episode itself is."""
 
-    cell: Cell
+    cell: GridCell
     task_id: str
     question: str
     trial: int
@@ -52,13 +52,13 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CellSummary:
     """One row of the table; means are over valid episodes, intervals over tasks (95 %).
 
     Figures are None when no episode of the cell is valid.
     """
 
-    cell: Cell
+    cell: GridCell
     num_tasks: int
     """With at least one valid episode."""
     num_trials: int
@@ -84,10 +84,10 @@ class Row:
     """First line of why the first invalid episode is invalid; None when all are valid."""
 
 
-def cell_of(episode: Episode) -> Cell:
+def cell_of(episode: Episode) -> GridCell:
     """Returns the grid cell that an episode of a benchmark run belongs to."""
     data = episode.metadata
-    return Cell(data["source"], data["policy"], episode.n_subagents, data["depth"])
+    return GridCell(data["source"], data["policy"], episode.n_subagents, data["depth"])
 
 
 def read_results(path: Path) -> Iterator[Result]:
@@ -132,20 +132,20 @@ def result_of(episode: Episode, offset: int = 0) -> Result:
     )
 
 
-def summarise(results: Iterable[Result], seed: int = 0) -> list[Row]:
+def summarise(results: Iterable[Result], seed: int = 0) -> list[CellSummary]:
     """Returns one row for each grid cell, in the order in which the results name them.
 
     Args:
         results: of one run.
         seed: of the bootstrap.
     """
-    by_cell: dict[Cell, list[Result]] = {}
+    by_cell: dict[GridCell, list[Result]] = {}
     for result in results:
         by_cell.setdefault(result.cell, []).append(result)
     return [_row(cell, members, seed) for cell, members in by_cell.items()]
 
 
-def _row(cell: Cell, results: Sequence[Result], seed: int) -> Row:
+def _row(cell: GridCell, results: Sequence[Result], seed: int) -> CellSummary:
     valid = [result for result in results if result.valid]
     by_task: dict[str, list[Result]] = {}
     for result in valid:
@@ -155,7 +155,7 @@ def _row(cell: Cell, results: Sequence[Result], seed: int) -> Row:
     solved = _at_k([[r.success for r in task] for task in trials], seed)
     errors = [result.error or "no reason given" for result in results if not result.valid]
     num_trials = max((len(task) for task in trials), default=0)
-    return Row(
+    return CellSummary(
         cell=cell,
         num_tasks=len(trials),
         num_trials=num_trials,

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.compare.summary import Row
+from benchmarks.compare.summary import CellSummary
 from wideseek_env.cli.terminal import print_table as print_fitting
 from wideseek_env.scoring.statistics import Interval
 
@@ -38,11 +38,11 @@ class TableColumn:
 
     header: str
     usage: str
-    value: Callable[[Row], Value]
+    value: Callable[[CellSummary], Value]
     """None is shown as a dash: there is no such figure."""
     decimals: int = 3
 
-    def text(self, row: Row) -> str:
+    def text(self, row: CellSummary) -> str:
         """Returns the cell of a row, without its interval."""
         value = self.value(row)
         if value is None:
@@ -53,7 +53,7 @@ class TableColumn:
         return f"{number:,.{self.decimals}f}"
 
 
-def columns(rows: Sequence[Row]) -> list[TableColumn]:
+def columns(rows: Sequence[CellSummary]) -> list[TableColumn]:
     """Returns the columns of a table; those that hold nothing for any row are left out."""
     num_trials = max((row.num_trials for row in rows), default=1)
     several = [
@@ -87,7 +87,7 @@ def columns(rows: Sequence[Row]) -> list[TableColumn]:
     ]
 
 
-def print_table(rows: Sequence[Row], console: Console) -> None:
+def print_table(rows: Sequence[CellSummary], console: Console) -> None:
     """Prints one table for each source; intervals stand behind the item F1."""
     for source in dict.fromkeys(row.cell.source for row in rows):
         shown = columns(rows)[1:]
@@ -113,7 +113,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
         print_fitting(console, table, DROPPABLE)
 
 
-def _terminal_cell(column: TableColumn, row: Row) -> str:
+def _terminal_cell(column: TableColumn, row: CellSummary) -> str:
     text, value = column.text(row), column.value(row)
     if column.header.startswith("Item F1") and isinstance(value, Interval):
         return f"{text} [dim]{value.low:.3f}–{value.high:.3f}[/dim]"

@@ -44,7 +44,7 @@ from wideseek_env.tasks.source import TaskSource
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GridScore:
     """One cell of the experiment."""
 
     preset: str
@@ -74,7 +74,7 @@ def sources_of(preset: str, seeds: Sequence[int], num_tasks: int) -> list[TaskSo
 
 def play(
     policy: Policy, preset: str, sources: Sequence[TaskSource], *, width: int, budget: int
-) -> Row:
+) -> GridScore:
     """Plays all tasks at one width and budget.
 
     Raises:
@@ -84,7 +84,7 @@ def play(
     played = asyncio.run(evaluate(jobs, policy, max_concurrent=1)).checked()
     f1, calls = played.item_f1, fmean(e.num_tool_calls for e in played.episodes)
     num = len(played.episodes)
-    return Row(preset, budget, width, policy.name, num, f1.mean, f1.low, f1.high, calls)
+    return GridScore(preset, budget, width, policy.name, num, f1.mean, f1.low, f1.high, calls)
 
 
 def experiment(
@@ -96,7 +96,7 @@ def experiment(
     num_tasks: int,
     seeds: Sequence[int] = (0,),
     rows: Rows | None = None,
-) -> Iterator[Row]:
+) -> Iterator[GridScore]:
     """Plays `solo`, `fanout` and other teams on test worlds; yields row by row.
 
     Rows that `rows` has are not played again, and the others are added to it.
@@ -115,7 +115,9 @@ def experiment(
                 yield row
 
 
-def won(rows: Sequence[Row], policy: str, against: Sequence[str] = ("solo", "fanout")) -> list[Row]:
+def won(
+    rows: Sequence[GridScore], policy: str, against: Sequence[str] = ("solo", "fanout")
+) -> list[GridScore]:
     """Returns the rows of a policy whose interval lies above those of the others.
 
     A team is compared with `solo` at the same budget, and with teams of the same width.
@@ -200,20 +202,22 @@ class Rows:
                     f"{self.file} holds rows of {before}, expected {terms}; give another --out"
                 )
             with self.file.open(encoding="utf-8", newline="") as lines:
-                self.kept = [msgspec.convert(r, Row, strict=False) for r in csv.DictReader(lines)]
+                self.kept = [
+                    msgspec.convert(r, GridScore, strict=False) for r in csv.DictReader(lines)
+                ]
             return
         self.kept = []
         out.mkdir(parents=True, exist_ok=True)
         about.write_text(json.dumps(terms, indent=1) + "\n", "utf-8")
-        self._write([field.name for field in fields(Row)])
+        self._write([field.name for field in fields(GridScore)])
 
-    def find(self, preset: str, budget: int, width: int, policy: str) -> Row | None:
+    def find(self, preset: str, budget: int, width: int, policy: str) -> GridScore | None:
         """Looks for a row that was played before."""
         wanted = preset, budget, width, policy
         rows = (r for r in self.kept if (r.preset, r.budget, r.width, r.policy) == wanted)
         return next(rows, None)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: GridScore) -> None:
         """Keeps a row."""
         self.kept.append(row)
         self._write(astuple(row))

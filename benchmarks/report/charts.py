@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.compare.policies import POLICIES
-from benchmarks.compare.summary import Row
+from benchmarks.compare.summary import CellSummary
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -79,14 +79,14 @@ def is_reference(policy: str) -> bool:
     return policy in POLICIES and POLICIES[policy].reference
 
 
-def draw_width(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
+def draw_width(rows: Sequence[CellSummary], theme: Theme = PNG_THEME) -> Figure:
     """Returns item F1 against the number of subagents, one panel for each source."""
     shown = [row for row in rows if row.cell.depth is None and row.item_f1]
     widths = sorted({row.cell.width for row in shown})
     policies = list(dict.fromkeys(row.cell.policy for row in rows))
     drawn = [name for name in policies if any(row.cell.policy == name for row in shown)]
 
-    def panel(axes: Axes, members: list[Row]) -> None:
+    def panel(axes: Axes, members: list[CellSummary]) -> None:
         for policy in drawn:
             line = [row for row in members if row.cell.policy == policy]
             line.sort(key=lambda row: row.cell.width)
@@ -107,7 +107,7 @@ def draw_width(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
     return figure
 
 
-def draw_budget(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
+def draw_budget(rows: Sequence[CellSummary], theme: Theme = PNG_THEME) -> Figure:
     """Returns item F1 against characters read: width and depth on one axis of total budget.
 
     A team's points are labelled with its number of subagents, those of a single agent with its turn
@@ -120,7 +120,7 @@ def draw_budget(rows: Sequence[Row], theme: Theme = PNG_THEME) -> Figure:
     policies = list(dict.fromkeys(row.cell.policy for row in rows))
     lines = sorted({(row.cell.policy, row.cell.depth is not None) for row in shown})
 
-    def panel(axes: Axes, members: list[Row]) -> None:
+    def panel(axes: Axes, members: list[CellSummary]) -> None:
         most = max((row.chars_read or 0.0 for row in members), default=0.0) / 1000 or 1.0
         taken: list[tuple[float, float, float]] = []
         for policy, sweep in lines:
@@ -179,8 +179,8 @@ def svg_of(figure: Figure, prefix: str) -> str:
 
 
 def _panels(
-    rows: Sequence[Row],
-    panel: Callable[[Axes, list[Row]], None],
+    rows: Sequence[CellSummary],
+    panel: Callable[[Axes, list[CellSummary]], None],
     theme: Theme,
     x_label: str,
 ) -> Figure:
@@ -218,7 +218,13 @@ def _dress(axes: Axes, theme: Theme) -> None:
 
 
 def _plot(
-    axes: Axes, line: list[Row], at: list[float], color: str, theme: Theme, *, dashed: bool = False
+    axes: Axes,
+    line: list[CellSummary],
+    at: list[float],
+    color: str,
+    theme: Theme,
+    *,
+    dashed: bool = False,
 ) -> None:
     """Draws the means as a line with points, and their intervals as bars."""
     intervals = [row.item_f1 for row in line if row.item_f1]
@@ -233,7 +239,12 @@ def _plot(
 
 
 def _label_points(
-    axes: Axes, line: list[Row], color: str, *, most: float, taken: list[tuple[float, float, float]]
+    axes: Axes,
+    line: list[CellSummary],
+    color: str,
+    *,
+    most: float,
+    taken: list[tuple[float, float, float]],
 ) -> None:
     """Writes width or turn limit beside each point where there is room: above it, or else below.
 
@@ -274,7 +285,7 @@ def _label_points(
         )
 
 
-def _plot_reference(axes: Axes, line: list[Row], at: list[float], theme: Theme) -> None:
+def _plot_reference(axes: Axes, line: list[CellSummary], at: list[float], theme: Theme) -> None:
     """Draws an end of the scale as a thin grey line with its name on it."""
     means = [row.item_f1.mean for row in line if row.item_f1]
     if not means:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from benchmarks.compare.run_folder import RunInfo
-from benchmarks.compare.summary import Result, Row
+from benchmarks.compare.summary import CellSummary, Result
 from benchmarks.compare.table import TableColumn, columns
 from benchmarks.report import charts
 from benchmarks.report.episode_view import MAX_TEXT_CHARS
@@ -26,7 +26,7 @@ MAX_TASKS = 100
 
 def render(
     info: RunInfo,
-    rows: Sequence[Row],
+    rows: Sequence[CellSummary],
     results: Sequence[Result],
     episodes: Sequence[dict[str, Any]],
     name: str,
@@ -107,7 +107,7 @@ def _context(info: RunInfo) -> str:
     return f"Every agent, alone or in a team, holds the same context, in characters: {sizes}."
 
 
-def _notices(info: RunInfo, rows: Sequence[Row]) -> list[str]:
+def _notices(info: RunInfo, rows: Sequence[CellSummary]) -> list[str]:
     finished = sum(row.num_episodes for row in rows)
     invalid = sum(row.num_invalid for row in rows)
     notices = []
@@ -125,7 +125,7 @@ def _notices(info: RunInfo, rows: Sequence[Row]) -> list[str]:
     return notices
 
 
-def _cards(rows: Sequence[Row], policies: Sequence[str]) -> list[dict[str, Any]]:
+def _cards(rows: Sequence[CellSummary], policies: Sequence[str]) -> list[dict[str, Any]]:
     """Returns one card for each source: the best team against the best single agent."""
     cards = []
     for source in dict.fromkeys(row.cell.source for row in rows):
@@ -151,7 +151,7 @@ def _cards(rows: Sequence[Row], policies: Sequence[str]) -> list[dict[str, Any]]
     return cards
 
 
-def _meter(row: Row, policies: Sequence[str]) -> dict[str, Any]:
+def _meter(row: CellSummary, policies: Sequence[str]) -> dict[str, Any]:
     policy = row.cell.policy
     sized = row.cell.width and not charts.is_reference(policy)
     return {
@@ -161,7 +161,7 @@ def _meter(row: Row, policies: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _f1(row: Row) -> float:
+def _f1(row: CellSummary) -> float:
     return row.item_f1.mean if row.item_f1 else 0.0
 
 
@@ -169,7 +169,9 @@ def _css_color(policy: str, policies: Sequence[str]) -> str:
     return charts.css_variable(charts.SVG_THEME.of(policy, policies))
 
 
-def _table_row(row: Row, shown: Sequence[TableColumn], policies: Sequence[str]) -> dict[str, Any]:
+def _table_row(
+    row: CellSummary, shown: Sequence[TableColumn], policies: Sequence[str]
+) -> dict[str, Any]:
     return {
         "source": row.cell.source,
         "is_sweep": row.cell.depth is not None,
@@ -178,7 +180,7 @@ def _table_row(row: Row, shown: Sequence[TableColumn], policies: Sequence[str]) 
     }
 
 
-def _table_cell(column: TableColumn, row: Row) -> dict[str, Any]:
+def _table_cell(column: TableColumn, row: CellSummary) -> dict[str, Any]:
     value = column.value(row)
     interval = value if isinstance(value, Interval) else None
     number = interval.mean if interval else value
@@ -203,7 +205,7 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
     return {name: text(value) for name, value in values.items()}
 
 
-def _map_columns(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _map_columns(rows: Sequence[CellSummary]) -> list[dict[str, Any]]:
     """Returns the columns of the map of tasks."""
     return [
         {
@@ -218,13 +220,13 @@ def _map_columns(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _map_cells(rows: Sequence[Row]) -> list[tuple[str, int, int | None]]:
+def _map_cells(rows: Sequence[CellSummary]) -> list[tuple[str, int, int | None]]:
     """Returns (policy, width, depth) of the map's columns: the whole grid without references."""
     cells = (row.cell for row in rows if not charts.is_reference(row.cell.policy))
     return list(dict.fromkeys((cell.policy, cell.width, cell.depth) for cell in cells))
 
 
-def _map_tasks(rows: Sequence[Row], results: Sequence[Result]) -> list[dict[str, Any]]:
+def _map_tasks(rows: Sequence[CellSummary], results: Sequence[Result]) -> list[dict[str, Any]]:
     """Returns for each task its mean item F1 in each column; None where no episode is valid."""
     cells = _map_cells(rows)
     by_task: dict[tuple[str, str], dict[tuple[str, int, int | None], list[float]]] = {}

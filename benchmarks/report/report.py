@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compare.run_folder import EPISODES, RunInfo, write_whole
-from benchmarks.compare.summary import Result, Row, read_results, summarise
+from benchmarks.compare.summary import CellSummary, Result, read_results, summarise
 from benchmarks.report import charts
 from benchmarks.report.episode_view import view
 from benchmarks.report.page import render
@@ -27,7 +27,7 @@ SHOW_WIDTH = 8
 """Teams are shown at the width nearest to this; wider ones are hard to follow by eye."""
 
 
-def make_report(folder: Path, task: str | None = None) -> list[Row]:
+def make_report(folder: Path, task: str | None = None) -> list[CellSummary]:
     """Writes summary.json, the PNGs and report.html into a run's folder; returns the table.
 
     Args:
@@ -55,7 +55,7 @@ def make_report(folder: Path, task: str | None = None) -> list[Row]:
     return rows
 
 
-def summary_of(info: RunInfo, rows: Sequence[Row]) -> dict[str, Any]:
+def summary_of(info: RunInfo, rows: Sequence[CellSummary]) -> dict[str, Any]:
     """Returns the machine-readable form of a run: settings, versions and every figure."""
     finished = sum(row.num_episodes for row in rows)
     return {

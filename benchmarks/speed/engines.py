@@ -29,7 +29,7 @@ from agents.llm.engines import Completion, Engine, Request, make_engine
 from agents.llm.engines.echo import EchoEngine
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.rollout import Job, rollout
-from benchmarks.speed.throughput import Figure
+from benchmarks.speed.throughput import Measurement
 from wideseek_env import World
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.terminal import console as results_console
@@ -46,7 +46,7 @@ VLLM_EPISODES, VLLM_LIMIT = 96, 32
 HERMES = get_format("hermes")
 
 
-class Stage:
+class Scene:
     """A world to play in, and a model-like player that knows one of its pages."""
 
     def __init__(self) -> None:
@@ -84,9 +84,9 @@ class Stage:
         return played
 
 
-def measure_driver() -> list[Figure]:
+def measure_driver() -> list[Measurement]:
     """Measures what a turn costs, game and tools included."""
-    stage = Stage()
+    stage = Scene()
 
     async def cpu_ms() -> tuple[float, int]:
         engine = EchoEngine(stage.reply, latency_s=LATENCY_S)
@@ -107,19 +107,19 @@ def measure_driver() -> list[Figure]:
 
     (milliseconds, in_flight), lost = asyncio.run(cpu_ms()), asyncio.run(share())
     return [
-        Figure(
+        Measurement(
             f"CPU of a turn, {NUM_EPISODES} episodes of width 8",
             f"{milliseconds:.2f} ms",
             "< 2 ms",
             milliseconds < 2,
         ),
-        Figure(
+        Measurement(
             "most requests in flight",
             str(in_flight),
             str(NUM_EPISODES * NUM_SUBAGENTS),
             in_flight >= NUM_EPISODES * NUM_SUBAGENTS,
         ),
-        Figure("driver's share of one agent's wall time", f"{lost:.1%}", "< 5 %", lost < 0.05),
+        Measurement("driver's share of one agent's wall time", f"{lost:.1%}", "< 5 %", lost < 0.05),
     ]
 
 
@@ -144,7 +144,7 @@ def requests_of(number: int) -> list[Request]:
     ]
 
 
-def measure_transformers() -> list[Figure]:
+def measure_transformers() -> list[Measurement]:
     """Returns tokens for each CPU second, together and one by one."""
     torch = require("torch", "llm")
     torch.set_num_threads(1)
@@ -168,20 +168,20 @@ def measure_transformers() -> list[Figure]:
             rates.append(tokens / (time.process_time() - started_s))
             asyncio.run(engine.close())
     return [
-        Figure(
+        Measurement(
             f"transformers, {NUM_REQUESTS} requests together",
             f"{rates[0]:,.0f} tokens per CPU second",
         ),
-        Figure("transformers, one by one", f"{rates[1]:,.0f} tokens per CPU second"),
-        Figure("ratio", f"{rates[0] / rates[1]:.1f}", ">= 5", rates[0] >= 5 * rates[1]),
+        Measurement("transformers, one by one", f"{rates[1]:,.0f} tokens per CPU second"),
+        Measurement("ratio", f"{rates[0] / rates[1]:.1f}", ">= 5", rates[0] >= 5 * rates[1]),
     ]
 
 
-def measure_vllm() -> list[Figure]:
+def measure_vllm() -> list[Measurement]:
     """Returns how full vLLM's batch is while episodes are played."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
     vllm = require("agents.llm.engines.vllm", "vllm")
-    stage = Stage()
+    stage = Scene()
     config = LLMConfig(prompts="short", max_tokens=NUM_TOKENS, max_context_tokens=2000)
 
     async def play(engine: Engine) -> tuple[list[int], int, float]:
@@ -206,8 +206,8 @@ def measure_vllm() -> list[Figure]:
     busy = counts[: int(len(counts) * 0.75)]
     full = fmean(min(count, VLLM_LIMIT) for count in busy) / VLLM_LIMIT
     return [
-        Figure(f"vLLM, {turns} turns", f"{rate:,.0f} tokens/s"),
-        Figure(
+        Measurement(f"vLLM, {turns} turns", f"{rate:,.0f} tokens/s"),
+        Measurement(
             f"vLLM's batch of {VLLM_LIMIT}, first 3/4 of the run",
             f"{full:.0%} full",
             "> 90 %",

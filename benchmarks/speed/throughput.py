@@ -42,7 +42,7 @@ NUM_PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Measurement:
     """One measured figure, with the target that it has to reach."""
 
     name: str
@@ -196,7 +196,7 @@ async def play_at_once(num_episodes: int) -> tuple[int, int, float]:
     )
 
 
-def measure(seconds: float, num_turns: int, num_episodes: int) -> list[Figure]:
+def measure(seconds: float, num_turns: int, num_episodes: int) -> list[Measurement]:
     """Returns all figures.
 
     Args:
@@ -211,30 +211,34 @@ def measure(seconds: float, num_turns: int, num_episodes: int) -> list[Figure]:
     idle_bytes = idle_memory(num_episodes)
     num_valid, num_played, cpu_s = asyncio.run(play_at_once(num_episodes))
     return [
-        Figure("import wideseek_env", f"{import_s:.2f} s", "under 0.5 s", import_s < 0.5),
-        Figure("parallel_env(8), reset", f"{ready_s:.2f} s", "under 1.5 s", ready_s < 1.5),
-        Figure("CPU time of both", f"{start_cpu_s:.2f} s"),
-        Figure("random play, agent turns a second", f"{stepping:,.0f}", "3,000", stepping >= 3000),
-        Figure("the same, with drawing the actions", f"{drawing:,.0f}"),
-        Figure("discrete interface, agent steps a second", f"{moves:,.0f}", "8,000", moves >= 8000),
-        Figure(
+        Measurement("import wideseek_env", f"{import_s:.2f} s", "under 0.5 s", import_s < 0.5),
+        Measurement("parallel_env(8), reset", f"{ready_s:.2f} s", "under 1.5 s", ready_s < 1.5),
+        Measurement("CPU time of both", f"{start_cpu_s:.2f} s"),
+        Measurement(
+            "random play, agent turns a second", f"{stepping:,.0f}", "3,000", stepping >= 3000
+        ),
+        Measurement("the same, with drawing the actions", f"{drawing:,.0f}"),
+        Measurement(
+            "discrete interface, agent steps a second", f"{moves:,.0f}", "8,000", moves >= 8000
+        ),
+        Measurement(
             f"{NUM_PROCESSES} processes at once, of so many times one",
             f"{together / moves / NUM_PROCESSES:.0%}",
             "90 %",
             together / moves / NUM_PROCESSES >= 0.9,
         ),
-        Figure(f"a turn, first quarter of {num_turns:,}", f"{first_s * 1e6:.0f} µs"),
-        Figure(
+        Measurement(f"a turn, first quarter of {num_turns:,}", f"{first_s * 1e6:.0f} µs"),
+        Measurement(
             "a turn, last quarter", f"{last_s * 1e6:.0f} µs", "no growth", last_s < 1.25 * first_s
         ),
-        Figure("memory of an idle episode", f"{idle_bytes / 1024:.1f} KiB"),
-        Figure(
+        Measurement("memory of an idle episode", f"{idle_bytes / 1024:.1f} KiB"),
+        Measurement(
             f"{num_episodes:,} episodes at once, valid",
             f"{num_valid:,}",
             "all",
             num_valid == num_episodes,
         ),
-        Figure("the same, agent turns a second", f"{num_played / cpu_s:,.0f}"),
+        Measurement("the same, agent turns a second", f"{num_played / cpu_s:,.0f}"),
     ]
 
 

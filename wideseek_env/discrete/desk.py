@@ -7,7 +7,7 @@ the game, the task or another desk.
 from __future__ import annotations
 
 from wideseek_env.discrete.messages import Subtask, read_lines, take_lines, whole_lines
-from wideseek_env.discrete.notes import Hit, Notes, Row
+from wideseek_env.discrete.notes import Candidate, Hit, Notes
 from wideseek_env.reading.question import ParsedQuestion
 from wideseek_env.records import Limits, Observation, ToolCall
 
@@ -77,11 +77,11 @@ class SubagentDesk(Desk):
         """Queries made, and URLs of rows searched for."""
         self.lists: list[str] = []
         """URLs of pages of the list that are its share and not read."""
-        self.to_open: list[Row] = []
+        self.to_open: list[Candidate] = []
         """Rows whose own page was not opened and that may be in the answer."""
-        self.to_search: list[Row] = []
+        self.to_search: list[Candidate] = []
         """Rows that lack facts and were not searched for."""
-        self.others: list[tuple[str, Row]] = []
+        self.others: list[tuple[str, Candidate]] = []
         """Further pages, with their rows, the row whose newest page is oldest first."""
         self.to_follow: list[str] = []
         """Pages of related things whose facts are lacking."""
@@ -122,7 +122,7 @@ class SubagentDesk(Desk):
         return int(self.context_left * whole / min(_PAGE_CHARS, _PAGE_SHARE * whole))
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[Candidate]:
         """The rows that are its own: given to it, or found on its share of the list."""
         rows = self.notes.rows.values()
         if self.given:
@@ -179,15 +179,15 @@ class LeadDesk(Desk):
         self.free = n_subagents
         self.failed: list[str] = []
         """Subtasks of the latest wave that brought no report, or one without a finding."""
-        self.open_rows: list[Row] = []
+        self.open_rows: list[Candidate] = []
         """Rows that may be in the answer and lack facts."""
-        self.sure: list[Row] = []
+        self.sure: list[Candidate] = []
         """Rows that meet all conditions."""
-        self.unsure: list[Row] = []
+        self.unsure: list[Candidate] = []
         """Rows of which it is not known whether they do."""
-        self.doubtful: list[Row] = []
+        self.doubtful: list[Candidate] = []
         """Rows that may be in the answer and have unread pages, oldest knowledge first."""
-        self.undated: list[Row] = []
+        self.undated: list[Candidate] = []
         """Rows that may be in the answer and are known from search results alone."""
         self.lists_left: list[int] = []
         """Numbers of the pages of the list that nobody read."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wideseek_env.discrete.desk import Desk, LeadDesk, SubagentDesk
-from wideseek_env.discrete.notes import Row
+from wideseek_env.discrete.notes import Candidate
 
 D = TypeVar("D", bound=Desk)
 _MOST_YEARS = 10.0
@@ -64,11 +64,11 @@ def _named(desk: Desk) -> float:
     return _share(sum(bound.operator == "equals" for bound in conditions), len(conditions))
 
 
-def _live(rows: Sequence[Row]) -> list[Row]:
+def _live(rows: Sequence[Candidate]) -> list[Candidate]:
     return [row for row in rows if row.verdict is not False]
 
 
-def _missing(rows: Sequence[Row], needs: int) -> float:
+def _missing(rows: Sequence[Candidate], needs: int) -> float:
     """Returns the share of the facts needed of some rows that are not known."""
     return _share(sum(row.missing for row in rows), len(rows) * needs)
 

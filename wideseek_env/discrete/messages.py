@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from wideseek_env.backends.caching import cached
-from wideseek_env.discrete.notes import ARCHIVED, UNDATED, Fact, Notes, Row
-from wideseek_env.reading.pages import CUT, Cell, read_links, read_place
+from wideseek_env.discrete.notes import ARCHIVED, UNDATED, Candidate, Notes, Reading
+from wideseek_env.reading.pages import CUT, LinkedText, read_links, read_place
 from wideseek_env.reading.question import ParsedQuestion, parse_question
 
 Part: TypeAlias = Literal["locate", "list", "query", "find", "check"]
@@ -106,13 +106,13 @@ def list_line(notes: Notes) -> list[str]:
     return [f"list | {first} of {notes.num_lists} | {notes.lists[first]} | read{read}"]
 
 
-def new_line(rows: Iterable[Row]) -> list[str]:
+def new_line(rows: Iterable[Candidate]) -> list[str]:
     """Returns the line that names rows by their pages alone; no line when there are none."""
     urls = " ".join(row.url for row in rows)
     return [f"new | {urls}"] if urls else []
 
 
-def other_line(row: Row) -> str:
+def other_line(row: Candidate) -> str:
     """Returns the line on further pages about a row."""
     return f"other | {row.url} | {' '.join(row.others)}"
 
@@ -137,7 +137,7 @@ def whole_lines(report: str) -> str:
     return report.rpartition("\n")[0] if report.endswith(CUT) else report
 
 
-def _row_line(notes: Notes, row: Row) -> str:
+def _row_line(notes: Notes, row: Candidate) -> str:
     by_page: dict[str, list[str]] = {_page(row, u, d): [] for u, d in row.read.items()}
     for at, fact in row.facts.items():
         told = f"{' > '.join(at)}: {notes.spelling(at, fact.value)}"
@@ -150,7 +150,7 @@ def _row_line(notes: Notes, row: Row) -> str:
     return " | ".join(fields)
 
 
-def _page(row: Row, url: str, date: str) -> str:
+def _page(row: Candidate, url: str, date: str) -> str:
     if date in (ARCHIVED, UNDATED) or url not in row.read:
         return "~" if date != ARCHIVED else "~~"
     return f"{url.removeprefix(row.url) or '.'} {date or '-'}"
@@ -219,11 +219,11 @@ def _take_row(notes: Notes, line: tuple[str, ...]) -> None:
         for pair in told.split("; "):
             label, colon, value = pair.partition(": ")
             if colon:
-                notes.add_fact(row, tuple(label.split(" > ")), Fact(_cell(value), url, date))
+                notes.add_fact(row, tuple(label.split(" > ")), Reading(_cell(value), url, date))
     notes.judge(row)
 
 
-def _below(row: Row, url: str) -> str:
+def _below(row: Candidate, url: str) -> str:
     """Returns the URL that a name of a page in a `row` line stands for."""
     return url if url.startswith(row.url) else f"{row.url}{url}"
 
@@ -233,6 +233,6 @@ def _name(url: str) -> str:
     return url.rpartition("/")[2].replace("-", " ").title()
 
 
-def _cell(text: str) -> Cell:
+def _cell(text: str) -> LinkedText:
     links = read_links(text)
-    return Cell(links[0].text, links[0].url) if links else Cell(text)
+    return LinkedText(links[0].text, links[0].url) if links else LinkedText(text)

@@ -21,7 +21,7 @@ from wideseek_env.discrete.messages import (
     write_report,
     write_subtask,
 )
-from wideseek_env.discrete.notes import Row
+from wideseek_env.discrete.notes import Candidate
 from wideseek_env.records import ToolCall
 from wideseek_env.scoring.tables import write_table
 
@@ -117,7 +117,7 @@ def _search_joint(num: int) -> Callable[[SubagentDesk], Calls]:
     return calls
 
 
-def _labels(desk: SubagentDesk, row: Row) -> str:
+def _labels(desk: SubagentDesk, row: Candidate) -> str:
     return " ".join(at[0] for at in desk.notes.needs if at not in row.facts)
 
 
@@ -212,7 +212,7 @@ SUBAGENT_MOVES: tuple[Move[SubagentDesk], ...] = (
 # The lead.
 
 
-def _write_answer(desk: LeadDesk, rows: Sequence[Row]) -> Calls:
+def _write_answer(desk: LeadDesk, rows: Sequence[Candidate]) -> Calls:
     question = desk.notes.question
     rank = question.rank
     if rank is not None:
@@ -229,7 +229,7 @@ def _write_answer(desk: LeadDesk, rows: Sequence[Row]) -> Calls:
     return (ToolCall("answer", {"text": text}),)
 
 
-def _text(row: Row, at: tuple[str, ...]) -> str:
+def _text(row: Candidate, at: tuple[str, ...]) -> str:
     fact = row.facts.get(at)
     return fact.value.text if fact else ""
 
@@ -304,7 +304,7 @@ def _confirm(desk: LeadDesk) -> Calls:
 
 
 def _share_rows(
-    desk: LeadDesk, part: Part, rows: list[Row], lines: Callable[[list[Row]], list[str]]
+    desk: LeadDesk, part: Part, rows: list[Candidate], lines: Callable[[list[Candidate]], list[str]]
 ) -> Calls:
     rows = rows[: desk.calls_left]  # more could not be opened
     num = min(desk.free, len(rows))

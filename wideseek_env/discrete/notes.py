@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from wideseek_env.backends.caching import cached
-from wideseek_env.reading.pages import Cell, PageNotes, read_links, read_list_title, read_open
+from wideseek_env.reading.pages import LinkedText, PageNotes, read_links, read_list_title, read_open
 from wideseek_env.reading.question import ParsedQuestion
 
 At: TypeAlias = tuple[str, ...]
-"""Where a fact of a row is found: labels to follow, as `question.Fact.at` has them."""
+"""Where a fact of a row is found: labels to follow, as `question.NeededFact.at` has them."""
 
 ARCHIVED, UNDATED = "0", "1"
 """Stand for the date of a search result: of an archived copy, of any other page. As text both come
@@ -30,23 +30,23 @@ _TITLE = re.compile(r"(?P<name>.+) \((?P<noun>[a-z ]+) in (?P<region>[^()]+)\)")
 _OTHER_TITLE = re.compile(r"[A-Z][a-z]+ of (?P<region>[^:]+): (?P<name>.+)")
 
 
-class Fact(NamedTuple):
+class Reading(NamedTuple):
     """One value, with the page that gave it."""
 
-    value: Cell
+    value: LinkedText
     url: str
     date: str
     """Of the page, YYYY-MM-DD; "" when it gives none; `UNDATED` or `ARCHIVED` of a snippet."""
 
 
 @dataclass(slots=True)
-class Row:
+class Candidate:
     """A thing of the kind that is asked for."""
 
     name: str
     url: str
     """Of its main page; tells it from other rows."""
-    facts: dict[At, Fact] = field(default_factory=dict)
+    facts: dict[At, Reading] = field(default_factory=dict)
     """The newest value read of each fact."""
     read: dict[str, str] = field(default_factory=dict)
     """URLs of the pages about it that were opened, with their dates."""
@@ -95,7 +95,7 @@ class Notes:
         self.question = question
         self.needs: tuple[At, ...] = tuple(fact.at for fact in question.facts)
         """Facts needed of each row, those that decide first."""
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, Candidate] = {}
         """By URL of the main page, in the order in which they were found."""
         self.lists: dict[int, str] = {}
         """Pages of the list of all rows: number to URL, as far as known."""
@@ -109,16 +109,16 @@ class Notes:
         self.words: Counter[str] = Counter()
         """Values of one word that results of searches told of rows: what queries may be varied by,
         as provinces and kinds recur and names of people do not."""
-        self._names: dict[str, Row] = {}
-        self._leads_to: dict[str, list[tuple[Row, At]]] = {}
+        self._names: dict[str, Candidate] = {}
+        self._leads_to: dict[str, list[tuple[Candidate, At]]] = {}
         """URL of a related thing to the facts (row, labels) that lead to it."""
         self._related: dict[str, PageNotes] = {}
 
-    def row(self, name: str, url: str) -> Row:
+    def row(self, name: str, url: str) -> Candidate:
         """Returns the row of this main page, which is added when it is not there."""
         row = self.rows.get(url)
         if row is None:
-            row = self.rows[url] = Row(name, url)
+            row = self.rows[url] = Candidate(name, url)
             self._names.setdefault(name, row)
             self.judge(row)
         return row
@@ -174,7 +174,7 @@ class Notes:
             for other in range(1, num + 1):
                 self.lists.setdefault(other, f"{stem}{other}")
 
-    def add_fact(self, row: Row, at: At, fact: Fact) -> None:
+    def add_fact(self, row: Candidate, at: At, fact: Reading) -> None:
         """Notes a value; of two that differ the newer one counts, the first if neither is newer."""
         held = row.facts.get(at)
         if held is None or fact.date > held.date:
@@ -184,23 +184,23 @@ class Notes:
             if (related := self._related.get(fact.value.url)) is not None:
                 self._follow(row, at, related)
 
-    def mark_read(self, row: Row, url: str, date: str) -> None:
+    def mark_read(self, row: Candidate, url: str, date: str) -> None:
         """Notes that somebody opened a page about a row."""
         row.read[url] = date
         row.unread.pop(url, None)
         self.newest = max(self.newest, date)
 
-    def rule_out(self, row: Row) -> None:
+    def rule_out(self, row: Candidate) -> None:
         """Notes that a row fails a condition, as another agent found."""
         row.verdict, row.missing = False, 0
 
-    def judge(self, row: Row) -> None:
+    def judge(self, row: Candidate) -> None:
         """Brings `verdict` and `missing` of a row up to date."""
         known = {at: self._plain_name(at, fact.value) for at, fact in row.facts.items()}
         row.verdict = self.question.matches(known)
         row.missing = sum(at not in row.facts for at in self.needs)
 
-    def to_follow(self, row: Row) -> Iterator[str]:
+    def to_follow(self, row: Candidate) -> Iterator[str]:
         """Yields URLs of related things whose facts the row lacks."""
         for need in self.needs:
             for end in range(1, len(need)):
@@ -208,7 +208,7 @@ class Notes:
                 if step is not None and step.value.url and step.value.url not in self._related:
                     yield step.value.url
 
-    def spelling(self, at: At, value: Cell) -> str:
+    def spelling(self, at: At, value: LinkedText) -> str:
         """Returns a value for a report; linked only when facts of what it leads to are needed."""
         if value.url and any(need[: len(at)] == at and need != at for need in self.needs):
             return f"[{value.text}]({value.url})"
@@ -226,7 +226,7 @@ class Notes:
                 self.words.update(cell.text for cell in cells[1:] if cell.text.isalpha())
                 for label, cell in zip(header[1:], cells[1:], strict=False):
                     if (label,) in self.needs:
-                        self.add_fact(row, (label,), Fact(cell, notes.url, UNDATED))
+                        self.add_fact(row, (label,), Reading(cell, notes.url, UNDATED))
                 self.judge(row)
 
     def _take_thing(self, notes: PageNotes) -> None:
@@ -256,10 +256,10 @@ class Notes:
         if hit.url not in row.read:
             self._take_facts(row, notes, ARCHIVED if archived else UNDATED)
 
-    def _take_facts(self, row: Row, notes: PageNotes, date: str) -> None:
+    def _take_facts(self, row: Candidate, notes: PageNotes, date: str) -> None:
         for label, cell in notes.facts:
             if any(need[0] == label for need in self.needs):
-                self.add_fact(row, (label,), Fact(cell, notes.url, date))
+                self.add_fact(row, (label,), Reading(cell, notes.url, date))
         self.judge(row)
 
     def _take_related(self, notes: PageNotes) -> None:
@@ -268,15 +268,15 @@ class Notes:
             self._follow(row, at, notes)
             self.judge(row)
 
-    def _follow(self, row: Row, at: At, related: PageNotes) -> None:
+    def _follow(self, row: Candidate, at: At, related: PageNotes) -> None:
         for label, cell in related.facts:
             if any(need[: len(at) + 1] == (*at, label) for need in self.needs):
-                self.add_fact(row, (*at, label), Fact(cell, related.url, related.date))
+                self.add_fact(row, (*at, label), Reading(cell, related.url, related.date))
 
-    def _named(self, name: str, alias: str) -> Row | None:
+    def _named(self, name: str, alias: str) -> Candidate | None:
         return self._names.get(name) or (self._names.get(alias) if alias else None)
 
-    def _plain_name(self, at: At, value: Cell) -> str:
+    def _plain_name(self, at: At, value: LinkedText) -> str:
         """Returns a value; a thing that the question names is called as it is there.
 
         A page may use the second name of a related thing, but the URL that it links has the first.

@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class LinkedText:
     """A value: its text without link marks, and where it leads."""
 
     text: str
@@ -67,9 +67,9 @@ class PageNotes:
     """When the page was written, YYYY-MM-DD; "" when it does not say."""
     alias: str
     """Another name of what it is about, or ""."""
-    facts: tuple[tuple[str, Cell], ...]
+    facts: tuple[tuple[str, LinkedText], ...]
     """Label and value, from info boxes, `label: value` lines and sentences, in this order."""
-    tables: tuple[tuple[tuple[Cell, ...], ...], ...]
+    tables: tuple[tuple[tuple[LinkedText, ...], ...], ...]
     """Info boxes too, [table][row][column]."""
     links: tuple[Link, ...]
     """All links, in order."""
@@ -115,8 +115,8 @@ def read_open(text: str) -> PageNotes | None:
     if header is None or body.endswith(CUT):
         return None
     body = body[:_MAX_BODY_CHARS]
-    pairs: list[tuple[str, Cell]] = []
-    tables: list[tuple[tuple[Cell, ...], ...]] = []
+    pairs: list[tuple[str, LinkedText]] = []
+    tables: list[tuple[tuple[LinkedText, ...], ...]] = []
     lines: list[str] = []
     for block in _blocks(body):
         if isinstance(block, str):
@@ -126,7 +126,9 @@ def read_open(text: str) -> PageNotes | None:
             pairs += _info_box(block)
     links = tuple(Link(*found) for found in _LINK.findall(body))
     name, noun = _subject(lines) or (header["title"], "")
-    pairs += [(m["label"], Cell(m["value"])) for line in lines if (m := _PAIR.fullmatch(line))]
+    pairs += [
+        (m["label"], LinkedText(m["value"])) for line in lines if (m := _PAIR.fullmatch(line))
+    ]
     told = read_prose(noun, " ".join(lines)) if noun else {}
     urls = {link.text: link.url for link in links}
     return PageNotes(
@@ -140,7 +142,7 @@ def read_open(text: str) -> PageNotes | None:
         alias=told.get(ALSO_KNOWN_AS, ""),
         facts=(
             *((_label(noun, label), value) for label, value in pairs if label != name),
-            *((label, Cell(value, urls.get(value, ""))) for label, value in told.items()),
+            *((label, LinkedText(value, urls.get(value, ""))) for label, value in told.items()),
         ),
         tables=tuple(tables),
         links=links,
@@ -174,9 +176,9 @@ def _label(noun: str, label: str) -> str:
     return (canonical_label(noun, label) if noun else None) or label
 
 
-def _blocks(body: str) -> Iterator[str | list[tuple[Cell, ...]]]:
+def _blocks(body: str) -> Iterator[str | list[tuple[LinkedText, ...]]]:
     """Yields lines of prose one by one, and the rows of a table, up to an empty line, together."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[LinkedText, ...]] = []
     for line in body.splitlines():
         if "|" in line or (rows and line):
             rows.append(tuple(map(_cell, split_cells(line))))
@@ -190,7 +192,7 @@ def _blocks(body: str) -> Iterator[str | list[tuple[Cell, ...]]]:
         yield rows
 
 
-def _info_box(rows: list[tuple[Cell, ...]]) -> list[tuple[str, Cell]]:
+def _info_box(rows: list[tuple[LinkedText, ...]]) -> list[tuple[str, LinkedText]]:
     """Returns label and value of each row, or [] when the rows are a table of things.
 
     An info box has two cells a row and no link among its labels; the table of a list page links
@@ -201,11 +203,11 @@ def _info_box(rows: list[tuple[Cell, ...]]) -> list[tuple[str, Cell]]:
     return [(label.text, value) for label, value in rows]
 
 
-def _cell(text: str) -> Cell:
+def _cell(text: str) -> LinkedText:
     if "](" not in text:
-        return Cell(text)
+        return LinkedText(text)
     match = _LINK.search(text)
-    return Cell(_plain(text), match[2] if match else "")
+    return LinkedText(_plain(text), match[2] if match else "")
 
 
 def _plain(text: str) -> str:

@@ -29,7 +29,7 @@ NOUNS = frozenset(domain.noun for domain in DOMAINS.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class NeededFact:
     """A fact that is needed of each thing: which relations to follow, and what to read there."""
 
     at: tuple[str, ...]
@@ -52,7 +52,7 @@ class Asked:
     """One column of the answer."""
 
     header: str
-    fact: Fact
+    fact: NeededFact
     year_only: bool = False
 
     def write(self, text: str) -> str:
@@ -72,7 +72,7 @@ class Asked:
 class Bound:
     """One condition."""
 
-    fact: Fact
+    fact: NeededFact
     operator: Operator
     a: str
     """As the question says it: "1,200 m", "1950", "granite", a name."""
@@ -102,7 +102,7 @@ class Bound:
 class Rank:
     """The `k` with the greatest or smallest values of a fact, by `fact.read`."""
 
-    fact: Fact
+    fact: NeededFact
     k: int
     greatest: bool
 
@@ -127,7 +127,7 @@ class ParsedQuestion:
         return phrases.LIST_TITLE.format(plural=self.plural, region=self.region)
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
+    def facts(self) -> tuple[NeededFact, ...]:
         """All facts needed of each thing, those that decide first, none twice."""
         needed = [condition.fact for condition in self.conditions]
         needed += [self.rank.fact] if self.rank else []
@@ -138,7 +138,7 @@ class ParsedQuestion:
         """Returns whether a thing meets all conditions.
 
         Args:
-            known: values as pages write them, by `Fact.at`.
+            known: values as pages write them, by `NeededFact.at`.
 
         Returns:
             False as soon as one condition fails; None when none fails but a fact is not known yet.
@@ -234,12 +234,12 @@ def _domain(noun: str) -> Domain:
     return next(domain for domain in DOMAINS.values() if domain.noun == noun)
 
 
-def _fact(path: tuple[Attribute, ...], attribute: Attribute | None) -> Fact:
+def _fact(path: tuple[Attribute, ...], attribute: Attribute | None) -> NeededFact:
     labels = tuple(step.label for step in path)
     if attribute is None:
-        return Fact(labels, "text")
+        return NeededFact(labels, "text")
     unit = "" if attribute.unit in COUNTED else attribute.unit
-    return Fact((*labels, attribute.label), attribute.kind, unit)
+    return NeededFact((*labels, attribute.label), attribute.kind, unit)
 
 
 @cache

@@ -40,7 +40,7 @@ class Prefix:
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class Running:
     """One sequence."""
 
     request: Request
@@ -77,7 +77,7 @@ class Batch:
     """
 
     def __init__(self, model: Any, stop_ids: frozenset[int]) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[Running] = []
         self._model = model
         self._stop_ids = stop_ids
         self._device = model.device
@@ -86,7 +86,7 @@ class Batch:
         self._mask = torch.zeros(0, 0, dtype=torch.bool, device=self._device)
         """(B, columns): which columns of the cache hold a token of this row."""
 
-    def join(self, rows: Sequence[Row]) -> None:
+    def join(self, rows: Sequence[Running]) -> None:
         """Reads the prompts of new rows, those of like length together, and adds the rows."""
         for group in _groups(sorted(rows, key=_num_new)):
             cache, mask = self._read(group)
@@ -116,7 +116,7 @@ class Batch:
         """Rows that still grow."""
         return sum(not row.finished(self._stop_ids) for row in self.rows)
 
-    def leave(self, also: Sequence[Row] = ()) -> list[tuple[Row, Prefix]]:
+    def leave(self, also: Sequence[Running] = ()) -> list[tuple[Running, Prefix]]:
         """Removes the finished rows, and `also`; returns them with what the cache held of them."""
         dropped = {id(row) for row in also}
         gone = [
@@ -137,7 +137,7 @@ class Batch:
             0.0 if row.request.temperature == 0 else float(row.random.random()) for row in self.rows
         ]
 
-    def _read(self, rows: Sequence[Row]) -> tuple[Cache, Tensor]:
+    def _read(self, rows: Sequence[Running]) -> tuple[Cache, Tensor]:
         """Returns cache and mask of rows after all of their prompts but the last tokens.
 
         Columns are `[padding | prefix | new tokens | padding]`: new tokens stand to the left, so
@@ -240,13 +240,13 @@ def sample(
     return ids.tolist(), logprobs.tolist()
 
 
-def _num_new(row: Row) -> int:
+def _num_new(row: Running) -> int:
     return len(row.request.prompt_ids) - (len(row.prefix.ids) if row.prefix else 0)
 
 
-def _groups(rows: Sequence[Row]) -> list[list[Row]]:
+def _groups(rows: Sequence[Running]) -> list[list[Running]]:
     """Returns the rows in groups whose padded prompts are not too many tokens."""
-    groups: list[list[Row]] = []
+    groups: list[list[Running]] = []
     for row in rows:
         if not groups or _num_new(row) * (len(groups[-1]) + 1) > _PREFILL_TOKENS:
             groups.append([])

@@ -25,7 +25,7 @@ from wideseek_env.plugins import require
 torch: Any = require("torch", "llm")
 transformers: Any = require("transformers", "llm")
 
-from agents.llm.engines.batch import Batch, Prefix, Row  # noqa: E402 - needs the two above
+from agents.llm.engines.batch import Batch, Prefix, Running  # noqa: E402 - needs the two above
 
 _STEPS = 8
 """Steps between two looks at who joins and who leaves; each change copies the cache."""
@@ -33,7 +33,7 @@ _STEPS = 8
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    row: Row
+    row: Running
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Completion]
 
@@ -111,7 +111,7 @@ class TransformersEngine:
                     f"not fit into the model's {self.max_context_tokens}; lower "
                     "`max_context_tokens` of the policy to the model's"
                 )
-        jobs = [_Job(Row(request), loop, loop.create_future()) for request in requests]
+        jobs = [_Job(Running(request), loop, loop.create_future()) for request in requests]
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
             self._thread.start()
@@ -185,7 +185,7 @@ class TransformersEngine:
             jobs.append(job)
         return jobs, False
 
-    def _with_prefix(self, row: Row) -> Row:
+    def _with_prefix(self, row: Running) -> Running:
         """Gives a row the longest part of its prompt whose keys and values are still there."""
         prefix = self._prefixes.pop(row.request.conversation, None)
         if prefix is not None:
@@ -207,7 +207,7 @@ class TransformersEngine:
             _, oldest = self._prefixes.popitem(last=False)
             self._prefix_bytes -= oldest.size_bytes
 
-    def _completion(self, row: Row) -> Completion:
+    def _completion(self, row: Running) -> Completion:
         stopped = row.ids[-1:] and row.ids[-1] in self.tokenizer.stop_ids
         return Completion(
             text=self.tokenizer.decode(row.ids[:-1] if stopped else row.ids),

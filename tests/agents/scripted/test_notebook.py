@@ -1,5 +1,5 @@
 from agents.scripted.notebook import Notebook
-from wideseek_env.reading.pages import Cell, Link
+from wideseek_env.reading.pages import Link, LinkedText
 
 
 def page(url, date, *facts, name="Alden", links=()):
@@ -21,8 +21,8 @@ def test_value_on_two_pages_is_the_newest_whichever_was_read_first():
         for text in order:
             notebook.read(text)
         alden = notebook.things["Alden"]
-        assert alden.value("Length") == Cell("4 km")
-        assert alden.value("Regime") == Cell("tidal")
+        assert alden.value("Length") == LinkedText("4 km")
+        assert alden.value("Regime") == LinkedText("tidal")
         assert alden.value("Discharge") is None
 
 
@@ -30,14 +30,14 @@ def test_value_on_pages_of_one_day_is_the_majority():
     notebook = Notebook()
     for url, length in (("/a", "3 km"), ("/b", "4 km"), ("/c", "4 km")):
         notebook.read(page(url, "4 May 2020", ("Length", length)))
-    assert notebook.things["Alden"].value("Length") == Cell("4 km")
+    assert notebook.things["Alden"].value("Length") == LinkedText("4 km")
 
 
 def test_value_of_a_page_without_a_date_counts_least():
     notebook = Notebook()
     notebook.read(page("/a", "", ("Length", "3 km")))
     notebook.read(page("/b", "1 May 1999", ("Length", "4 km")))
-    assert notebook.things["Alden"].value("Length") == Cell("4 km")
+    assert notebook.things["Alden"].value("Length") == LinkedText("4 km")
 
 
 def test_read_twice_counts_once():
@@ -52,7 +52,12 @@ def test_find_knows_a_thing_by_name_alias_and_url():
     text = page("/a", "4 May 2020", ("Length", "3 km")) + "\nAlden is also known as Silver Run."
     notebook.read(text)
     alden = notebook.things["Alden"]
-    for link in (Link("Alden", ""), Link("Silver Run", ""), Link("whatever", "/a"), Cell("Alden")):
+    for link in (
+        Link("Alden", ""),
+        Link("Silver Run", ""),
+        Link("whatever", "/a"),
+        LinkedText("Alden"),
+    ):
         assert notebook.find(link) is alden
     assert notebook.find(Link("Brook", "/b")) is None
 

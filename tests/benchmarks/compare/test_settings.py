@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.compare.llm import LLMSettings
 from benchmarks.compare.policies import POLICIES
-from benchmarks.compare.settings import Cell, Settings
+from benchmarks.compare.settings import GridCell, Settings
 from wideseek_env.worlds import PRESETS
 
 QUICK = Settings()
@@ -47,11 +47,11 @@ def test_cells_each_policy_at_the_widths_it_plays_then_the_depth_sweep():
     )
     assert settings.left_out() == ()
     assert settings.cells() == (
-        Cell("easy", "solo", 0),
-        Cell("easy", "fanout", 1),
-        Cell("easy", "fanout", 4),
-        Cell("easy", "solo", 0, 5),
-        Cell("easy", "solo", 0, 10),
+        GridCell("easy", "solo", 0),
+        GridCell("easy", "fanout", 1),
+        GridCell("easy", "fanout", 4),
+        GridCell("easy", "solo", 0, 5),
+        GridCell("easy", "solo", 0, 10),
     )
 
 

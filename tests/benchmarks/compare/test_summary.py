@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from made_episodes import made_episode, made_task
 
-from benchmarks.compare.settings import Cell
+from benchmarks.compare.settings import GridCell
 from benchmarks.compare.summary import read_results, result_of, summarise
 from benchmarks.compare.table import columns
 from wideseek_env.errors import DataError
@@ -20,7 +20,7 @@ def test_summarise_two_tasks_two_trials_gives_means_over_tasks():
     found = [(first, 0, 3), (first, 1, 6), (second, 0, 2), (second, 1, 2)]
     results = [result_of(made_episode(task, trial=t, found=n)) for task, t, n in found]
     (row,) = summarise(results)
-    assert row.cell == Cell("default", "fanout", 2)
+    assert row.cell == GridCell("default", "fanout", 2)
     assert (row.num_tasks, row.num_trials, row.num_episodes, row.num_invalid) == (2, 2, 4, 0)
     assert row.item_f1.mean == pytest.approx(((2 / 3 + 1) / 2 + 1 / 2) / 2)
     assert row.max_at_k.mean == pytest.approx((1 + 1 / 2) / 2)
@@ -73,7 +73,7 @@ def test_summarise_depths_are_rows_of_their_own():
         made_episode(task, policy="solo", n_subagents=0, depth=depth) for depth in (None, 5, 10)
     ]
     cells = [row.cell for row in summarise(map(result_of, episodes))]
-    assert cells == [Cell("default", "solo", 0, depth) for depth in (None, 5, 10)]
+    assert cells == [GridCell("default", "solo", 0, depth) for depth in (None, 5, 10)]
 
 
 def test_read_results_offset_finds_the_line_and_a_cut_last_line_is_left_out(tmp_path):

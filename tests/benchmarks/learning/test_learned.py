@@ -5,12 +5,12 @@ import pytest
 
 from agents.learned.orders import OrderPolicy
 from benchmarks.learning import learned
-from benchmarks.learning.learned import Row, experiment, sources_of, won
+from benchmarks.learning.learned import GridScore, experiment, sources_of, won
 from wideseek_env.cli.commands import run_command
 
 
-def row(policy: str, width: int, low: float, high: float, budget: int = 25) -> Row:
-    return Row("conflict", budget, width, policy, 60, (low + high) / 2, low, high, 20.0)
+def row(policy: str, width: int, low: float, high: float, budget: int = 25) -> GridScore:
+    return GridScore("conflict", budget, width, policy, 60, (low + high) / 2, low, high, 20.0)
 
 
 def test_a_win_needs_intervals_apart_from_all_rivals_of_the_same_cell() -> None:
@@ -49,7 +49,7 @@ def test_rows_are_kept_as_they_come_and_the_same_command_goes_on(
 ) -> None:
     played, play = [], learned.play
 
-    def third_time_is_interrupted(*args: Any, **settings: Any) -> Row:
+    def third_time_is_interrupted(*args: Any, **settings: Any) -> GridScore:
         if len(played) == 2:
             raise KeyboardInterrupt
         played.append(play(*args, **settings))

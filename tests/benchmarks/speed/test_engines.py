@@ -12,11 +12,11 @@ from wideseek_env.errors import WideSeekError
 
 
 @pytest.fixture(scope="module")
-def stage() -> engines.Stage:
-    return engines.Stage()
+def stage() -> engines.Scene:
+    return engines.Scene()
 
 
-async def test_stage_plays_the_round_that_is_measured(stage: engines.Stage) -> None:
+async def test_stage_plays_the_round_that_is_measured(stage: engines.Scene) -> None:
     (episode,) = await stage.play(EchoEngine(stage.reply), 1, engines.NUM_SUBAGENTS)
     assert episode.end == "answered"
     assert episode.width == engines.NUM_SUBAGENTS
@@ -24,7 +24,7 @@ async def test_stage_plays_the_round_that_is_measured(stage: engines.Stage) -> N
     assert opened == ["ok"] * engines.NUM_PAGES * engines.NUM_SUBAGENTS
 
 
-def test_stage_refuses_to_measure_what_failed(stage: engines.Stage) -> None:
+def test_stage_refuses_to_measure_what_failed(stage: engines.Scene) -> None:
     def broken(prompt: str) -> str:
         raise ZeroDivisionError
 
@@ -33,9 +33,9 @@ def test_stage_refuses_to_measure_what_failed(stage: engines.Stage) -> None:
 
 
 def test_main_prints_a_table(
-    stage: engines.Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stage: engines.Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engines, "Stage", lambda: stage)
+    monkeypatch.setattr(engines, "Scene", lambda: stage)
     monkeypatch.setattr(engines, "NUM_EPISODES", 2)
     monkeypatch.setattr(engines, "LATENCY_S", 0.001)
     assert run_command("speed engines", ["driver"]) in (0, 1)  # this machine may be busy
@@ -45,7 +45,7 @@ def test_main_prints_a_table(
 def test_a_missed_target_is_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figure = engines.Figure("ratio", "3.6", ">= 5", False)
+    figure = engines.Measurement("ratio", "3.6", ">= 5", False)
     monkeypatch.setitem(engines.MEASURES, "driver", lambda: [figure])
     assert run_command("speed engines", ["driver"]) == 1
     monkeypatch.setitem(engines.MEASURES, "driver", lambda: [replace(figure, reached=True)])

@@ -2,8 +2,8 @@ import pytest
 
 from wideseek_env.reading.pages import (
     CUT,
-    Cell,
     Link,
+    LinkedText,
     SearchHit,
     read_links,
     read_open,
@@ -49,13 +49,13 @@ def test_read_open_of_an_entity_page_gives_what_it_is_about():
 @pytest.mark.parametrize(
     ("label", "value"),
     [
-        ("Length", Cell("204 km")),
-        ("Mouth city", Cell("Dorn", "/varnia/dorn")),
-        ("Basin area", Cell("1,204 km²")),  # the page calls it "Catchment"
-        ("Regime", Cell("karstic")),
-        ("Discharge", Cell("9,000 l/s")),
-        ("First survey", Cell("27 February 1887")),
-        ("Province", Cell("Diarol")),
+        ("Length", LinkedText("204 km")),
+        ("Mouth city", LinkedText("Dorn", "/varnia/dorn")),
+        ("Basin area", LinkedText("1,204 km²")),  # the page calls it "Catchment"
+        ("Regime", LinkedText("karstic")),
+        ("Discharge", LinkedText("9,000 l/s")),
+        ("First survey", LinkedText("27 February 1887")),
+        ("Province", LinkedText("Diarol")),
     ],
 )
 def test_read_open_finds_facts_in_info_box_and_sentences(label, value):
@@ -68,7 +68,7 @@ def test_read_open_of_a_sentence_keeps_the_link_of_its_value():
     said = RIVER.replace("Its discharge", "It reaches the sea at the city [Esk](/e). Its discharge")
     notes = read_open(said)
     assert notes is not None
-    assert ("Mouth city", Cell("Esk", "/e")) in notes.facts
+    assert ("Mouth city", LinkedText("Esk", "/e")) in notes.facts
 
 
 def test_read_open_of_a_compact_page_reads_its_lines():
@@ -76,9 +76,9 @@ def test_read_open_of_a_compact_page_reads_its_lines():
     assert notes is not None
     assert (notes.name, notes.noun, notes.date) == ("Bifan", "airport", "")
     assert dict(notes.facts) == {
-        "Annual traffic": Cell("28910"),
-        "City served": Cell("Rosi"),
-        "Opened": Cell("1950"),
+        "Annual traffic": LinkedText("28910"),
+        "City served": LinkedText("Rosi"),
+        "Opened": LinkedText("1950"),
     }
 
 
@@ -90,7 +90,7 @@ def test_read_open_of_a_list_page_is_a_table_with_links_and_about_nothing():
     assert notes is not None
     assert notes.noun == ""
     assert notes.facts == ()
-    assert notes.tables[0][1] == (Cell("Alden", "/a"), Cell("Diarol"))
+    assert notes.tables[0][1] == (LinkedText("Alden", "/a"), LinkedText("Diarol"))
     assert [link.url for link in notes.links] == ["/a", "/b", "/r/2"]
 
 

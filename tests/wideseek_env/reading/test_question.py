@@ -11,7 +11,7 @@ from webreader import answer_from_pages, web_of
 from wideseek_env.reading.question import (
     Asked,
     Bound,
-    Fact,
+    NeededFact,
     ParsedQuestion,
     canonical_label,
     parse_question,
@@ -127,19 +127,28 @@ def test_matches_missing_fact_gives_none_until_a_condition_fails():
     ],
 )
 def test_holds_dates_compares_years(operator, text, expected):
-    bound = Bound(Fact(("Opened",), "date"), operator, "1950", "1960")
+    bound = Bound(NeededFact(("Opened",), "date"), operator, "1950", "1960")
     assert bound.holds(text) is expected
 
 
 def test_write_gives_the_form_asked_for():
-    assert Asked("Length (m)", Fact(("Length",), "number", "m")).write("1.25 km") == "1250"
-    assert Asked("Population", Fact(("P",), "number")).write("12.4 thousand people") == "12400"
-    assert Asked("Cost", Fact(("C",), "number", "million crowns")).write("3,000,000 crowns") == "3"
-    assert Asked("Opened (YYYY-MM-DD)", Fact(("O",), "date")).write("May 4, 1911") == "1911-05-04"
+    assert Asked("Length (m)", NeededFact(("Length",), "number", "m")).write("1.25 km") == "1250"
     assert (
-        Asked("Opened (year)", Fact(("O",), "date"), year_only=True).write("4 May 1911") == "1911"
+        Asked("Population", NeededFact(("P",), "number")).write("12.4 thousand people") == "12400"
     )
-    assert Asked("Mayor", Fact(("Mayor",), "text")).write("unknown") == ""
+    assert (
+        Asked("Cost", NeededFact(("C",), "number", "million crowns")).write("3,000,000 crowns")
+        == "3"
+    )
+    assert (
+        Asked("Opened (YYYY-MM-DD)", NeededFact(("O",), "date")).write("May 4, 1911")
+        == "1911-05-04"
+    )
+    assert (
+        Asked("Opened (year)", NeededFact(("O",), "date"), year_only=True).write("4 May 1911")
+        == "1911"
+    )
+    assert Asked("Mayor", NeededFact(("Mayor",), "text")).write("unknown") == ""
 
 
 def test_read_prose_reads_every_form_of_sentence():
@@ -167,6 +176,6 @@ def test_labels_of_pages_lead_to_labels_of_questions():
 
 def test_every_phrase_of_a_year_is_a_date():
     day = datetime.date(1911, 5, 4)
-    fact = Fact(("Opened",), "date")
+    fact = NeededFact(("Opened",), "date")
     assert fact.read("4 May 1911") == day.toordinal()
-    assert Fact(("Length",), "number", "km").read("1,500 m") == 1.5
+    assert NeededFact(("Length",), "number", "km").read("1,500 m") == 1.5
