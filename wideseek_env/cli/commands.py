@@ -219,11 +219,19 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
 
 
+def _is_there(module: str) -> bool:
+    """Looks for the module itself: others own packages called `benchmarks` and `agents`."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _run(name: str, command: Command, words: list[str]) -> int:
-    package = command.options.partition(".")[0]
-    if importlib.util.find_spec(package) is None:
+    module = command.options.partition(":")[0]
+    if not _is_there(module):
         raise ValueError(
-            f"{name}: {package} is no part of the installed package, but of a checkout: clone the "
+            f"{name}: {module.partition('.')[0]} is no part of the installed package, but of a checkout: clone the "
             "repository and `pip install -e .` there"
         )
     kind = resolve("commands", command.options, {})

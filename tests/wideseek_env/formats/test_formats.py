@@ -60,7 +60,7 @@ _MANY = 20_000
 def test_formats_read_a_model_that_repeats_itself_in_linear_time(name: str, text: str) -> None:
     start_s = time.process_time()
     get_format(name).parse(text, "lead")
-    assert time.process_time() - start_s < 0.3  # quadratic: seconds, for all episodes at once
+    assert time.process_time() - start_s < 1.0  # quadratic: many seconds, for all episodes at once
 
 
 @pytest.mark.parametrize("name", FORMATS)
