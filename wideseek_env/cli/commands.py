@@ -230,8 +230,9 @@ def _is_there(module: str) -> bool:
 def _run(name: str, command: Command, words: list[str]) -> int:
     module = command.options.partition(":")[0]
     if not _is_there(module):
+        package = module.partition(".")[0]
         raise ValueError(
-            f"{name}: {module.partition('.')[0]} is no part of the installed package, but of a checkout: clone the "
+            f"{name}: {package} is no part of the installed package, but of a checkout: clone the "
             "repository and `pip install -e .` there"
         )
     kind = resolve("commands", command.options, {})

@@ -150,7 +150,7 @@ def fail() -> int:
 
 
 OUTCOME: list[BaseException] = []
-KNOWN = {"wideseek_env.x:Options": Options, "work": lambda options: fail()}
+KNOWN = {"wideseek_env.cli.commands:Options": Options, "work": lambda options: fail()}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_what_goes_wrong_is_one_sentence_and_a_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(COMMANDS, "x", Command("x", "wideseek_env.x:Options", "work"))
+    monkeypatch.setitem(COMMANDS, "x", Command("x", "wideseek_env.cli.commands:Options", "work"))
     monkeypatch.setattr(commands, "resolve", lambda kind, path, known: KNOWN[path])
     OUTCOME[:] = [outcome]
     assert main(["x"]) == status
