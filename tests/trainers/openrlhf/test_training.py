@@ -117,7 +117,9 @@ def test_asynchronous_training_with_dynamic_filtering(tmp_path: Path) -> None:
         *("--train.async_enable", "--algo.dynamic_filtering_enable"),
         *("--algo.dynamic_filtering_range", "0.1", "1.05"),
     )
-    assert_right(run, len(run.steps), num_episodes=None)
+    # Episodes are a step old, and the policy has moved since: the gap is no error of the sampler.
+    assert_right(run, len(run.steps), num_episodes=None, max_gap=0.1)
+    assert run.steps[0]["rollout/logprob_gap"] < 1e-4
     assert all(step["rollout/num_episodes"] % 4 == 0 for step in run.steps)
 
 
