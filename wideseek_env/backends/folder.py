@@ -96,7 +96,7 @@ class FolderBackend(PagesBackend):
             self.num_broken_lines = int((index_dir / _BROKEN_LINES_FILE).read_text())
 
 
-class _Corpus:
+class Corpus:
     """The files of a corpus, in order."""
 
     def __init__(self, path: Path, strict: bool) -> None:
@@ -186,7 +186,7 @@ def _index_of(
     links: bool,
     strict: bool,
     on_page: Callable[[int], None] | None,
-) -> tuple[_Corpus, Path]:
+) -> tuple[Corpus, Path]:
     """Returns a corpus and the folder of its index, which is built when it is not there.
 
     A corpus that is being written meanwhile is read again from the beginning.
@@ -194,7 +194,7 @@ def _index_of(
     for wait_s in (*_WAITS_S, None):
         before = _listing(path)
         try:
-            corpus = _Corpus(path, strict)
+            corpus = Corpus(path, strict)
             home = corpus.home / ".wideseek_index" if index_dir is None else Path(index_dir)
             kept = home / f"{corpus.name}-{corpus.fingerprint()}{'-links' if links else ''}"
             if kept.is_dir():
@@ -222,7 +222,7 @@ def _listing(path: Path) -> object:
     return [(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
 
 
-def _build(corpus: _Corpus, kept: Path, links: bool, on_page: Callable[[int], None] | None) -> None:
+def _build(corpus: Corpus, kept: Path, links: bool, on_page: Callable[[int], None] | None) -> None:
     """Builds an index aside and moves it to `kept` whole, so that nobody finds half an index."""
 
     def progress(count: int) -> None:
@@ -258,7 +258,7 @@ def _move(built: Path, kept: Path) -> None:
         # Another process was quicker with the same corpus; its index is as good.
 
 
-def _remove_old(corpus: _Corpus, home: Path) -> None:
+def _remove_old(corpus: Corpus, home: Path) -> None:
     """Removes indexes of earlier states of this corpus that nobody has open."""
     old = re.compile(rf"{re.escape(corpus.name)}-(?!{corpus.fingerprint()})[0-9a-f]{{16}}(-links)?")
     for folder in home.iterdir():

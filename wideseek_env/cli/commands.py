@@ -48,6 +48,11 @@ COMMANDS = {
         "wideseek_env.cli.tasks:TasksOptions",
         "wideseek_env.cli.tasks:run",
     ),
+    "synthesize": Command(
+        "make broad tasks with gold tables out of pages",
+        "wideseek_env.cli.synthesize:SynthesizeOptions",
+        "wideseek_env.cli.synthesize:run",
+    ),
     "index": Command(
         "read and index pages ahead of time",
         "wideseek_env.cli.index:IndexOptions",

@@ -26,6 +26,7 @@ NEEDED = {
     "serve": ["pages"],
     "mcp": ["pages"],
     "index": ["pages"],
+    "synthesize": ["pages", "--out", "s"],
     "evaluate": ["partial"],
     "experiments": ["gain"],
     "learned": ["--out", "l"],

@@ -1,0 +1,7 @@
+"""Broad tasks with exact gold tables out of any corpus of pages: the program comes first.
+
+`relations` reads typed relations from pages, `drawing` draws a program over them (filters, top-k,
+joins, columns), `programs` executes it for the gold table, `questions` puts it into words,
+`checks` throws out what is unfair, `stages` does all of it in steps that can be resumed. A language
+model may word the questions (`wording`); none is needed.
+"""
