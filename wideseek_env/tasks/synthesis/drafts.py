@@ -11,7 +11,8 @@ from zlib import crc32
 import msgspec
 
 from wideseek_env.records import Task
-from wideseek_env.scoring.values import MISSING, Value, bare_text
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.scoring.values import MISSING, Value
 from wideseek_env.tasks.synthesis.drawing import draw_program
 from wideseek_env.tasks.synthesis.fairness import (
     Alike,

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from random import Random
 
-from wideseek_env.scoring.values import MISSING, Number, Value
+from wideseek_env.scoring.numbers import Number
+from wideseek_env.scoring.values import MISSING, Value
 from wideseek_env.tasks.synthesis.programs import Comparison, Program, Top
 from wideseek_env.tasks.synthesis.relations import Relation, size_of
 
@@ -138,14 +140,13 @@ def _round_between(outside: Value, inside: Value, text: str) -> str:
     """Finds the roundest number from a value that is excluded to before one that is included."""
     if not isinstance(outside.form, Number) or not isinstance(inside.form, Number):
         return text
-    a, b = outside.form.size, inside.form.size
+    a, b = Fraction(outside.form.size), Fraction(inside.form.size)
     if "%" in text or not text.replace(",", "").replace(".", "").isascii():
         return text
-    for digits in range(len(str(abs(int(max(abs(a), abs(b)))))), -4, -1):
-        step = Decimal(10) ** digits
+    for digits in range(len(str(int(max(abs(a), abs(b))))), -4, -1):
+        step = Fraction(10) ** digits
         number = (a // step) * step
-        candidates = [number, number + step, number - step]
-        for candidate in candidates:
+        for candidate in (number, number + step, number - step):
             if (a <= candidate < b) or (b < candidate <= a):
-                return f"{candidate:f}" if digits < 0 else str(int(candidate))
+                return f"{Decimal(str(float(candidate))):f}" if digits < 0 else str(int(candidate))
     return text

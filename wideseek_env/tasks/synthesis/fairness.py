@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wideseek_env.records import Task
-from wideseek_env.scoring.values import bare_text
+from wideseek_env.scoring.text import bare_text
 from wideseek_env.tasks.synthesis.relations import Relation
 
 TOO_ALIKE = 0.8

@@ -15,7 +15,7 @@ from wideseek_env.backends.htmltables import CELL
 from wideseek_env.backends.htmltext import read_html, split_cells
 from wideseek_env.backends.pages import RawPage
 from wideseek_env.records import Task
-from wideseek_env.scoring.values import bare_text
+from wideseek_env.scoring.text import bare_text
 from wideseek_env.tasks.synthesis.things import cell_of, read_thing
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.schema import Attribute

@@ -19,7 +19,8 @@ from wideseek_env.backends.htmltables import is_hidden
 from wideseek_env.backends.htmltext import one_line, read_html, split_cells
 from wideseek_env.backends.pages import RawPage
 from wideseek_env.reading.pages import read_list_title
-from wideseek_env.scoring.values import MISSING, bare_text
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.scoring.values import MISSING
 from wideseek_env.tasks.synthesis.relations import Relation, find_keys, read_field
 
 MIN_ROWS, MAX_ROWS = 4, 400

@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from wideseek_env.scoring.values import MISSING, Value, bare_text, reader_of
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.scoring.values import MISSING, Value, reader_of
 from wideseek_env.tasks.synthesis.relations import Relation, size_of
 
 Operator: TypeAlias = Literal["is", "more", "less"]

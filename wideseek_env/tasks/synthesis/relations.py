@@ -14,7 +14,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from wideseek_env.records import Column
-from wideseek_env.scoring.values import MISSING, Number, Value, bare_text, reader_of
+from wideseek_env.scoring.numbers import Number
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.scoring.values import MISSING, Value, reader_of
 
 Kind: TypeAlias = Literal["text", "number", "year", "date", "url"]
 
