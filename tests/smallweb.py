@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
 from wideseek_env.records import Column, Task
 
 PAGES: Mapping[str, tuple[str, str]] = {

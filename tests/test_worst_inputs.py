@@ -18,9 +18,9 @@ from agents.rollout import Job, run_episode
 from agents.scripted import POLICIES
 from agents.scripted.messages import Form, Report, Subtask
 from wideseek_env.backends import Hit, Page
-from wideseek_env.backends.htmlsource import MAX_HTML_CHARS
-from wideseek_env.backends.htmltext import read_html, split_parts
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
+from wideseek_env.backends.html.source import MAX_HTML_CHARS
+from wideseek_env.backends.html.text import read_html, split_parts
 from wideseek_env.discrete.messages import read_lines, read_subtask, take_lines, write_report
 from wideseek_env.discrete.notes import Notes
 from wideseek_env.game.tools import MAX_TEXT_CHARS

@@ -6,7 +6,7 @@ from functools import cache
 
 from agents.rollout import Job, run_episode
 from agents.scripted import POLICIES
-from wideseek_env.backends.pages import PagesBackend
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.records import Episode, Limits
 from wideseek_env.worlds import World
 from wideseek_env.worlds.world import TaskKind

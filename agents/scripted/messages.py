@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.scripted.gathering import Gathering
 from agents.scripted.needs import Known
-from wideseek_env.backends.htmltext import split_cells
+from wideseek_env.backends.html.text import split_cells
 from wideseek_env.reading.pages import Link, read_links
 from wideseek_env.reading.question import Asked, NeededFact, ParsedQuestion
 

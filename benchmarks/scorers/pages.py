@@ -26,9 +26,9 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from wideseek_env.backends.folder import FolderBackend
-from wideseek_env.backends.htmltext import one_line, read_html, split_cells
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.corpus.folder import FolderBackend
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
+from wideseek_env.backends.html.text import one_line, read_html, split_cells
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, InFolder, check_values
 from wideseek_env.errors import DataError

@@ -27,9 +27,9 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from wideseek_env.backends.folder import FolderBackend
-from wideseek_env.backends.htmltext import read_html
-from wideseek_env.backends.index import passages
+from wideseek_env.backends.corpus.folder import FolderBackend
+from wideseek_env.backends.corpus.index import passages
+from wideseek_env.backends.html.text import read_html
 from wideseek_env.cli.options import Count, Natural, Positive, check_values
 from wideseek_env.plugins import require
 from wideseek_env.worlds import World

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from wideseek_env.backends.htmltext import read_html
-from wideseek_env.backends.index import passages
+from wideseek_env.backends.corpus.index import passages
+from wideseek_env.backends.html.text import read_html
 from wideseek_env.plugins import require
 
 

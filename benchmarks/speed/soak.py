@@ -25,10 +25,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
 from wideseek_env.backends.recording import CallStore, StoredBackend
-from wideseek_env.backends.server import ServerBackend
-from wideseek_env.backends.serving import RetrievalServer
+from wideseek_env.backends.retrieval.client import ServerBackend
+from wideseek_env.backends.retrieval.server import RetrievalServer
 from wideseek_env.cli.options import Count, Natural, Positive, Share, check_values
 from wideseek_env.cli.terminal import progress
 from wideseek_env.errors import BackendError, ToolError

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wideseek_env.backends import Backend, Hit, Page
-from wideseek_env.backends.htmltext import one_line, split_parts
+from wideseek_env.backends.html.text import one_line, split_parts
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
 from wideseek_env.plugins import require
 

@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from wideseek_env.backends import Backend
-from wideseek_env.backends.folder import FolderBackend
+from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.backends.recording import CallStore, StoredBackend
 from wideseek_env.plugins import resolve
 
@@ -55,7 +55,7 @@ def _made(text: str, store: CallStore | None) -> Backend:
     if Path(text).exists():
         return FolderBackend(text, links=True)
     if text.startswith(("http://", "https://")):
-        from wideseek_env.backends.server import ServerBackend  # noqa: PLC0415 - as the next
+        from wideseek_env.backends.retrieval.client import ServerBackend  # noqa: PLC0415 - as the next
 
         return ServerBackend(text)
     if text.startswith("web:"):
@@ -74,8 +74,8 @@ def _made(text: str, store: CallStore | None) -> Backend:
 
 
 def _web(text: str, store: CallStore | None) -> Backend:
-    from wideseek_env.backends.web import WebBackend  # noqa: PLC0415 - aiohttp takes its time
-    from wideseek_env.backends.websearch import CostLedger  # noqa: PLC0415
+    from wideseek_env.backends.web.live import WebBackend  # noqa: PLC0415 - aiohttp takes its time
+    from wideseek_env.backends.web.search import CostLedger  # noqa: PLC0415
 
     cap = os.environ.get(CAP)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from wideseek_env.backends.folder import FolderBackend
+from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.cli.options import OutFolder, check_values
 from wideseek_env.cli.terminal import progress
 from wideseek_env.errors import Interrupted

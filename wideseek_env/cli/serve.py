@@ -10,8 +10,8 @@ from functools import partial
 from tyro.conf import Positional
 
 from wideseek_env.backends.named import backend_named
-from wideseek_env.backends.serving import ServeLimits
-from wideseek_env.backends.workers import ServeConfig, serve
+from wideseek_env.backends.retrieval.server import ServeLimits
+from wideseek_env.backends.retrieval.workers import ServeConfig, serve
 from wideseek_env.cli.options import Count, check_values
 from wideseek_env.cli.world import Port
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wideseek_env.backends.caching import cached
-from wideseek_env.backends.htmltext import split_cells
+from wideseek_env.backends.html.text import split_cells
 from wideseek_env.reading.question import ALSO_KNOWN_AS, NOUNS, canonical_label, read_prose
 from wideseek_env.reading.writing import read_date
 

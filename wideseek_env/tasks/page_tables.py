@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from wideseek_env.backends.htmltext import one_line
+from wideseek_env.backends.html.text import one_line
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 from wideseek_env.records import Column, Task

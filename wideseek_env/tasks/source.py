@@ -220,7 +220,7 @@ class _Listed(TaskSource):
         if not isinstance(backend, Backend):
             raise TypeError(
                 f"`backend` must have `search`, `open` and `close`, got {backend!r}; for files of "
-                "pages, give wideseek_env.backends.folder.FolderBackend(path)"
+                "pages, give wideseek_env.backends.corpus.folder.FolderBackend(path)"
             )
         self.name = name
         self._tasks = _checked(tasks)

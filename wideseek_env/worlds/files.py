@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import read_json_lines
 from wideseek_env.worlds.world import WORLD_VERSION, World

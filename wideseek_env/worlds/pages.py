@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from random import Random
 
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.worlds.copies import Copies, Copy
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.filler import filler_sentences

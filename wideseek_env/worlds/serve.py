@@ -3,7 +3,7 @@
     GET  /search?q=...      results, for people
     GET  /<url of a page>   the page
 
-The other routes are those of `wideseek_env/backends/serving.py`. All pages are kept in memory.
+The other routes are those of `backends/retrieval/server.py`. All pages are kept in memory.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from importlib.resources import files
 
 from aiohttp import web
 
-from wideseek_env.backends.pages import PagesBackend, RawPage
-from wideseek_env.backends.serving import RetrievalServer
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
+from wideseek_env.backends.retrieval.server import RetrievalServer
 
 _NUM_HITS = 10
 """Results on the search page."""

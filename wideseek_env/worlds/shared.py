@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import RLock
 
-from wideseek_env.backends.pages import PagesBackend
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.records import Task
 from wideseek_env.worlds.names import Split
 from wideseek_env.worlds.presets import Preset

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Literal, TypeAlias, get_args
 
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
 from wideseek_env.records import Task
 from wideseek_env.worlds.copies import Copies, num_extra_pages
 from wideseek_env.worlds.names import NameMaker, Split

@@ -3,7 +3,7 @@ import pytest
 from agents.rollout import Job, run_episode
 from agents.scripted import POLICIES
 from agents.scripted.page_tables import TableQuestion, parse_table_question
-from wideseek_env.backends.pages import PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
 from wideseek_env.records import Column, Task
 from wideseek_env.scoring.tables import read_table
 

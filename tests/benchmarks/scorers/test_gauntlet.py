@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scorers import gauntlet
-from wideseek_env.backends.pages import PagesBackend
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.cli.commands import run_command
 from wideseek_env.errors import BackendError
 

@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.speed.soak import SoakOptions, run
-from wideseek_env.backends.pages import PagesBackend
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.backends.recording import StoredBackend
 
 OPTIONS = SoakOptions(num_calls=800, max_concurrent=50, faults=0.1, deadline_s=3.0)

@@ -15,7 +15,7 @@ import asyncio
 import pytest
 
 from wideseek_env.backends import Backend, Hit, Page
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.errors import PageNotFound
 
 LONG_ROWS = 400

@@ -13,13 +13,13 @@ from contract import *  # noqa: F403 - the tests that every backend passes
 from contract import CONTRACT_PAGES
 
 from wideseek_env.backends import Hit
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.backends.dense import (
     DenseIndex,
     HybridBackend,
     SentenceEncoder,
     fuse,
 )
-from wideseek_env.backends.pages import PagesBackend
 from wideseek_env.errors import DataError
 
 pytestmark = [

@@ -17,8 +17,8 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError as McpToolError
 
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.backends.mcp import McpBackend, tools_server
-from wideseek_env.backends.pages import PagesBackend
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
 
 

@@ -18,8 +18,8 @@ import wideseek_env
 from agents.scripted.fanout import FanoutPolicy
 from agents.stepping import step_through
 from wideseek_env.backends import Hit, Page
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.backends.named import backend_named
-from wideseek_env.backends.pages import PagesBackend
 from wideseek_env.backends.recording import CallStore, StoredBackend
 from wideseek_env.errors import BackendError, DataError, PageNotFound, ToolError
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from wideseek_env.backends.folder import FolderBackend
+from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.errors import DataError
 from wideseek_env.worlds import World
 from wideseek_env.worlds.files import read_world, write_lines, write_world

@@ -11,9 +11,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from wideseek_env.backends.htmltables import CELL
-from wideseek_env.backends.htmltext import read_html, split_cells
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
+from wideseek_env.backends.html.tables import CELL
+from wideseek_env.backends.html.text import read_html, split_cells
 from wideseek_env.records import Task
 from wideseek_env.scoring.text import bare_text
 from wideseek_env.tasks.synthesis.things import cell_of, read_thing

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from lxml import etree
 
-from wideseek_env.backends.htmlsource import decode, parse
-from wideseek_env.backends.htmltables import is_hidden
-from wideseek_env.backends.htmltext import one_line, read_html, split_cells
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
+from wideseek_env.backends.html.source import decode, parse
+from wideseek_env.backends.html.tables import is_hidden
+from wideseek_env.backends.html.text import one_line, read_html, split_cells
 from wideseek_env.reading.pages import read_list_title
 from wideseek_env.scoring.text import bare_text
 from wideseek_env.scoring.values import MISSING

@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from wideseek_env.backends.folder import Corpus
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.folder import Corpus
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import encode, read_json_lines
 from wideseek_env.records import Task

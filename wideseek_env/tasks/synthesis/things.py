@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from wideseek_env.backends.htmltext import one_line, read_html
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
+from wideseek_env.backends.html.text import one_line, read_html
 from wideseek_env.reading.pages import PageNotes, read_open
 from wideseek_env.reading.writing import convert_number, read_date, write_number
 from wideseek_env.tasks.synthesis.pagetables import MIN_ROWS

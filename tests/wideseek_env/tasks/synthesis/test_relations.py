@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.tasks.synthesis.pagetables import table_relations
 from wideseek_env.tasks.synthesis.relations import Relation, read_field
 

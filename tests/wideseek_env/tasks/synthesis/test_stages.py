@@ -10,7 +10,7 @@ import pytest
 
 from agents.rollout import Job, rollout
 from agents.scripted import OraclePolicy
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.cli.commands import run_command
 from wideseek_env.errors import DataError
 from wideseek_env.records import Task

@@ -16,8 +16,8 @@ import pytest
 from contract import *  # noqa: F403 - the tests that every backend passes
 from contract import CONTRACT_PAGES
 
-from wideseek_env.backends import folder
-from wideseek_env.backends.folder import FolderBackend
+from wideseek_env.backends.corpus import folder
+from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.errors import BackendError, DataError
 
 
@@ -179,7 +179,7 @@ def test_full_disk_is_an_error_that_says_so_and_leaves_nothing(tmp_path: Path) -
     pages = ((f"u/{i}", f"T{i}", f"<p>{'many words ' * 50} {i}") for i in range(2000))
     corpus = write_pages(tmp_path / "pages.jsonl", pages)
     code = (
-        "import resource, sys; from wideseek_env.backends.folder import FolderBackend\n"
+        "import resource, sys; from wideseek_env.backends.corpus.folder import FolderBackend\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "FolderBackend(sys.argv[1])"
     )
@@ -224,7 +224,7 @@ def test_interrupt_while_building_leaves_nothing(tmp_path: Path) -> None:
 def test_half_an_index_of_a_killed_process_is_not_used(tmp_path: Path) -> None:
     corpus = write_pages(tmp_path / "pages.jsonl", TWO)
     code = (
-        "import os, sys; from wideseek_env.backends.folder import FolderBackend\n"
+        "import os, sys; from wideseek_env.backends.corpus.folder import FolderBackend\n"
         "FolderBackend(sys.argv[1], on_page=lambda count: os._exit(9))"
     )
     assert subprocess.run([sys.executable, "-c", code, corpus], check=False).returncode == 9
@@ -236,7 +236,7 @@ def test_processes_that_build_at_once_all_get_a_whole_index(tmp_path: Path) -> N
         tmp_path / "pages.jsonl", [(f"u/{i}", f"T{i}", f"<p>word{i} alpha") for i in range(300)]
     )
     code = (
-        "import asyncio, sys; from wideseek_env.backends.folder import FolderBackend\n"
+        "import asyncio, sys; from wideseek_env.backends.corpus.folder import FolderBackend\n"
         "backend = FolderBackend(sys.argv[1])\n"
         "print(len(backend), [h.url for h in asyncio.run(backend.search('word7 alpha', 3))])"
     )
@@ -347,7 +347,7 @@ def test_corpus_that_is_rewritten_all_the_time_opens_in_every_process(tmp_path: 
     corpus = tmp_path / "pages.jsonl.gz"
     write_pages(corpus, TWO)
     code = (
-        "import asyncio, sys; from wideseek_env.backends.folder import FolderBackend\n"
+        "import asyncio, sys; from wideseek_env.backends.corpus.folder import FolderBackend\n"
         "for _ in range(6):\n"
         "    backend = FolderBackend(sys.argv[1])\n"
         "    assert asyncio.run(backend.search('alpha', 3))[0].url == 'u/1'"

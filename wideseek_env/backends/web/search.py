@@ -13,10 +13,10 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urljoin
 
 from wideseek_env.backends import Hit
-from wideseek_env.backends.guard import ForbiddenUrl, UrlGuard
-from wideseek_env.backends.htmltext import one_line, read_html
+from wideseek_env.backends.html.text import one_line, read_html
 from wideseek_env.backends.http import HttpClient, Patience
 from wideseek_env.backends.recording import CallStore
+from wideseek_env.backends.web.guard import ForbiddenUrl, UrlGuard
 from wideseek_env.errors import BackendError, HttpError, ToolError
 from wideseek_env.plugins import resolve
 

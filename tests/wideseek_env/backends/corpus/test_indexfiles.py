@@ -1,11 +1,10 @@
 import os
-import random
 from pathlib import Path
 
 import pytest
 
-from wideseek_env.backends.index import PassageIndex
-from wideseek_env.backends.indexfiles import answering, check_seal, hold, is_panic, seal
+from wideseek_env.backends.corpus.index import PassageIndex
+from wideseek_env.backends.corpus.indexfiles import answering, check_seal, hold, is_panic, seal
 from wideseek_env.errors import BackendError
 
 
@@ -33,29 +32,37 @@ def test_damaged_seal_is_damage(tmp_path: Path, text: str) -> None:
         check_seal(tmp_path)
 
 
-def test_whatever_tantivy_makes_of_a_damaged_index_is_one_error(tmp_path: Path) -> None:
-    index = PassageIndex(tmp_path)
-    with index.writing() as add:
+@pytest.mark.parametrize("suffix", [".idx", ".term", ".fast", ".pos", ".store"])
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_file_that_was_cut_off_is_an_error(tmp_path: Path, suffix: str, share: float) -> None:
+    (file,) = made_index(tmp_path).glob(f"*{suffix}")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(BackendError) as raised, answering("the index"):
+        PassageIndex(tmp_path).search("words title 3", 5)
+    assert not is_panic(raised.value.__cause__ or raised.value)
+
+
+def test_panic_of_tantivy_is_an_error(tmp_path: Path) -> None:
+    """Zeros in place of a posting list: tantivy asserts, which Python sees as a `BaseException`.
+
+    Bits flipped at random would do, too, but some make tantivy ask for more memory than there is,
+    which ends the process: that is why indexes are sealed.
+    """
+    (file,) = made_index(tmp_path).glob("*.idx")
+    whole = file.read_bytes()
+    file.write_bytes(bytes(len(whole) // 2) + whole[len(whole) // 2 :])
+    with pytest.raises(BackendError) as raised, answering("the index"):
+        PassageIndex(tmp_path).search("words title 3", 5)
+    assert raised.value.__cause__ is not None
+    assert is_panic(raised.value.__cause__)
+
+
+def made_index(folder: Path) -> Path:
+    with PassageIndex(folder).writing() as add:
         for number in range(200):
             add(number, f"title {number}", f"some words {number % 7} and more {number % 11}")
-    rng = random.Random(2)
-    files = [file for file in tmp_path.iterdir() if file.suffix in (".idx", ".term", ".fast")]
-    num_panics = num_errors = 0
-    for _ in range(150):
-        file = rng.choice(files)
-        whole = file.read_bytes()
-        damaged = bytearray(whole)
-        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
-        file.write_bytes(damaged)
-        try:
-            with answering("the index"):
-                PassageIndex(tmp_path).search("words title 3", 5)
-        except BackendError as error:
-            num_errors += 1
-            num_panics += error.__cause__ is not None and is_panic(error.__cause__)
-        file.write_bytes(whole)
-    assert num_panics > 0
-    assert num_errors > num_panics
+    return folder
 
 
 def test_hold_keeps_others_out(tmp_path: Path) -> None:

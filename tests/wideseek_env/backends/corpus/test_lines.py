@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from wideseek_env.backends.corpuslines import has_pages, read_pages
-from wideseek_env.backends.folder import FolderBackend
-from wideseek_env.backends.pages import RawPage
+from wideseek_env.backends.corpus.folder import FolderBackend
+from wideseek_env.backends.corpus.lines import has_pages, read_pages
+from wideseek_env.backends.corpus.pages import RawPage
 from wideseek_env.errors import DataError
 
 

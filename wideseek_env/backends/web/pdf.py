@@ -1,6 +1,6 @@
 """Text of a PDF, read in a process of its own: a hostile file can neither hang nor fill us.
 
-`python -m wideseek_env.backends.pdftext MAX_CHARS MAX_MIB` reads the file from standard input and
+`python -m wideseek_env.backends.web.pdf MAX_CHARS MAX_MIB` reads the file from standard input and
 writes JSON, title and text, to standard output.
 """
 
@@ -29,7 +29,7 @@ async def read_pdf(data: bytes, *, max_chars: int, deadline_s: float) -> tuple[s
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "wideseek_env.backends.pdftext",
+        "wideseek_env.backends.web.pdf",
         str(max_chars),
         str(MAX_MIB),
         stdin=asyncio.subprocess.PIPE,

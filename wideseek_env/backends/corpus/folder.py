@@ -17,10 +17,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wideseek_env.backends.corpuslines import has_pages, read_pages
-from wideseek_env.backends.htmlsource import MAX_HTML_CHARS
-from wideseek_env.backends.indexfiles import held_alone, hold, seal
-from wideseek_env.backends.pages import (
+from wideseek_env.backends.corpus.indexfiles import held_alone, hold, seal
+from wideseek_env.backends.corpus.lines import has_pages, read_pages
+from wideseek_env.backends.corpus.pages import (
     ABOUT_FILE,
     INDEX_VERSION,
     PagesBackend,
@@ -29,6 +28,7 @@ from wideseek_env.backends.pages import (
     check_part_chars,
     reading_index,
 )
+from wideseek_env.backends.html.source import MAX_HTML_CHARS
 from wideseek_env.errors import DataError
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ _JSON_LINES = (".jsonl", ".jsonl.gz")
 _HTML = (".html", ".htm")
 _MAX_HTML_BYTES = 4 * MAX_HTML_CHARS
 _WAITS_S = (0.1, 0.3, 1.0, 3.0)  # for whoever is writing a corpus
+_PAUSE_S = 0.3  # between two writes of theirs
 
 
 class FolderBackend(PagesBackend):
@@ -48,7 +49,7 @@ class FolderBackend(PagesBackend):
     (tables, tasks) are no part of the corpus.
 
     Args:
-        path: a `.jsonl` or `.jsonl.gz` file whose lines `corpuslines.py` reads (HTML, text, or
+        path: a `.jsonl` or `.jsonl.gz` file whose lines `lines.py` reads (HTML, text, or
             passages of Wikipedia); or a folder that holds such files and `.html` files, at any
             depth. The URL of an HTML file is its path in the folder.
         index_dir: where indexes are kept, one folder for each state of each corpus; by default
@@ -204,7 +205,7 @@ def _index_of(
                 return corpus, kept
             shutil.rmtree(kept, ignore_errors=True)  # may be of pages that were written half
         except (DataError, OSError):
-            if wait_s is None or _listing(path) == before:
+            if wait_s is None or (_listing(path) == before and not _just_written(path)):
                 raise
         if wait_s is not None:
             _LOG.info("%s changed while it was read; reading it again", path)
@@ -220,6 +221,15 @@ def _listing(path: Path) -> object:
     except FileNotFoundError:
         return None
     return [(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
+
+
+def _just_written(path: Path) -> bool:
+    """Returns whether somebody may be in the middle of writing, and only pauses."""
+    try:
+        files = [path] if path.is_file() else _inside(path)
+        return max(file.stat().st_mtime for file in files) > time.time() - _PAUSE_S
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _build(corpus: Corpus, kept: Path, links: bool, on_page: Callable[[int], None] | None) -> None:

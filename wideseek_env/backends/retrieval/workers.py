@@ -15,7 +15,12 @@ from typing import Any
 from aiohttp import web
 
 from wideseek_env.backends import Backend
-from wideseek_env.backends.serving import NUM_NUMBERS, PENDING, RetrievalServer, ServeLimits
+from wideseek_env.backends.retrieval.server import (
+    NUM_NUMBERS,
+    PENDING,
+    RetrievalServer,
+    ServeLimits,
+)
 
 _log = logging.getLogger(__name__)
 _MAX_RESTARTS = 20

@@ -16,12 +16,12 @@ from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 from wideseek_env.backends import Hit, Page
-from wideseek_env.backends.guard import UrlGuard
-from wideseek_env.backends.htmltext import one_line, read_html, split_parts
+from wideseek_env.backends.html.text import one_line, read_html, split_parts
 from wideseek_env.backends.http import HttpClient, HttpLimits, Patience
-from wideseek_env.backends.pdftext import read_pdf
 from wideseek_env.backends.replies import HttpReply
-from wideseek_env.backends.websearch import CostLedger, SearchApi, WebSearch
+from wideseek_env.backends.web.guard import UrlGuard
+from wideseek_env.backends.web.pdf import read_pdf
+from wideseek_env.backends.web.search import CostLedger, SearchApi, WebSearch
 from wideseek_env.errors import HttpError, PageNotFound, ToolError
 
 USER_AGENT = "wideseek/0.1 (research; reads single pages for one question)"

@@ -18,8 +18,8 @@ from typing import NamedTuple, Protocol
 
 import tantivy
 
-from wideseek_env.backends.htmltext import without_links
-from wideseek_env.backends.pagestore import encodable
+from wideseek_env.backends.corpus.pagestore import encodable
+from wideseek_env.backends.html.text import without_links
 from wideseek_env.errors import DataError
 from wideseek_env.scoring.text import stream_safe
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wideseek_env.backends.guard import ForbiddenUrl, UrlGuard, is_public
+from wideseek_env.backends.web.guard import ForbiddenUrl, UrlGuard, is_public
 
 INSIDE = [
     "http://127.0.0.1/",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_data
 
-from wideseek_env.backends.htmltext import (
+from wideseek_env.backends.html.text import (
     one_line,
     read_html,
     split_cells,

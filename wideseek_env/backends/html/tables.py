@@ -1,4 +1,4 @@
-"""HTML tables as lines, for `htmltext`: spans expanded, header rows merged, banners as one cell.
+"""HTML tables as lines, for `text.py`: spans expanded, header rows merged, banners as one cell.
 
 Cells find their columns as the HTML standard says ("forming a table"): spans end with their row
 group, and of two cells on one place the later one is read. What spans add to a page is bounded.

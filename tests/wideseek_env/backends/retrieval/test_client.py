@@ -33,10 +33,10 @@ from hypothesis import strategies as st
 from agents.rollout import Job, run_episode
 from agents.scripted.solo import SoloPolicy
 from wideseek_env.backends import Hit, Page
+from wideseek_env.backends.corpus.pages import PagesBackend
 from wideseek_env.backends.named import backend_named
-from wideseek_env.backends.pages import PagesBackend
-from wideseek_env.backends.server import ServerBackend
-from wideseek_env.backends.serving import RetrievalServer
+from wideseek_env.backends.retrieval.client import ServerBackend
+from wideseek_env.backends.retrieval.server import RetrievalServer
 from wideseek_env.environment import parallel_env
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
 from wideseek_env.records import Column, Task

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wideseek_env.backends.index import PASSAGE_CHARS, PassageIndex, passages
+from wideseek_env.backends.corpus.index import PASSAGE_CHARS, PassageIndex, passages
 
 
 def index_of(texts: list[str], titles: list[str] | None = None) -> PassageIndex:

@@ -12,7 +12,7 @@ import pytest
 from contract import *  # noqa: F403 - the tests that every backend passes
 from contract import CONTRACT_PAGES
 
-from wideseek_env.backends.pages import INDEX_VERSION, PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import INDEX_VERSION, PagesBackend, RawPage
 from wideseek_env.errors import DataError
 
 
@@ -173,7 +173,7 @@ def test_pages_are_read_one_at_a_time(tmp_path: Path) -> None:
 
 _HASHES = """
 import asyncio, hashlib, random, sys
-from wideseek_env.backends.pages import INDEX_VERSION, PagesBackend, RawPage
+from wideseek_env.backends.corpus.pages import INDEX_VERSION, PagesBackend, RawPage
 rng = random.Random(5)
 words = [f"w{i}" for i in range(40)]
 pages = [RawPage(f"u/{i}", rng.choice(words), f"<p>{' '.join(rng.choices(words, k=30))}")

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from wideseek_env.backends import Hit, Page
-from wideseek_env.backends.htmltext import one_line, split_parts
+from wideseek_env.backends.corpus.pagestore import encodable
+from wideseek_env.backends.html.text import one_line, split_parts
 from wideseek_env.backends.http import HttpClient, HttpLimits
-from wideseek_env.backends.pagestore import encodable
 from wideseek_env.backends.replies import check_url, shown_url
 from wideseek_env.errors import BackendError, HttpError, PageNotFound, ToolError
 

@@ -16,16 +16,16 @@ import msgspec
 
 from wideseek_env.backends import Hit, Page
 from wideseek_env.backends.caching import ByteCache
-from wideseek_env.backends.htmltext import one_line, read_html, split_parts, without_links
-from wideseek_env.backends.index import PassageIndex
-from wideseek_env.backends.indexfiles import Watch, answering, check_seal, is_panic, seal
-from wideseek_env.backends.pagestore import (
+from wideseek_env.backends.corpus.index import PassageIndex
+from wideseek_env.backends.corpus.indexfiles import Watch, answering, check_seal, is_panic, seal
+from wideseek_env.backends.corpus.pagestore import (
     MemoryStore,
     PageStore,
     SqliteStore,
     StoredPage,
     encodable,
 )
+from wideseek_env.backends.html.text import one_line, read_html, split_parts, without_links
 from wideseek_env.errors import DataError, PageNotFound
 
 INDEX_VERSION = 2

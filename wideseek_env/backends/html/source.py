@@ -1,7 +1,7 @@
 """Bytes or text of a page to its element tree, whatever state the page is in.
 
 lxml reads nearly every page; markup so broken that libxml2 gives up, or made to keep it busy, gives
-its words without layout. `htmltext` is the only caller.
+its words without layout. `text.py` is the only caller.
 """
 
 from __future__ import annotations

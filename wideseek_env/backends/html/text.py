@@ -14,8 +14,16 @@ from itertools import zip_longest
 
 from lxml import etree
 
-from wideseek_env.backends.htmlsource import decode, parse
-from wideseek_env.backends.htmltables import BLANK, BREAK, CELL, ROW, Copies, TableReader, is_hidden
+from wideseek_env.backends.html.source import decode, parse
+from wideseek_env.backends.html.tables import (
+    BLANK,
+    BREAK,
+    CELL,
+    ROW,
+    Copies,
+    TableReader,
+    is_hidden,
+)
 
 _MAX_DEPTH = 100  # deeper markup is broken; its text is kept without layout
 _MAX_ELEMENTS = 150_000  # so is, from then on, what no honest page has

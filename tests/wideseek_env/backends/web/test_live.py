@@ -14,13 +14,13 @@ from aiohttp import web
 from matplotlib.figure import Figure
 
 from wideseek_env.backends import Backend, Hit
-from wideseek_env.backends import web as live
-from wideseek_env.backends.guard import ForbiddenUrl, UrlGuard
 from wideseek_env.backends.named import backend_named
-from wideseek_env.backends.pdftext import read_pdf
 from wideseek_env.backends.recording import CallStore
-from wideseek_env.backends.web import WebBackend, WebConfig
-from wideseek_env.backends.websearch import SEARCH_APIS, CostLedger, SearchApi
+from wideseek_env.backends.web import live
+from wideseek_env.backends.web.guard import ForbiddenUrl, UrlGuard
+from wideseek_env.backends.web.live import WebBackend, WebConfig
+from wideseek_env.backends.web.pdf import read_pdf
+from wideseek_env.backends.web.search import SEARCH_APIS, CostLedger, SearchApi
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
 
 KEY = "s3cret-key"

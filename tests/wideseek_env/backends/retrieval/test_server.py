@@ -17,8 +17,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from wideseek_env.backends import Hit, Page
-from wideseek_env.backends.pages import PagesBackend, RawPage
-from wideseek_env.backends.serving import RetrievalServer, ServeLimits
+from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
+from wideseek_env.backends.retrieval.server import RetrievalServer, ServeLimits
 from wideseek_env.errors import BackendError
 
 ROWS = "".join(f"<tr><td>{i}<td>row {i}" for i in range(900))
