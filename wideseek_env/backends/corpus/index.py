@@ -14,7 +14,8 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import tantivy
 
@@ -58,12 +59,45 @@ class Match(NamedTuple):
     end: int
 
 
-class AddPage(Protocol):
-    """Adds one page to an index that is being written."""
+class Boosts(NamedTuple):
+    """What counts beyond the words of a passage; they also say what an index has to hold."""
 
-    def __call__(self, number: int, title: str, text: str) -> None:
-        """Indexes all passages of the page; `number` comes back in each `Match`."""
-        ...
+    title: float = 0.0
+    """Times what a query's word scores in the title by itself; added."""
+    phrase: float = 0.0
+    """Times what two words score that stand side by side in query and passage; added."""
+
+
+class PassageWriter:
+    """Writes pages into an index; `PassageIndex.writing` gives one."""
+
+    def __init__(self, writer: tantivy.IndexWriter, boosts: Boosts) -> None:
+        self._writer = writer
+        self._has_titles = boosts.title > 0
+
+    def add(self, number: int, title: str, text: str) -> None:
+        """Indexes all passages of a page; `number` comes back in each `Match`."""
+        title = title[:_MAX_TITLE_CHARS]
+        for start, end in passages(text):
+            document = tantivy.Document()
+            document.add_text("body", _plain(f"{title}\n{without_links(text[start:end])}"))
+            if self._has_titles:
+                document.add_text("title", _plain(title))
+            document.add_integer("page", number)
+            document.add_integer("start", start)
+            document.add_integer("end", end)
+            with _not_written():
+                self._writer.add_document(document)
+
+    def remove(self, number: int) -> None:
+        """Takes a page out; its words count in the frequencies of words until files are merged."""
+        with _not_written():
+            self._writer.delete_documents_by_term("page", number)
+
+    def commit(self) -> None:
+        """Makes what was written last, whatever happens to this process."""
+        with _not_written():
+            self._writer.commit()
 
 
 class PassageIndex:
@@ -72,15 +106,21 @@ class PassageIndex:
     Args:
         directory: a folder that exists, to create the index in or to open it from; None keeps it
             in memory.
+        boosts: what counts beyond the words of a passage. An index is opened with those that it
+            was made with, or with others above 0 in the same places.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, boosts: Boosts = Boosts()) -> None:
         # Declared as integers on purpose: a Python int added to an unsigned fast field would kill
         # tantivy's writer thread.
         builder = tantivy.SchemaBuilder()
-        builder.add_text_field("body", tokenizer_name=_ANALYZER, index_option="freq")
+        self._boosts = boosts
+        self._option: Literal["freq", "position"] = "position" if boosts.phrase > 0 else "freq"
+        builder.add_text_field("body", tokenizer_name=_ANALYZER, index_option=self._option)
+        if boosts.title > 0:
+            builder.add_text_field("title", tokenizer_name=_ANALYZER, index_option="freq")
         for name in ("page", "start", "end"):
-            builder.add_integer_field(name, fast=True)
+            builder.add_integer_field(name, fast=True, indexed=name == "page")
         self._schema = builder.build()
         self._analyzer = _analyzer()
         path = None if directory is None else str(directory)
@@ -91,36 +131,32 @@ class PassageIndex:
         self._searcher = self._index.searcher()
 
     @contextmanager
-    def writing(self) -> Iterator[AddPage]:
-        """Gives a function that adds pages; they can be found once the block ends.
+    def writing(self) -> Iterator[PassageWriter]:
+        """Gives what adds pages; they can be found once the block ends.
 
         Raises:
             DataError: the index cannot be written, so for a full disk.
         """
         writer = self._index.writer(_WRITER_BYTES, num_threads=1)
-
-        def add(number: int, title: str, text: str) -> None:
-            for start, end in passages(text):
-                document = tantivy.Document()
-                words = f"{title[:_MAX_TITLE_CHARS]}\n{without_links(text[start:end])}"
-                document.add_text("body", _plain(words))
-                document.add_integer("page", number)
-                document.add_integer("start", start)
-                document.add_integer("end", end)
-                with _not_written():
-                    writer.add_document(document)
-
+        pages = PassageWriter(writer, self._boosts)
         try:
-            yield add
+            yield pages
         except BaseException:
             with suppress(ValueError):  # the writer may be what failed
                 writer.rollback()  # so that nothing is written any more to a folder about to go
             raise
+        pages.commit()
         with _not_written():
-            writer.commit()
             writer.wait_merging_threads()
         self._index.reload()
         self._searcher = self._index.searcher()
+
+    def next_page(self) -> int:
+        """Returns one more than the highest number of a page, 0 where there are none."""
+        hits = self._searcher.search(
+            tantivy.Query.all_query(), 1, count=False, order_by_field="page"
+        ).hits
+        return int(hits[0][0]) + 1 if hits else 0
 
     def __len__(self) -> int:
         """Number of passages."""
@@ -128,8 +164,11 @@ class PassageIndex:
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a query as the index sees them: folded, stemmed, each once."""
-        text = encodable(text[:_MAX_QUERY_CHARS])
-        return list(dict.fromkeys(self._analyzer.analyze(_plain(text))))
+        return list(dict.fromkeys(self._all_words(text)))
+
+    def _all_words(self, text: str) -> list[str]:
+        words: list[str] = self._analyzer.analyze(_plain(encodable(text[:_MAX_QUERY_CHARS])))
+        return words
 
     def search(self, query: str, num_pages: int) -> list[Match]:
         """Returns the pages that match any word of a query, each by its best passage.
@@ -143,17 +182,9 @@ class PassageIndex:
             Best first, with every page that ties with the last one wanted, so that the caller can
             break ties by what it knows of the pages. Fewer when fewer match.
         """
-        words = self.words(query)[:_MAX_QUERY_WORDS]
-        terms = [
-            (
-                tantivy.Occur.Should,
-                tantivy.Query.term_query(self._schema, "body", word, index_option="freq"),
-            )
-            for word in words
-        ]
-        if not terms:
+        parsed = self._parsed(query)
+        if parsed is None:
             return []
-        parsed = tantivy.Query.boolean_query(terms)
         limit = min(max(_FIRST_FETCH, 4 * num_pages), max(_MAX_FETCH, len(self)))
         while True:
             matches, lowest = self._best_passages(parsed, limit)
@@ -161,6 +192,20 @@ class PassageIndex:
             if lowest is None or lowest < last or limit >= _MAX_FETCH:
                 return [match for match in matches if match.score >= last]
             limit *= 4
+
+    def _parsed(self, query: str) -> tantivy.Query | None:
+        in_order = self._all_words(query)
+        words = list(dict.fromkeys(in_order))[:_MAX_QUERY_WORDS]
+        make, schema = tantivy.Query, self._schema
+        parts = [make.term_query(schema, "body", word, index_option=self._option) for word in words]
+        if self._boosts.title > 0:
+            titles = (make.term_query(schema, "title", word, index_option="freq") for word in words)
+            parts += [make.boost_query(title, self._boosts.title) for title in titles]
+        if self._boosts.phrase > 0:
+            pairs = dict.fromkeys(pairwise(in_order[:_MAX_QUERY_WORDS]))
+            phrases = (make.phrase_query(schema, "body", list(pair)) for pair in pairs)
+            parts += [make.boost_query(phrase, self._boosts.phrase) for phrase in phrases]
+        return make.boolean_query([(tantivy.Occur.Should, part) for part in parts]) if parts else None
 
     def _best_passages(self, query: tantivy.Query, limit: int) -> tuple[list[Match], float | None]:
         """Returns one match for each page among `limit` passages, and the score of the last.

@@ -16,7 +16,7 @@ import msgspec
 
 from wideseek_env.backends import Hit, Page
 from wideseek_env.backends.caching import ByteCache
-from wideseek_env.backends.corpus.index import PassageIndex
+from wideseek_env.backends.corpus.index import Boosts, PassageIndex
 from wideseek_env.backends.corpus.indexfiles import Watch, answering, check_seal, is_panic, seal
 from wideseek_env.backends.corpus.pagestore import (
     MemoryStore,
@@ -28,7 +28,7 @@ from wideseek_env.backends.corpus.pagestore import (
 from wideseek_env.backends.html.text import one_line, read_html, split_parts, without_links
 from wideseek_env.errors import DataError, PageNotFound
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""
 ABOUT_FILE = "index.json"
 """What an index on disk is; there once it is finished."""
@@ -109,7 +109,7 @@ class PagesBackend:
             watch = Watch(index_dir)
             self.num_duplicates = about.num_duplicates
             store = SqliteStore(index_dir / "pages.sqlite")
-            index = PassageIndex(index_dir / "words")
+            index = PassageIndex(index_dir / "words", Boosts(*about.boosts))
             if len(store) != about.num_pages or not len(index):
                 raise ValueError(
                     f"{len(store)} of {about.num_pages} pages and {len(index)} passages are there"
@@ -188,10 +188,10 @@ class PagesBackend:
             return
         self.num_duplicates = state["num_duplicates"]
         index = PassageIndex()
-        with index.writing() as add:
+        with index.writing() as writer:
             for number in range(len(store)):
                 page = store.get(number)
-                add(number, page.title, page.text)
+                writer.add(number, page.title, page.text)
         self._attach(store, index, state["part_chars"], None)
 
 
@@ -201,12 +201,14 @@ def check_part_chars(part_chars: int) -> None:
         raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
 
 
-class _About(msgspec.Struct):
+class About(msgspec.Struct):
     """What `index.json` in a finished index says."""
 
     version: int
     num_pages: int
     num_duplicates: int
+    boosts: tuple[float, float] = (0.0, 0.0)
+    """Of titles and of phrases."""
 
 
 def build_index(
@@ -235,10 +237,20 @@ def build_index(
         store.finish()
     finally:
         store.close()
-    # These last, because they tell a finished index from the remains of a broken run.
-    about = _About(INDEX_VERSION, len(store), num_duplicates)
+    finish_index(index_dir, About(INDEX_VERSION, len(store), num_duplicates))
+
+
+def finish_index(index_dir: Path, about: About) -> None:
+    """Writes what tells a finished index from the remains of a broken run, and seals it."""
     (index_dir / ABOUT_FILE).write_bytes(msgspec.json.encode(about))
     seal(index_dir)
+
+
+def stored_page(page: RawPage, *, links: bool) -> StoredPage:
+    """Reads a page: its text, and a title in any case."""
+    read = read_html(page.html, links=links)
+    name = page.title.strip() or read.title or page.url.rstrip("/").rpartition("/")[2]
+    return StoredPage(encodable(page.url), encodable(one_line(name)), read.text)
 
 
 @contextmanager
@@ -256,8 +268,8 @@ def reading_index(index_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_about(index_dir: Path) -> _About:
-    about = msgspec.json.decode((index_dir / ABOUT_FILE).read_bytes(), type=_About)
+def _read_about(index_dir: Path) -> About:
+    about = msgspec.json.decode((index_dir / ABOUT_FILE).read_bytes(), type=About)
     if about.version != INDEX_VERSION:
         raise ValueError(f"its version must be {INDEX_VERSION}, got {about.version}")
     return about
@@ -271,16 +283,14 @@ def _fill(
     on_page: Callable[[int], None] | None,
 ) -> int:
     num_duplicates = 0
-    with index.writing() as add:
+    with index.writing() as writer:
         for count, page in enumerate(pages, 1):
-            read = read_html(page.html, links=links)
-            name = page.title.strip() or read.title or page.url.rstrip("/").rpartition("/")[2]
-            url, title = encodable(page.url), encodable(one_line(name))
-            number = store.add(StoredPage(url, title, read.text))
+            stored = stored_page(page, links=links)
+            number = store.add(stored)
             if number is None:
                 num_duplicates += 1
             else:
-                add(number, title, read.text)
+                writer.add(number, stored.title, stored.text)
             if on_page is not None:
                 on_page(count)
     if not len(store):

@@ -13,9 +13,9 @@ from wideseek_env.backends.corpus.index import PASSAGE_CHARS, PassageIndex, pass
 
 def index_of(texts: list[str], titles: list[str] | None = None) -> PassageIndex:
     index = PassageIndex()
-    with index.writing() as add:
+    with index.writing() as writer:
         for number, text in enumerate(texts):
-            add(number, titles[number] if titles else "", text)
+            writer.add(number, titles[number] if titles else "", text)
     return index
 
 

@@ -59,9 +59,9 @@ def test_panic_of_tantivy_is_an_error(tmp_path: Path) -> None:
 
 
 def made_index(folder: Path) -> Path:
-    with PassageIndex(folder).writing() as add:
+    with PassageIndex(folder).writing() as writer:
         for number in range(200):
-            add(number, f"title {number}", f"some words {number % 7} and more {number % 11}")
+            writer.add(number, f"title {number}", f"some words {number % 7} and more {number % 11}")
     return folder
 
 
