@@ -3,6 +3,7 @@
 | text | stands for |
 |---|---|
 | `corpus/`, `pages.jsonl` | a folder or file of pages |
+| `index/` | an index that `wideseek index` made |
 | `http://127.0.0.1:8000` | a retrieval server |
 | `web:serper`, `web:brave`, `web:tavily` | the live web through a search service |
 | `web:searxng:http://127.0.0.1:8888` | the same through one's own SearXNG |
@@ -22,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from wideseek_env.backends import Backend
+from wideseek_env.backends.corpus.building import IndexBackend, is_index
 from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.backends.recording import CallStore, StoredBackend
 from wideseek_env.plugins import resolve
@@ -52,6 +54,8 @@ def backend_named(text: str) -> Backend:
 
 
 def _made(text: str, store: CallStore | None) -> Backend:
+    if is_index(Path(text)):
+        return IndexBackend(text)
     if Path(text).exists():
         return FolderBackend(text, links=True)
     if text.startswith(("http://", "https://")):

@@ -1,4 +1,4 @@
-"""`wideseek index`: reads and indexes pages ahead of time, for servers and runs that open them."""
+"""`wideseek index`: reads and indexes pages into a folder that servers and runs open."""
 
 from __future__ import annotations
 
@@ -8,49 +8,77 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from wideseek_env.backends.corpus.folder import FolderBackend
-from wideseek_env.cli.options import OutFolder, check_values
+from wideseek_env.backends.corpus.building import grow_index
+from wideseek_env.backends.corpus.index import Boosts
+from wideseek_env.cli.options import AtLeastZero, OutFolder, check_values
 from wideseek_env.cli.terminal import progress
 from wideseek_env.errors import Interrupted
 
 
 @dataclass(frozen=True, kw_only=True)
 class IndexOptions:
-    """Reads and indexes a corpus, so that servers and runs open it in a moment.
+    """Reads and indexes a corpus into a folder, which servers and runs open as a backend.
 
-    Pages are read one at a time, so a corpus may be larger than memory. One that is indexed already
-    is left as it is, and a corpus that changed is indexed again.
+    Pages are read one at a time, so a corpus may be larger than memory. After Ctrl-C or a kill the
+    same command goes on.
     """
 
     corpus: Positional[Path]
     """Folder or file of pages: HTML files, or JSON lines of pages or passages."""
-    out: OutFolder | None = None
-    """Where the index is kept; none is a hidden folder beside the pages, where they are opened."""
+    out: OutFolder
+    """Folder of the index; `--backend FOLDER` and `wideseek serve FOLDER` open it."""
+    add: bool = False
+    """Adds to the index that is there; a page whose URL it has replaces the old one."""
+    title_boost: AtLeastZero | None = None
+    """Adds so many times what a word scores in the title alone; none is 0, or the index's own."""
+    phrase_boost: AtLeastZero | None = None
+    """Adds so many times what two words of a query score side by side; none as above."""
     strict: bool = False
     """Ends at the first broken line instead of leaving it out."""
 
     def __post_init__(self) -> None:
         check_values(self)
 
+    @property
+    def boosts(self) -> Boosts | None:
+        """What was asked for; None when nothing was."""
+        if self.title_boost is None and self.phrase_boost is None:
+            return None
+        return Boosts(self.title_boost or 0.0, self.phrase_boost or 0.0)
+
 
 def run(options: IndexOptions) -> int:
     """Indexes; returns the exit status."""
-    started_s = time.perf_counter()
+    started_s, shown = time.perf_counter(), 0
     try:
         with progress("pages", None) as advance:
-            backend = FolderBackend(
+
+            def on_page(count: int) -> None:
+                nonlocal shown
+                advance(count=count - shown)
+                shown = count
+
+            grown = grow_index(
                 options.corpus,
-                index_dir=options.out,
-                links=True,
+                options.out,
+                add=options.add,
+                boosts=options.boosts,
                 strict=options.strict,
-                on_page=lambda count: advance(),
+                on_page=on_page,
             )
     except KeyboardInterrupt as error:
-        raise Interrupted("no index was left; the same command begins again") from error
+        raise Interrupted(
+            f"what was committed is kept in {options.out}; the same command goes on"
+        ) from error
     seconds = time.perf_counter() - started_s
-    broken = f", {backend.num_broken_lines:,} broken lines left out" * bool(
-        backend.num_broken_lines
+    counts = {
+        "broken lines left out": grown.num_broken_lines,
+        "with the URL of another left out": grown.num_duplicates,
+        "replaced": grown.num_replaced,
+    }
+    notes = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
+    print(
+        f"{grown.num_read:,} pages of {options.corpus} read{notes}; {grown.num_pages:,} pages in "
+        f"{options.out}; {seconds:.1f} s"
     )
-    twice = f", {backend.num_duplicates:,} with the URL of another" * bool(backend.num_duplicates)
-    print(f"{len(backend):,} pages of {options.corpus} are indexed{broken}{twice}; {seconds:.1f} s")
     return 0

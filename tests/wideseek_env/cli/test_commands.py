@@ -26,7 +26,7 @@ NEEDED = {
     "report": ["."],
     "serve": ["pages"],
     "mcp": ["pages"],
-    "index": ["pages"],
+    "index": ["pages", "--out", "i"],
     "synthesize": ["pages", "--out", "s"],
     "evaluate": ["partial"],
     "experiments": ["gain"],

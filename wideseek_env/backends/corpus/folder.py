@@ -127,12 +127,14 @@ class Corpus:
             state.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return state.hexdigest()[:16]
 
-    def pages(self) -> Iterator[RawPage]:
-        """Yields all pages; counts broken lines, or raises for the first when strict."""
+    def pages(self, skip: int = 0) -> Iterator[RawPage]:
+        """Yields all pages but the first `skip`; counts broken lines, or raises when strict."""
         self.num_broken_lines, num_pages = 0, 0
         for file in self._files:
             if file.name.endswith(_HTML):
                 num_pages += 1
+                if num_pages <= skip:
+                    continue
                 url = file.relative_to(self.home).as_posix()
                 with file.open("rb") as html:
                     yield RawPage(url, "", html.read(_MAX_HTML_BYTES))
@@ -140,7 +142,8 @@ class Corpus:
             for page in read_pages(file):
                 if not isinstance(page, DataError):
                     num_pages += 1
-                    yield page
+                    if num_pages > skip:
+                        yield page
                 elif self._strict:
                     raise page
                 else:

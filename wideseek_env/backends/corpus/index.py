@@ -13,8 +13,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import tantivy
@@ -110,10 +110,11 @@ class PassageIndex:
             was made with, or with others above 0 in the same places.
     """
 
-    def __init__(self, directory: Path | None = None, boosts: Boosts = Boosts()) -> None:
+    def __init__(self, directory: Path | None = None, boosts: Boosts | None = None) -> None:
         # Declared as integers on purpose: a Python int added to an unsigned fast field would kill
         # tantivy's writer thread.
         builder = tantivy.SchemaBuilder()
+        boosts = boosts or Boosts()
         self._boosts = boosts
         self._option: Literal["freq", "position"] = "position" if boosts.phrase > 0 else "freq"
         builder.add_text_field("body", tokenizer_name=_ANALYZER, index_option=self._option)
@@ -205,7 +206,9 @@ class PassageIndex:
             pairs = dict.fromkeys(pairwise(in_order[:_MAX_QUERY_WORDS]))
             phrases = (make.phrase_query(schema, "body", list(pair)) for pair in pairs)
             parts += [make.boost_query(phrase, self._boosts.phrase) for phrase in phrases]
-        return make.boolean_query([(tantivy.Occur.Should, part) for part in parts]) if parts else None
+        return (
+            make.boolean_query([(tantivy.Occur.Should, part) for part in parts]) if parts else None
+        )
 
     def _best_passages(self, query: tantivy.Query, limit: int) -> tuple[list[Match], float | None]:
         """Returns one match for each page among `limit` passages, and the score of the last.

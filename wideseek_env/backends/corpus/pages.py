@@ -109,7 +109,7 @@ class PagesBackend:
             watch = Watch(index_dir)
             self.num_duplicates = about.num_duplicates
             store = SqliteStore(index_dir / "pages.sqlite")
-            index = PassageIndex(index_dir / "words", Boosts(*about.boosts))
+            index = PassageIndex(index_dir / "words", about.boosts)
             if len(store) != about.num_pages or not len(index):
                 raise ValueError(
                     f"{len(store)} of {about.num_pages} pages and {len(index)} passages are there"
@@ -207,8 +207,7 @@ class About(msgspec.Struct):
     version: int
     num_pages: int
     num_duplicates: int
-    boosts: tuple[float, float] = (0.0, 0.0)
-    """Of titles and of phrases."""
+    boosts: Boosts = Boosts()
 
 
 def build_index(

@@ -7,6 +7,7 @@ a second page of the same URL without a set of all URLs in memory, and any tool 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
@@ -94,6 +95,12 @@ class MemoryStore:
         return len(self._pages)
 
 
+_PAGES_TABLE = (
+    "CREATE TABLE IF NOT EXISTS pages (number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, "
+    "url TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL)"
+)
+
+
 class SqliteStore:
     """Pages in a SQLite file.
 
@@ -110,12 +117,10 @@ class SqliteStore:
         if create:
             self._connection.execute("PRAGMA journal_mode = OFF")
             self._connection.execute("PRAGMA synchronous = OFF")
-            self._connection.execute(
-                "CREATE TABLE pages (number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, "
-                "url TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL)"
-            )
+            self._connection.execute(_PAGES_TABLE)
         count = self._connection.execute("SELECT COUNT(*) FROM pages").fetchone()
         self._size: int = count[0]
+        self._next: int = self._size
 
     def add(self, page: StoredPage) -> int | None:
         """See `PageStore`.
@@ -123,7 +128,7 @@ class SqliteStore:
         Raises:
             DataError: the file cannot be written, so for a full disk.
         """
-        row = (self._size, url_key(page.url), *page)
+        row = (self._next, url_key(page.url), *page)
         try:
             added = self._connection.execute(
                 "INSERT OR IGNORE INTO pages VALUES (?, ?, ?, ?, ?)", row
@@ -133,7 +138,8 @@ class SqliteStore:
         if not added:
             return None
         self._size += 1
-        return self._size - 1
+        self._next += 1
+        return self._next - 1
 
     def get(self, number: int) -> StoredPage:
         """See `PageStore`."""
@@ -183,3 +189,85 @@ class SqliteStore:
 
     def __len__(self) -> int:
         return self._size
+
+
+class GrowingStore(SqliteStore):
+    """Pages in a SQLite file that grows in batches; a kill loses what came after the last `commit`.
+
+    With them it keeps how far the work is, so that neither can be ahead of the other.
+
+    Args:
+        path: the file; made when it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = self._connect("rwc")
+        self._is_open = True
+        for statement in (
+            "PRAGMA synchronous = FULL",
+            _PAGES_TABLE,
+            "CREATE TABLE IF NOT EXISTS building (id INTEGER PRIMARY KEY, state TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS replaced (number INTEGER PRIMARY KEY)",
+        ):
+            self._connection.execute(statement)
+        count = "SELECT COUNT(*), COALESCE(MAX(number) + 1, 0) FROM pages"
+        self._size, self._next = self._connection.execute(count).fetchone()
+
+    @property
+    def next_number(self) -> int:
+        """Number of the next page."""
+        return self._next
+
+    def put(self, page: StoredPage, first: int) -> tuple[int | None, int | None]:
+        """Adds a page in place of one of the same URL whose number is lower than `first`.
+
+        Returns:
+            Its number, None when there is a page of this URL that stays; and the number of the
+            page that it replaced.
+
+        Raises:
+            DataError: the file cannot be written, so for a full disk.
+        """
+        number = self.add(page)
+        if number is not None:
+            return number, None
+        key = url_key(page.url)
+        try:
+            find = "SELECT number FROM pages WHERE key = ?"
+            old: int = self._connection.execute(find, (key,)).fetchone()[0]
+            if old >= first:
+                return None, None
+            self._connection.execute("DELETE FROM pages WHERE number = ?", (old,))
+            self._connection.execute("INSERT INTO replaced VALUES (?)", (old,))
+        except sqlite3.Error as error:
+            raise self._not_written(error) from error
+        self._size -= 1
+        return self.add(page), old
+
+    def state(self) -> str | None:
+        """Returns what the last `commit` was given, None before the first."""
+        row = self._connection.execute("SELECT state FROM building").fetchone()
+        return None if row is None else str(row[0])
+
+    def commit(self, state: str) -> None:
+        """Writes what was added to the file, and with it how far the work is.
+
+        Raises:
+            DataError: the file cannot be written, so for a full disk.
+        """
+        try:
+            self._connection.execute("REPLACE INTO building VALUES (0, ?)", (state,))
+        except sqlite3.Error as error:
+            raise self._not_written(error) from error
+        self.finish()
+
+    def replaced(self) -> list[int]:
+        """Lists the numbers of the pages that others replaced."""
+        return [row[0] for row in self._connection.execute("SELECT number FROM replaced")]
+
+    def pages_from(self, number: int) -> Iterator[tuple[int, StoredPage]]:
+        """Yields the pages with this number or a higher one."""
+        query = "SELECT number, url, title, text FROM pages WHERE number >= ? ORDER BY number"
+        for found, *page in self._connection.execute(query, (number,)):
+            yield found, StoredPage(*page)

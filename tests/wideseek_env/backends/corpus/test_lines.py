@@ -115,13 +115,19 @@ def test_passages_of_wikipedia_are_found_and_opened_as_pages(tmp_path: Path) -> 
 
 
 def test_command_indexes_once_and_says_what_it_left_out(tmp_path: Path) -> None:
-    written(tmp_path / "c.jsonl", {"url": "/a", "text": "one"}, {"url": "/a", "text": "again"}, {})
-    command = [sys.executable, "-m", "wideseek_env", "index", str(tmp_path)]
-    for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert "1 pages of" in done.stdout
-        assert "1 broken lines left out, 1 with the URL of another" in done.stdout
-    assert len(list((tmp_path / ".wideseek_index").iterdir())) == 1
-    strict = subprocess.run([*command, "--strict"], capture_output=True, text=True, check=False)
+    pages = tmp_path / "c.jsonl"
+    written(pages, {"url": "/a", "text": "one"}, {"url": "/a", "text": "again"}, {})
+    command = [sys.executable, "-m", "wideseek_env", "index", str(pages), "--out"]
+    first = [*command, str(tmp_path / "index")]
+    done = subprocess.run(first, capture_output=True, text=True, check=True)
+    assert "2 pages of" in done.stdout
+    assert "1 broken lines left out, 1 with the URL of another left out; 1 pages in" in done.stdout
+    done = subprocess.run(first, capture_output=True, text=True, check=True)
+    assert "0 pages of" in done.stdout
+    assert "1 pages in" in done.stdout
+    strict = subprocess.run(
+        [*command, str(tmp_path / "strict"), "--strict"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert strict.returncode == 1
     assert "Traceback" not in strict.stderr
