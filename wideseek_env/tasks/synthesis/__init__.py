@@ -2,6 +2,6 @@
 
 `relations` reads typed relations from pages, `drawing` draws a program over them (filters, top-k,
 joins, columns), `programs` executes it for the gold table, `questions` puts it into words,
-`checks` throws out what is unfair, `stages` does all of it in steps that can be resumed. A language
-model may word the questions (`wording`); none is needed.
+`fairness` throws out what is unfair, `pagecheck` looks every gold cell up on its page again, and
+`stages` does all of it in steps that can be resumed. No language model is asked.
 """

@@ -75,16 +75,6 @@ def table_of(
     return tuple(tuple(relation.rows[row][field] for field in fields) for row in rows)
 
 
-def same_table(one: Program, other: Program, relation: Relation) -> bool:
-    """Whether two programs give the same rows and columns, in any order.
-
-    Raises:
-        ValueError: one of them cannot be executed.
-    """
-    columns = [{relation.index(label) for label in p.columns} for p in (one, other)]
-    return columns[0] == columns[1] and execute(one, relation) == execute(other, relation)
-
-
 def join(left: Relation, right: Relation, on: tuple[int, int]) -> Relation | None:
     """Joins two relations where a field of the left equals the key of the right; None if nowhere.
 

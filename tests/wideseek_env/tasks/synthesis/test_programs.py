@@ -12,7 +12,6 @@ from wideseek_env.tasks.synthesis.programs import (
     Unfair,
     execute,
     join,
-    same_table,
     table_of,
 )
 from wideseek_env.tasks.synthesis.relations import Field, Relation
@@ -96,15 +95,6 @@ def test_wrong_programs_are_told() -> None:
     ):
         with pytest.raises(ValueError, match="expected"):
             execute(Program(("Name",), ((test,),)), relation())
-
-
-def test_programs_are_the_same_by_their_tables() -> None:
-    one = Program(("Name", "City"), ((Comparison("Length", "more", "80.5"),),))
-    assert same_table(
-        one, Program(("City", "Name"), ((Comparison("Length", "more", "100"),),)), relation()
-    )
-    assert not same_table(one, Program(("Name",), one.where), relation())
-    assert not same_table(one, Program(("Name", "City"), ()), relation())
 
 
 def test_a_join_takes_rows_by_key_and_sources_from_both() -> None:
