@@ -1,6 +1,6 @@
 """Things that a user names: one of ours, one of an installed package, or one of the user's own.
 
-A thing of a kind (`policies`, `sources`, `backends`, `scorers`, `formats`, `engines`) is named by
+A thing of a kind (`policies`, `sources`, `backends`, `formats`, `engines`) is named by
 
 - a name of our table of that kind, such as `fanout`;
 - a Python path, `my_package.policies:Mine`, so that nobody edits our files to take part;
