@@ -3,6 +3,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from wideseek_env.backends.corpus import building
 from wideseek_env.backends.corpus.building import IndexBackend, grow_index
 from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.backends.corpus.index import Boosts
@@ -183,7 +183,7 @@ def test_damaged_state_is_refused(tmp_path: Path, damage: str) -> None:
     elif damage == "words":
         (index_dir / "words" / "meta.json").write_text("{")
     else:
-        connection = building.sqlite3.connect(store)
+        connection = sqlite3.connect(store)
         connection.execute(statements[damage])
         connection.commit()
         connection.close()
