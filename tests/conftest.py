@@ -1,24 +1,11 @@
 """What holds for all tests."""
 
-import gc
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 # A shell's background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
-def _own_garbage() -> Iterator[None]:
-    """Keeps the collector off what other tests have left: bounds on time are the test's own.
-
-    One full collection goes through all of it: .5 s for six million objects.
-    """
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
