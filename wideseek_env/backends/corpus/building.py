@@ -9,7 +9,6 @@ whole, and only then is it opened.
 from __future__ import annotations
 
 import os
-import sqlite3
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +19,7 @@ import msgspec
 
 from wideseek_env.backends.corpus.folder import Corpus
 from wideseek_env.backends.corpus.index import Boosts, PassageIndex, PassageWriter
-from wideseek_env.backends.corpus.indexfiles import check_seal, hold, is_panic
+from wideseek_env.backends.corpus.indexfiles import check_seal, hold, is_damage
 from wideseek_env.backends.corpus.pages import (
     ABOUT_FILE,
     INDEX_VERSION,
@@ -250,9 +249,8 @@ def _read(
 
 
 def _commit(store: GrowingStore, writer: PassageWriter, state: _State) -> None:
-    store.commit(
-        msgspec.json.encode(state).decode()
-    )  # first: the words are never ahead of the pages
+    # First, so that the words are never ahead of the pages.
+    store.commit(msgspec.json.encode(state).decode())
     writer.commit()
 
 
@@ -282,8 +280,7 @@ def _damage(index_dir: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        kinds = (OSError, ValueError, msgspec.DecodeError, sqlite3.Error)
-        if not isinstance(error, kinds) and not is_panic(error):
+        if not is_damage(error):
             raise
         raise DataError(
             f"the index in {str(index_dir)!r} is damaged, or of another version ({error}); delete "

@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from wideseek_env.backends.corpus.indexfiles import held_alone, hold, seal
 from wideseek_env.backends.corpus.lines import has_pages, read_pages
@@ -38,7 +39,9 @@ _JSON_LINES = (".jsonl", ".jsonl.gz")
 _HTML = (".html", ".htm")
 _MAX_HTML_BYTES = 4 * MAX_HTML_CHARS
 _WAITS_S = (0.1, 0.3, 1.0, 3.0)  # for whoever is writing a corpus
-_PAUSE_S = 0.3  # between two writes of theirs
+_PAUSE_NS = 300_000_000  # between two writes of theirs
+_Listing: TypeAlias = list[tuple[str, int, int, int]]
+"""Path, inode, size and time of each file of a corpus."""
 
 
 class FolderBackend(PagesBackend):
@@ -208,7 +211,8 @@ def _index_of(
                 return corpus, kept
             shutil.rmtree(kept, ignore_errors=True)  # may be of pages that were written half
         except (DataError, OSError):
-            if wait_s is None or (_listing(path) == before and not _just_written(path)):
+            now = _listing(path)
+            if wait_s is None or (now == before and not _just_written(now)):
                 raise
         if wait_s is not None:
             _LOG.info("%s changed while it was read; reading it again", path)
@@ -216,8 +220,8 @@ def _index_of(
     raise DataError(f"{str(path)!r} is changed all the time; open it when it has been written")
 
 
-def _listing(path: Path) -> object:
-    """Lists what is different once a corpus was changed."""
+def _listing(path: Path) -> _Listing | None:
+    """Lists what is different once a corpus was changed; None when a file goes meanwhile."""
     try:
         files = [path] if path.is_file() else _inside(path)
         stats = [(file, file.stat()) for file in files if file.name.endswith(_JSON_LINES + _HTML)]
@@ -226,13 +230,10 @@ def _listing(path: Path) -> object:
     return [(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
 
 
-def _just_written(path: Path) -> bool:
+def _just_written(listing: _Listing | None) -> bool:
     """Returns whether somebody may be in the middle of writing, and only pauses."""
-    try:
-        files = [path] if path.is_file() else _inside(path)
-        return max(file.stat().st_mtime for file in files) > time.time() - _PAUSE_S
-    except (FileNotFoundError, ValueError):
-        return False
+    since_ns = time.time_ns() - _PAUSE_NS
+    return any(written_ns > since_ns for *_, written_ns in listing or ())
 
 
 def _build(corpus: Corpus, kept: Path, links: bool, on_page: Callable[[int], None] | None) -> None:

@@ -8,11 +8,14 @@ and its files are looked at before each search.
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from wideseek_env.errors import BackendError
 
@@ -86,6 +89,12 @@ def answering(what: str) -> Iterator[None]:
 def is_panic(error: BaseException) -> bool:
     """Returns whether Rust code panicked, which no `except Exception` catches."""
     return type(error).__name__ == "PanicException"
+
+
+def is_damage(error: BaseException) -> bool:
+    """Returns whether an error that reading an index raised shows that its files are damaged."""
+    kinds = (OSError, ValueError, msgspec.DecodeError, sqlite3.Error)
+    return isinstance(error, kinds) or is_panic(error)
 
 
 def hold(path: Path, *, alone: bool, wait: bool = True) -> int | None:

@@ -5,7 +5,6 @@ Closed worlds hand in the pages that they generate; `folder` adds files and an i
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import msgspec
 from wideseek_env.backends import Hit, Page
 from wideseek_env.backends.caching import ByteCache
 from wideseek_env.backends.corpus.index import Boosts, PassageIndex
-from wideseek_env.backends.corpus.indexfiles import Watch, answering, check_seal, is_panic, seal
+from wideseek_env.backends.corpus.indexfiles import Watch, answering, check_seal, is_damage, seal
 from wideseek_env.backends.corpus.pagestore import (
     MemoryStore,
     PageStore,
@@ -258,8 +257,7 @@ def reading_index(index_dir: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        kinds = (OSError, ValueError, msgspec.DecodeError, sqlite3.Error)
-        if not isinstance(error, kinds) and not is_panic(error):
+        if not is_damage(error):
             raise
         raise DataError(
             f"expected a finished index in {str(index_dir)!r} ({error}); delete this folder and "
