@@ -113,7 +113,8 @@ def one_of(valid: Iterable[str], got: str) -> str:
     valid = list(valid)
     near = difflib.get_close_matches(got, valid, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"one of {', '.join(valid)}, got {got!r}{hint}"
+    known = f"one of {', '.join(valid)}" if valid else "a name, of which there is none yet"
+    return f"{known}, got {got!r}{hint}"
 
 
 def _imported(kind: str, path: str) -> Any:

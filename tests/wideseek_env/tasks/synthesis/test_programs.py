@@ -97,6 +97,23 @@ def test_wrong_programs_are_told() -> None:
             execute(Program(("Name",), ((test,),)), relation())
 
 
+def test_bounds_between_fractions_are_drawn_and_exclude_what_they_say() -> None:
+    rows = tuple((f"N{i}", f"{i * 7 % 23}.{i * 13 % 97 + 1}") for i in range(20))
+    shares = relation(fields=(Field("Name", "text"), Field("Share", "number")), rows=rows)
+    num_ranges = 0
+    for seed in range(60):
+        program = draw_program(shares, Random(seed), min_clauses=1)
+        if program is None:
+            continue
+        for clause in program.where:
+            found = {row for row, (_, share) in enumerate(rows) if any(
+                float(share) > float(test.value) if test.op == "more" else
+                float(share) < float(test.value) for test in clause)}  # fmt: skip
+            num_ranges += 1
+            assert set(execute(Program(("Name",), (clause,)), shares)) == found
+    assert num_ranges > 20
+
+
 def test_a_join_takes_rows_by_key_and_sources_from_both() -> None:
     cities = relation(
         id="v#0",
