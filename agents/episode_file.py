@@ -96,6 +96,12 @@ def _key(episode: Episode) -> str:
     return str(episode.metadata.get("key", ""))
 
 
+def lock_of(path: Path) -> FileLock:
+    """Makes the lock that whoever writes to a file of episodes holds; taking it does not wait."""
+    # A file of its own: the episodes' file is replaced when it is reopened.
+    return FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+
+
 class EpisodeFile:
     """Appends episodes to a file; a context manager that holds the file's lock.
 
@@ -110,8 +116,7 @@ class EpisodeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A file of its own: the episodes' file is replaced when it is reopened.
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+        self._lock = lock_of(path)
         try:
             self._lock.acquire()
         except Timeout as error:

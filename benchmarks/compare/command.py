@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from tyro.conf import OmitArgPrefixes, Positional
 
+from agents.episode_file import lock_of
 from benchmarks.compare.llm import figures_of
 from benchmarks.compare.policies import POLICIES, entry_of
 from benchmarks.compare.responses import write_responses
@@ -143,8 +145,11 @@ def _any_played(folder: Path) -> bool:
 
 def _remove(folder: Path, out: Path) -> None:
     """Takes away what a start that failed has left; anything that is not ours stays."""
-    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {RUN, EPISODES}:
-        shutil.rmtree(folder, ignore_errors=True)
+    lock = lock_of(folder / EPISODES)
+    ours = {RUN, EPISODES, Path(lock.lock_file).name}
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= ours:
+        with suppress(OSError), lock:  # it is an OSError when another run holds it
+            shutil.rmtree(folder, ignore_errors=True)
     if out.is_dir() and not any(out.iterdir()):
         out.rmdir()
 

@@ -15,7 +15,7 @@ import pytest
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.scripted import SoloPolicy
 from benchmarks.__main__ import main
-from benchmarks.compare import policies, run_folder
+from benchmarks.compare import policies, run_folder, runner
 from benchmarks.compare.llm import LLMSettings
 from benchmarks.compare.policies import Entry
 from benchmarks.compare.run_folder import RunInfo
@@ -223,6 +223,29 @@ def start(folder):
     return subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+def run_once(folder):
+    words = ["--sources", "starter", "--num-tasks", "1", "--num-workers", "1", "--widths", "1"]
+    return main([*words, "--name", "r", "--out", str(folder)])
+
+
+def test_ctrl_c_before_the_first_episode_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    def interrupt(*arguments):
+        assert (tmp_path / "out" / "r" / "episodes.jsonl").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "play_here", interrupt)
+    assert run_once(tmp_path / "out") == 130
+    assert "nothing is kept" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_start_that_fails_leaves_the_folder_of_a_run_that_has_just_begun(tmp_path, capsys):
+    with EpisodeFile(tmp_path / "r" / "episodes.jsonl"):
+        assert run_once(tmp_path) == 1
+        assert "another run writes to" in capsys.readouterr().err
+        assert (tmp_path / "r" / "episodes.jsonl").exists()
 
 
 @pytest.mark.slow
