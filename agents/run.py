@@ -12,15 +12,16 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.progress import Progress, TextColumn
 
@@ -136,38 +137,82 @@ def play_in_workers(
     Raises:
         WideSeekError: a worker process died.
     """
-    # Spawned, as a fork would copy the locks of the index's threads.
-    context = multiprocessing.get_context("spawn")
     waiting = _slices(parts)
-    running: set[Future[list[bytes]]] = set()
-    with ProcessPoolExecutor(num_workers, context, _begin_worker, (parts, done)) as pool:
-        try:
-            while True:
-                # A short queue, so that an interrupt does not have to wait for a long one.
-                while len(running) < 2 * num_workers and (part := next(waiting, None)) is not None:
-                    with _interrupt_blocked():
-                        running.add(pool.submit(_play_slice, *part))
-                if not running:
-                    return
-                ended, running = wait(running, return_when=FIRST_COMPLETED)
-                _keep_all(ended, keep)
-        except KeyboardInterrupt:
-            left = [future for future in running if not future.cancel()]
-            _keep_all(left, keep)
-            raise
-        except BrokenProcessPool as error:
-            raise WideSeekError(
-                "a worker process died, perhaps for want of memory; go on with fewer workers"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    workers: list[_Worker] = []
+    busy: dict[Connection, _Worker] = {}
 
-
-def _keep_all(futures: Iterable[Future[list[bytes]]], keep: OnEpisode) -> None:
-    for future in futures:
-        for line in future.result():
+    def take(pipe: Connection, go_on: bool) -> None:
+        worker = busy.pop(pipe)
+        lines = worker.receive()
+        if go_on and (part := next(waiting, None)) is not None:
+            worker.send(part)  # before the episodes are kept, so that it need not wait for that
+            busy[pipe] = worker
+        for line in lines:
             keep(decode_episode(line))
+
+    ensure_running()  # the first start of a process would do it, and let Ctrl-C in meanwhile
+    try:
+        for part in islice(waiting, num_workers):
+            with _interrupt_blocked():
+                workers.append(_Worker(parts, done))
+                workers[-1].send(part)
+                busy[workers[-1].pipe] = workers[-1]
+        while busy:
+            for pipe in wait(list(busy)):
+                with _interrupt_blocked():
+                    take(cast(Connection, pipe), go_on=True)
+    except KeyboardInterrupt:
+        for pipe in list(busy):
+            take(pipe, go_on=False)
+        raise
+    finally:
+        for worker in workers:
+            worker.end(is_busy=worker.pipe in busy)
+
+
+class _Worker:
+    """A process that plays slices, and the pipe to it.
+
+    Each has a pipe of its own: in a queue for all, a worker that is killed while it writes leaves
+    half a message and a lock that nobody gives back, and the run would wait for ever.
+    """
+
+    def __init__(self, parts: Sequence[Part], done: frozenset[str]) -> None:
+        # Spawned, as a fork would copy the locks of the index's threads.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, parts, done))
+        self._process.start()
+        theirs.close()  # so that the pipe ends with the process
+
+    def send(self, part: tuple[int, int, int]) -> None:
+        with _death():
+            self.pipe.send(part)
+
+    def receive(self) -> list[bytes]:
+        """Waits for the episodes of the slice; raises what its play raised."""
+        with _death():
+            answer: list[bytes] | BaseException = self.pipe.recv()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def end(self, is_busy: bool) -> None:
+        """Ends the process: at once when it is busy, as nobody waits for what it plays."""
+        if is_busy:
+            self._process.terminate()
+        self.pipe.close()
+        self._process.join()
+
+
+@contextmanager
+def _death() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise WideSeekError(
+            "a worker process died, perhaps for want of memory; go on with fewer workers"
+        ) from error
 
 
 def _slices(parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
@@ -178,14 +223,8 @@ def _slices(parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
                 yield number, which, start
 
 
-_parts: Sequence[Part] = ()
-_done: frozenset[str] = frozenset()
-
-
-def _begin_worker(parts: Sequence[Part], done: frozenset[str]) -> None:
-    """Keeps what this worker plays, and ends it when the process that began it is killed."""
-    global _parts, _done
-    _parts, _done = parts, done
+def _work(pipe: Connection, parts: Sequence[Part], done: frozenset[str]) -> None:
+    """Plays what comes through the pipe, until it or the process at its other end ends."""
     parent = multiprocessing.parent_process()
     if parent is None:
         raise RuntimeError("expected to be run in a worker process, got the main process")
@@ -195,22 +234,29 @@ def _begin_worker(parts: Sequence[Part], done: frozenset[str]) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    policy_of = cache(lambda number: parts[number].make())
+    with contextlib.suppress(EOFError):
+        while True:
+            number, which, start = pipe.recv()
+            try:
+                jobs = parts[number].exams[which][start : start + _SLICE]
+                answer: object = _play_slice(parts[number], jobs, policy_of(number), done)
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever receives it
+                error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+                answer = error
+            pipe.send(answer)
 
 
-def _play_slice(number: int, which: int, start: int) -> list[bytes]:
-    part, lines = _parts[number], list[bytes]()
+def _play_slice(
+    part: Part, jobs: Sequence[Job], policy: Policy, done: frozenset[str]
+) -> list[bytes]:
+    lines = list[bytes]()
 
     def keep(episode: Episode) -> None:
         lines.append(encode(episode))
 
-    jobs = part.exams[which][start : start + _SLICE]
-    asyncio.run(_play(part, jobs, _policy_of(number), _done, keep))
+    asyncio.run(_play(part, jobs, policy, done, keep))
     return lines
-
-
-@cache
-def _policy_of(number: int) -> Policy:
-    return _parts[number].make()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from agents.episode_file import EpisodeFile, read_episodes
 from agents.evaluate import Exam
 from agents.rollout import Job
 from agents.run import Part, play_in_workers, run
-from agents.scripted import RandomPolicy
+from agents.scripted import FanoutPolicy, RandomPolicy
 from wideseek_env.errors import DataError, WideSeekError
 from wideseek_env.jsonlines import encode
 from wideseek_env.records import Episode
@@ -160,6 +161,28 @@ def test_workers_play_what_one_process_plays(tmp_path: Path) -> None:
     play_in_workers([Part([exam()], RandomPolicy)], done, there.append, num_workers=2)
     assert len(there) == 15
     assert bare([here[0], *there]) == bare(here)
+
+
+def test_worker_that_is_killed_while_it_hands_over_ends_the_run_with_the_reason() -> None:
+    """Its message is longer than a pipe holds, and half of it is written when it dies."""
+    source = TaskSource.worlds("default", range(2), tasks_each=20)
+    others = set(multiprocessing.active_children())
+
+    def kill(episode: Episode) -> None:
+        time.sleep(1.0)  # both have played on meanwhile, and nobody reads
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+
+    with pytest.raises(WideSeekError, match="a worker process died"):
+        play_in_workers([Part([Exam(source, 4)], FanoutPolicy)], frozenset(), kill, num_workers=2)
+    assert set(multiprocessing.active_children()) == others
+
+
+def test_what_a_worker_raises_is_raised_here_and_says_where() -> None:
+    part = Part([exam()], partial(divmod, 1, 0))
+    with pytest.raises(ZeroDivisionError) as raised:
+        play_in_workers([part], frozenset(), lambda episode: None, num_workers=2)
+    assert "in a worker process" in raised.value.__notes__[0]
 
 
 def test_worker_that_dies_ends_the_run_with_the_reason() -> None:
