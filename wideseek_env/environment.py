@@ -20,6 +20,10 @@ every episode ends.
 counted in the answer ("No subagent is free for the other 2."). Only when none is free is the call
 wrong.
 
+With `Limits.max_folds` agents have the tool `fold` as well, which replaces all that an agent has read
+by a text of its own; its next observation is then its whole context, and the record's `segment` one
+more (`game/fold.py`).
+
 Version history: v0, first version.
 """  # noqa: E501 - a table row is one line
 

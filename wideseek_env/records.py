@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
+from wideseek_env.game.limits import check_limit
+
 RECORD_VERSION = 2
 
 Role: TypeAlias = Literal["lead", "subagent"]
@@ -91,7 +93,7 @@ class Task:
         return tuple(column.name for column in self.columns)
 
 
-STEERING = ("delegate", "answer", "report")
+STEERING = ("delegate", "answer", "report", "fold")
 """Calls that steer the game; every other asks for information, and its tool may fail."""
 
 
@@ -145,9 +147,13 @@ class Observation:
     turn: int
     """0 for the first decision on a (sub)task: then `text` is the question or the subtask."""
     turns_left: int
-    """Decisions left, this one included; at least 1."""
+    """Decisions left, this one included; at least 1. With a full context 1, unless it folds."""
     results: tuple[ToolResult, ...] = ()
-    """`text` in its parts: answers to the last calls, in order, then notices; empty at turn 0."""
+    """`text` in its parts: answers to the last calls, in order, then notices; empty at turn 0.
+    After a fold, `text` has the (sub)task before them: it is all that the agent has."""
+    segment: int = 0
+    """How often the agent has folded its context on this (sub)task. A greater number than in its
+    last observation: nothing that it was shown before counts any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,11 @@ class Turn:
     episode's first turn. A subagent's first turn comes after the turn that delegated it, the lead's
     next turn after the reports that it shows."""
 
+    @property
+    def folded(self) -> bool:
+        """Whether the agent replaced all that it had read: the next turn begins a segment."""
+        return any(r.call and r.call.name == "fold" and r.status == "ok" for r in self.results)
+
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
@@ -210,6 +221,13 @@ class Trajectory:
     """The trajectory that delegated this one; None: the lead's own, which nobody delegated."""
     parent_turn: int | None = None
     """The turn of `parent` in which it did, from 0."""
+
+    @property
+    def segments(self) -> tuple[range, ...]:
+        """Turns by segment; a fold ends one, see `game/fold.py`."""
+        ends = [number for number, turn in enumerate(self.turns, 1) if turn.folded]
+        bounds = [0, *(end for end in ends if end < len(self.turns)), len(self.turns)]
+        return tuple(map(range, bounds, bounds[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +282,12 @@ class Limits:
     """Length of a search result's snippet; 0 shows titles and URLs alone."""
     max_context_chars: int = 120_000
     """Characters that one agent may read and write on one (sub)task, about 32k tokens; what does
-    not fit is cut, and the agent is told to report or answer."""
+    not fit is cut, and the agent is told to report or answer. A fold begins the count anew."""
+    max_folds: int = 0
+    """Times that an agent may `fold` its context on one (sub)task; 0: it has no such tool."""
+    max_fold_chars: int = 60_000
+    """Characters of the text that then stands for all that it has read; in any case no more than
+    half of `max_context_chars`."""
     tool_timeout_s: float = 30.0
     """Deadline of one `search` or `open`."""
     episode_timeout_s: float | None = None
@@ -280,7 +303,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for limit in fields(self):
-            _check(limit.name, getattr(self, limit.name))
+            check_limit(limit.name, getattr(self, limit.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +373,11 @@ class Episode:
         return sum(len(t.turns) for t in self.trajectories)
 
     @property
+    def num_folds(self) -> int:
+        """Folds of all agents."""
+        return sum(turn.folded for t in self.trajectories for turn in t.turns)
+
+    @property
     def num_tool_calls(self) -> int:
         """Calls for information that a tool answered, failures included."""
         return sum(1 for result in self.tool_results() if result.status in ("ok", "failed"))
@@ -368,30 +396,3 @@ class Episode:
             for result in turn.results
             if result.call is not None and result.call.informs
         ]
-
-
-_AT_LEAST_ZERO = {"max_snippet_chars", "max_tool_calls", "wait_for"}
-
-
-def _check(name: str, value: object) -> None:
-    if name == "tools":
-        if not (isinstance(value, tuple) and all(isinstance(tool, str) for tool in value)):
-            raise TypeError(f"`tools` must be a tuple of names, got {value!r}")
-        return
-    if name == "lead_tools":
-        if not isinstance(value, bool):
-            raise TypeError(f"`lead_tools` must be True or False, got {value!r}")
-        return
-    if name == "wait_for" and value == "all":
-        return
-    if value is None and name in ("max_tool_calls", "episode_timeout_s"):
-        return
-    number = (int, float) if name.endswith("_s") else (int,)
-    lowest = 0 if name in _AT_LEAST_ZERO else 1
-    if isinstance(value, bool) or not isinstance(value, number):
-        other = " or 'all'" if name == "wait_for" else ""
-        raise TypeError(f"`{name}` must be a number{other}, got {value!r}")
-    if name.endswith("_s") and value <= 0:
-        raise ValueError(f"`{name}` must be more than 0 seconds, got {value!r}")
-    if not name.endswith("_s") and value < lowest:
-        raise ValueError(f"`{name}` must be at least {lowest}, got {value!r}")

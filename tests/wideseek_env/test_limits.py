@@ -10,6 +10,7 @@ def test_defaults_are_those_of_the_paper() -> None:
     limits = Limits()
     assert (limits.max_lead_turns, limits.max_subagent_turns) == (10, 20)
     assert (limits.max_calls_per_turn, limits.top_k) == (5, 3)
+    assert limits.max_folds == 0
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ def test_defaults_are_those_of_the_paper() -> None:
         ("top_k", True, "`top_k` must be a number, got True"),
         ("tool_timeout_s", 0, "`tool_timeout_s` must be more than 0 seconds, got 0"),
         ("max_tool_calls", -1, "`max_tool_calls` must be at least 0, got -1"),
+        ("max_folds", -1, "`max_folds` must be at least 0, got -1"),
+        ("max_fold_chars", 0, "`max_fold_chars` must be at least 1, got 0"),
         ("wait_for", "some", "`wait_for` must be a number or 'all', got 'some'"),
         ("lead_tools", "no", "`lead_tools` must be True or False, got 'no'"),
         ("max_context_chars", None, "`max_context_chars` must be a number, got None"),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from wideseek_env.backends import Backend
 from wideseek_env.errors import BackendError, ScoringError
+from wideseek_env.game.fold import fold, ways_out, why_no_fold
 from wideseek_env.game.provenance import credit_cells
 from wideseek_env.game.reward import RewardConfig, reward_terms
 from wideseek_env.game.seats import Inbox, OpenTrajectory, Seat
@@ -210,7 +211,7 @@ class Game:
         if not calls:
             return self._wait(seat)
         most = self.limits.max_calls_per_turn
-        wrongs = [self._wrong(seat, call, last) for call in calls[:most]]
+        wrongs = [self._wrong(seat, call, last, len(calls)) for call in calls[:most]]
         checked = list(zip(calls[:most], wrongs, strict=True))
         running = [call for call, wrong in checked if wrong is None and call.informs]
         # Tools first: a report or answer in the same turn must not free the slot under them.
@@ -236,11 +237,13 @@ class Game:
         allowed = ", ".join(self._tools[seat.role])
         return [ToolResult(f"No tool was called. Allowed: {allowed}.", "wrong")]
 
-    def _wrong(self, seat: Seat, call: ToolCall, last: bool) -> str | None:
+    def _wrong(self, seat: Seat, call: ToolCall, last: bool, num_calls: int) -> str | None:
         """Returns why a call cannot be carried out, or None; takes it from the call budget."""
         wrong = check(call, self._tools[seat.role])
         if wrong is not None:
             return wrong
+        if call.name == "fold":
+            return why_no_fold(self._on(seat), call, num_calls)
         if last and (call.informs or call.name == "delegate"):
             return "Not carried out: there was no turn left to use it."
         trajectory = self._on(seat)
@@ -251,11 +254,13 @@ class Game:
         return None
 
     def _direct(self, seat: Seat, call: ToolCall) -> ToolResult:
-        """Carries out a call that steers the game: delegate, answer or report."""
+        """Carries out a call that steers the game: delegate, answer, report or fold."""
         if seat.trajectory is None or self.over:
             return ToolResult("Not carried out: this had ended before.", "wrong", call)
         if call.name == "delegate":
             return self._delegate(seat, call)
+        if call.name == "fold":
+            return fold(seat.trajectory, call)
         text = str(call.arguments["text"])
         if call.name == "answer":
             self.answer = text
@@ -318,8 +323,8 @@ class Game:
         self, seat: Seat, prompt: str, calls: int | None, by: tuple[int, int] | None = None
     ) -> int:
         """Begins the agent's next trajectory, which a turn `by` delegated; returns its index."""
-        index, context = len(self._trajectories), self.limits.max_context_chars - len(prompt)
-        seat.trajectory = OpenTrajectory(index, seat.agent, seat.role, prompt, calls, context, by)
+        index, who = len(self._trajectories), (seat.agent, seat.role)
+        seat.trajectory = OpenTrajectory(index, *who, prompt, calls, self.limits, by)
         self._trajectories.append(seat.trajectory)
         self._show(seat)
         return index
@@ -344,19 +349,16 @@ class Game:
     def _show(self, seat: Seat) -> None:
         """Makes the agent's next observation; ends the trajectory that has had its last."""
         trajectory = self._on(seat)
-        limits = self.limits
-        most = limits.max_lead_turns if seat.role == "lead" else limits.max_subagent_turns
-        left = most - len(trajectory.turns)
+        left = trajectory.turns_left
         full = trajectory.context_left <= 0
         if trajectory.last_shown:
             self._run_out(seat, "turn_budget" if left == 0 else "context_budget")
             return
         if left == 1 or full:
             trajectory.last_shown = True
-            why = "Your context is full" if full else "This is your last turn"
-            way_out = "answer" if seat.role == "lead" else "report"
             if trajectory.turns:
-                notice = ToolResult(f"{why}: call `{way_out}` now.", "notice")
+                why = "Your context is full" if full else "This is your last turn"
+                notice = ToolResult(f"{why}: call {ways_out(trajectory)} now.", "notice")
                 trajectory.add_results([notice], self._now_s())
         seat.observation = trajectory.observation(1 if trajectory.last_shown else left)
         seat.seen_s = self._now_s()

@@ -12,6 +12,7 @@ from operator import attrgetter
 from wideseek_env.game.tools import shorten
 from wideseek_env.records import (
     Decision,
+    Limits,
     Observation,
     Role,
     ToolResult,
@@ -32,19 +33,42 @@ class OpenTrajectory:
     prompt: str
     calls_left: int | None
     """`search` and `open` calls that this trajectory may still make; None is no bound."""
-    context_left: int
-    """Characters that it may still read and write."""
+    limits: Limits
+    """Of the episode."""
     delegated_by: tuple[int, int] | None = None
     """The trajectory that delegated this one, and in which of its turns; None: nobody."""
     turns: list[Turn] = field(default_factory=list)
     end: TrajectoryEnd = "running"
     last_shown: bool = False
     """Whether the agent has been shown the observation of its last turn."""
+    segment: int = 0
+    """Folds so far."""
+    segment_begins: int = 0
+    """First turn since the latest of them."""
+    context_left: int = field(init=False)
+    """Characters that it may still read and write in this segment."""
+
+    def __post_init__(self) -> None:
+        self.context_left = self.limits.max_context_chars - len(self.prompt)
+
+    @property
+    def turns_left(self) -> int:
+        """Decisions that it may still make; in mid-turn after this one."""
+        limits = self.limits
+        most = limits.max_lead_turns if self.role == "lead" else limits.max_subagent_turns
+        return most - len(self.turns)
 
     def begin_turn(self, decision: Decision, seen_s: float, now_s: float, level: int) -> None:
         """Records a decision the moment that it is made; its results come later."""
         self.turns.append(Turn(decision, (), seen_s, now_s, now_s, level))
         self.context_left -= _num_chars(decision)
+
+    def begin_segment(self) -> None:
+        """Empties the context but for the (sub)task; the record keeps the turns."""
+        self.segment += 1
+        self.segment_begins = len(self.turns)
+        self.context_left = self.limits.max_context_chars - len(self.prompt)
+        self.last_shown = False
 
     def add_results(self, results: list[ToolResult], now_s: float) -> None:
         """Adds what the latest decision brought, cut to what the context still holds."""
@@ -57,8 +81,10 @@ class OpenTrajectory:
         if not self.turns:
             return Observation(self.prompt, 0, turns_left)
         results = self.turns[-1].results
-        text = "\n\n".join(result.text for result in results)
-        return Observation(text, len(self.turns), turns_left, results)
+        texts = [result.text for result in results]
+        if self.segment and self.segment_begins == len(self.turns):
+            texts.insert(0, self.prompt)
+        return Observation("\n\n".join(texts), len(self.turns), turns_left, results, self.segment)
 
     def snapshot(self) -> Trajectory:
         """Returns the record, as far as it has come."""

@@ -122,6 +122,13 @@ TOOLS: Mapping[str, Tool] = {
             '{"text": "Alden: 12 km (/river/alden)"}',
             {"text": Argument("string", "Everything that the lead needs, whole.")},
         ),
+        Tool(
+            "fold",
+            "Replace all that you have read and written by a text of yours; your context is free "
+            "again. The only call of its turn.",
+            '{"text": "Alden: 12 km. Not read yet: /river/brook"}',
+            {"text": Argument("string", "All that you will need: you keep your task and this.")},
+        ),
     )
 }
 
@@ -134,10 +141,11 @@ def tools_of(role: Role, limits: Limits, n_subagents: int) -> Mapping[str, Tool]
     """
     seeks = role == "subagent" or n_subagents == 0 or limits.lead_tools
     information = _information_tools(limits.tools) if seeks else ()
+    fold = (TOOLS["fold"],) if limits.max_folds else ()
     if role == "subagent":
-        return {tool.name: tool for tool in (*information, TOOLS["report"])}
+        return {tool.name: tool for tool in (*information, TOOLS["report"], *fold)}
     steering = (TOOLS["delegate"], TOOLS["answer"]) if n_subagents else (TOOLS["answer"],)
-    return {tool.name: tool for tool in (*steering, *information)}
+    return {tool.name: tool for tool in (*steering, *information, *fold)}
 
 
 @lru_cache(maxsize=64)
