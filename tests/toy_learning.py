@@ -38,10 +38,10 @@ def tiny_lm(seed: int = 0) -> Qwen3ForCausalLM:
 def toy_play(
     lm: Qwen3ForCausalLM, *, seed: int = 0, tasks: int = 2, group: int = 4, shuffled: bool = False
 ) -> Callable[[int], list[Episode]]:
-    """Returns `play(step)`; with `shuffled`, rewards go to the wrong episodes."""
+    """Returns `play(iteration)`; with `shuffled`, rewards go to the wrong episodes."""
 
-    def play(step: int) -> list[Episode]:
-        rng = np.random.default_rng((seed, step))
+    def play(iteration: int) -> list[Episode]:
+        rng = np.random.default_rng((seed, iteration))
         widths = rng.integers(1, 4, size=(tasks, group))
         seats = [
             (task, agent)

@@ -1,8 +1,8 @@
 """Checkpoints from which a killed run goes on to the very same numbers.
 
 A checkpoint is a folder with the weights (as `from_pretrained` reads them), the optimisers, the
-generators of torch, and the next step. Tasks and seeds of a step follow from the step alone, so the
-data position needs no more. A folder appears whole or not at all.
+generators of torch, and the next iteration. Tasks and seeds of an iteration follow from its number,
+so the data position needs no more. A folder appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from wideseek_env.plugins import late
 
 torch = late("torch", "train")
 
-MAY_CHANGE = {"num_steps", "out", "checkpoint_every", "keep_checkpoints", "max_concurrent"}
+MAY_CHANGE = {"num_iterations", "out", "checkpoint_every", "keep_checkpoints", "max_concurrent"}
 """Settings that another call of the same run may have changed."""
 
 
 def due(config: RunConfig, num_done: int) -> bool:
-    """Tells whether a checkpoint comes after so many steps; the last step always has one."""
-    return num_done % config.checkpoint_every == 0 or num_done == config.num_steps
+    """Tells whether a checkpoint comes after so many iterations; the last one always has one."""
+    return num_done % config.checkpoint_every == 0 or num_done == config.num_iterations
 
 
-def save(learner: Learner, config: RunConfig, next_step: int) -> Path:
+def save(learner: Learner, config: RunConfig, next_iteration: int) -> Path:
     """Writes a checkpoint, deletes the oldest ones, and returns its folder."""
     root = Path(config.out) / "checkpoints"
-    folder = root / f"step_{next_step:06d}"
+    folder = root / f"iteration_{next_iteration:06d}"
     part = root / f".{folder.name}"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     learner.save(part)
     state = {
-        "next_step": next_step,
+        "next_iteration": next_iteration,
         "config": asdict(config),
         "optimizers": [optimizer.state_dict() for optimizer in learner.optimizers],
         "head": learner.head.state_dict() if learner.head is not None else None,
@@ -57,15 +57,26 @@ def save(learner: Learner, config: RunConfig, next_step: int) -> Path:
 
 
 def folders(root: Path) -> list[Path]:
-    """Returns the whole checkpoints under a folder, oldest first."""
-    return sorted(root.glob("step_*"))
+    """Lists the whole checkpoints under a folder, oldest first.
+
+    Raises:
+        DataError: they are those of a version that counted in steps.
+    """
+    found = sorted(root.glob("iteration_*"))
+    if not found and (older := sorted(root.glob("step_*"))):
+        raise DataError(
+            f"expected checkpoints that are called iteration_…, got {older[-1]}, which an older "
+            "version wrote; go on with that version, choose another folder for the run, or start "
+            f"from its weights with --model {older[-1]}"
+        )
+    return found
 
 
 def resume(learner: Learner, config: RunConfig) -> int:
-    """Puts the last checkpoint of a run into the learner; returns the next step, 0 without one.
+    """Puts the last checkpoint of a run into the learner and gives the next iteration, else 0.
 
     Raises:
-        DataError: the checkpoint is of a run with other settings.
+        DataError: the checkpoint is of a run with other settings, or of an older version.
     """
     found = folders(Path(config.out) / "checkpoints")
     if not found:
@@ -86,4 +97,4 @@ def resume(learner: Learner, config: RunConfig) -> int:
     torch.set_rng_state(state["generator"])
     if torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda_generators"])
-    return int(state["next_step"])
+    return int(state["next_iteration"])

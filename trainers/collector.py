@@ -72,12 +72,12 @@ class Collector:
         Raises:
             ValueError: an iteration has more tasks than there are.
         """
-        config, num = self._config, self._config.tasks_per_step
+        config, num = self._config, self._config.tasks_per_iteration
         in_pass = len(self.source) // num
         if in_pass == 0:
             raise ValueError(
-                f"`tasks_per_step` must be at most the {len(self.source)} tasks of the run, got "
-                f"{num}; raise `num_tasks` or give a larger `source`"
+                f"`tasks_per_iteration` must be at most the {len(self.source)} tasks of the run, "
+                f"got {num}; raise `num_tasks` or give a larger `source`"
             )
         which_pass, place = divmod(iteration, in_pass)
         chosen = self._order(which_pass)[place * num :][:num]

@@ -36,8 +36,8 @@ class RunConfig:
     """Start model: a Hugging Face name, a folder, or the folder of a run of ours."""
     seed: Seed = 0
     """Seeds tasks, sampling and the order of updates; the same seed is the same run."""
-    num_steps: Count = 100
-    """Steps of the run; each plays new episodes."""
+    num_iterations: Count = 100
+    """Iterations of the run; each plays new episodes."""
 
     source: str = "worlds:starter:0-7"
     """Tasks to train on, as `wideseek_env.tasks.named` reads them: worlds:PRESET:FIRST-LAST (more
@@ -51,7 +51,7 @@ class RunConfig:
     """Kind of task in worlds; hybrid is wide and deep in turn, on which the paper's model learnt
     most."""
     eval_every: Natural = 0
-    """Steps between scores on held-out tasks; 0 never scores."""
+    """Iterations between scores on held-out tasks; 0 never scores."""
     eval_source: str = ""
     """Held-out tasks, as `source`; of closed worlds, and by default, the preset's test worlds."""
     eval_tasks: Count = 32
@@ -62,10 +62,10 @@ class RunConfig:
     """Draws the slots of each task from 1 to `n_subagents`, so that a model knows all widths."""
     max_lead_turns: Natural = 0
     """Turns of the lead; 0 is the source's limit, and for one agent alone enough turns."""
-    tasks_per_step: Count = 4
-    """Tasks of a step."""
+    tasks_per_iteration: Count = 4
+    """Tasks of an iteration."""
     group_size: Count = 8
-    """Episodes of each task in a step (G)."""
+    """Episodes of each task in an iteration (G)."""
     reward: Literal["paper", "item_f1"] = "paper"
     """`paper` adds small terms for format, opening pages and length to the item F1."""
     format: Literal["hermes", "json"] = "hermes"
@@ -74,7 +74,7 @@ class RunConfig:
     """`short` says only what differs between episodes, to a model that learns the rest."""
     engine: str = "transformers"
     """Samples: transformers, in this process; or any engine that reads weights from a folder, which
-    are written there before each step: vllm, or a Python path."""
+    are written there before each iteration: vllm, or a Python path."""
     max_new_tokens: Count = 4096
     """Longest turn, in tokens."""
     max_context_tokens: Count = 32_768
@@ -90,7 +90,7 @@ class RunConfig:
     warmup_steps: Natural = 10
     """Optimiser steps in which the rate rises to `lr`; without them a cold Adam jumps."""
     lr_end: Share = 1.0
-    """Share of `lr` that is left at the last step, reached on a straight line; 1 is constant."""
+    """Share of `lr` that is left at the end, reached on a straight line; 1 is constant."""
     weight_decay: AtLeastZero = 0.0
     """Decoupled, on matrices alone."""
     max_grad_norm: Positive = 1.0
@@ -108,13 +108,13 @@ class RunConfig:
     """Trains adapters of this rank in place of the weights; 0 trains the weights. Needs peft."""
 
     checkpoint_every: Count = 10
-    """Steps between checkpoints; the last step always has one."""
+    """Iterations between checkpoints; the last one always has one."""
     keep_checkpoints: Count = 2
     """Checkpoints that stay; older ones are deleted."""
 
     @property
     def num_updates(self) -> int:
-        """Optimiser steps of a step."""
+        """Optimiser steps of an iteration."""
         return 1
 
     @property
@@ -155,13 +155,13 @@ class PolicyConfig(RunConfig):
     sampler_cap: AtLeastZero = 2.0
     """Upper bound of the weight that corrects for a sampler unlike the trainer; 0 is no weight."""
     inner_epochs: Count = 1
-    """Passes over the episodes of a step."""
+    """Passes over the episodes of an iteration."""
     updates_per_epoch: Count = 1
     """Optimiser steps of a pass; its episodes are dealt out to them at random."""
 
     @property
     def num_updates(self) -> int:
-        """Optimiser steps of a step."""
+        """Optimiser steps of an iteration."""
         return self.inner_epochs * self.updates_per_epoch
 
 

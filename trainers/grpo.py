@@ -69,13 +69,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "random_width": True,
         "max_new_tokens": 320,
         "budget_tokens": 1300,
-        "tasks_per_step": 8,
+        "tasks_per_iteration": 8,
         # A higher rate, or less KL, widens the team sooner and breaks the copying of names.
         "lr": 3e-4,
         "lr_end": 0.1,
         "kl_weight": 0.05,
         "warmup_steps": 3,
-        "num_steps": 40,
+        "num_iterations": 40,
         "checkpoint_every": 5,
     },
     "paper": {
@@ -83,7 +83,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "source": "worlds:default:0-7",
         "kind": "hybrid",
         "n_subagents": 10,
-        "tasks_per_step": 128,
+        "tasks_per_iteration": 128,
         "group_size": 8,
         "lr": 1e-6,
         "num_tasks": 2500,
@@ -110,39 +110,41 @@ def train(
     config: GRPOConfig,
     learner: Learner,
     play: Callable[[int], list[Episode]],
-    held_out: Callable[[int], dict[str, float]] = lambda step: {},
+    held_out: Callable[[int], dict[str, float]] = lambda iteration: {},
 ) -> None:
-    """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
+    """Trains from the last checkpoint of the run, or from the start, to `num_iterations`.
 
     Args:
         config: settings.
         learner: the model; keeps a frozen copy of the start when `kl_weight` is not 0.
-        play: gives the episodes of a step, G of each task, played with the learner's weights now.
-        held_out: gives scores on held-out tasks after a step, when it is time.
+        play: gives an iteration's episodes, G of each task, played with the learner's weights now.
+        held_out: gives scores on held-out tasks after an iteration, when it is time.
     """
-    first_step = checkpoint.resume(learner, config)
+    first_iteration = checkpoint.resume(learner, config)
     with (
         Stop(config.out) as stop,
-        RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log,
+        RunLog(Path(config.out), first_iteration, SHOWN, config.num_iterations) as log,
     ):
-        for step in range(first_step, config.num_steps):
+        for iteration in range(first_iteration, config.num_iterations):
             timer = Timer()
             with timer("play"):
-                episodes = play(step)
+                episodes = play(iteration)
             metrics = episode_metrics(episodes)
             rows, advantages, counts = prepare(episodes, config)
             metrics |= counts
             if rows:
-                metrics |= improve(rows, advantages, config, learner, step=step, timer=timer)
+                metrics |= improve(
+                    rows, advantages, config, learner, iteration=iteration, timer=timer
+                )
             ends = stop.asked
             with timer("checkpoint"):
-                if ends or checkpoint.due(config, step + 1):
-                    checkpoint.save(learner, config, step + 1)
+                if ends or checkpoint.due(config, iteration + 1):
+                    checkpoint.save(learner, config, iteration + 1)
             with timer("evaluate"):
-                metrics |= held_out(step)
-            log.write(step, {**metrics, **timer.seconds})
+                metrics |= held_out(iteration)
+            log.write(iteration, {**metrics, **timer.seconds})
             if ends:
-                stop.now(step + 1)
+                stop.now(iteration + 1)
 
 
 def prepare(
@@ -189,17 +191,17 @@ def improve(
     config: GRPOConfig,
     learner: Learner,
     *,
-    step: int,
+    iteration: int,
     timer: Timer,
 ) -> dict[str, float]:
-    """Takes the optimiser steps of a step; returns its numbers, means under the loss's weights.
+    """Takes an iteration's optimiser steps; returns its numbers, means under the loss's weights.
 
     Args:
         rows: B trajectories with at least one token that trains.
         advantages: (B,)
         config: settings.
         learner: changed in place.
-        step: seeds the order of updates.
+        iteration: seeds the order of updates.
         timer: gets the phases.
     """
     learner.lm.train()
@@ -207,7 +209,7 @@ def improve(
     with timer("old_logprobs"):
         known = known_of(rows, spread(advantages, rows, learner.device), config, learner)
     with timer("update"):
-        for update, (chosen, weight) in enumerate(updates_of(rows, known, config, step)):
+        for update, (chosen, weight) in enumerate(updates_of(rows, known, config, iteration)):
             for batch in micro_batches(rows, chosen, config.budget_tokens, learner.device):
                 logprobs, entropy = learner.score(learner.states(batch), batch)
                 if config.num_updates == 1:  # nothing has changed yet
@@ -217,7 +219,7 @@ def improve(
                 for name, term in terms.items():
                     mean = (term.detach() * weight[batch.tokens]).sum()
                     totals[name] += float(mean) / config.num_updates
-            norm, lr = learner.update(step * config.num_updates + update)
+            norm, lr = learner.update(iteration * config.num_updates + update)
             totals["optimiser/gradient_norm"] += norm / config.num_updates
             totals["optimiser/lr"] = lr
     learner.lm.eval()
@@ -228,7 +230,7 @@ def improve(
 class GRPOOptions:
     """Trains lead and subagents together with multi-agent GRPO; needs the extra train.
 
-    Ctrl-C ends the step and keeps a checkpoint; the same command goes on.
+    Ctrl-C ends the iteration and keeps a checkpoint; the same command goes on.
     """
 
     preset: Literal["tiny", "paper"] | None = None

@@ -2,7 +2,7 @@
 
 Each number is 0 for a team that plays straight and rises with one trick; the cheaters of
 `agents/scripted/cheaters.py` show what each looks like (`tests/trainers/test_hacks.py`). All
-trainers log them from the first step.
+trainers log them from the first iteration.
 """
 
 from __future__ import annotations

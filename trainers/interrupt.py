@@ -1,4 +1,4 @@
-"""Ctrl-C in a training run: the step that is under way ends, and its checkpoint is kept."""
+"""Ctrl-C in a training run: the iteration that is under way ends, and its checkpoint is kept."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from wideseek_env.errors import Interrupted
 class Stop:
     """Tells a loop that Ctrl-C was pressed; a context manager around it.
 
-    The first Ctrl-C lets the step end: the loop sees `asked`, writes a checkpoint and calls `now`.
-    A second one stops at once.
+    The first Ctrl-C lets the iteration end: the loop sees `asked`, writes a checkpoint and calls
+    `now`. A second one stops at once.
 
     Args:
         out: folder of the run, for the message.
@@ -35,16 +35,18 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        sys.stderr.write("\nstopping after this step, with a checkpoint; Ctrl-C again: at once\n")
+        sys.stderr.write(
+            "\nstopping after this iteration, with a checkpoint; Ctrl-C again: at once\n"
+        )
 
     def now(self, num_done: int) -> NoReturn:
-        """Ends the run, after a checkpoint of `num_done` steps.
+        """Ends the run, after a checkpoint of `num_done` iterations.
 
         Raises:
             Interrupted: always.
         """
         raise Interrupted(
-            f"{self._out} has a checkpoint after step {num_done}; the same command goes on"
+            f"{self._out} has a checkpoint after iteration {num_done}; the same command goes on"
         )
 
     def __exit__(

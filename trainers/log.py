@@ -1,4 +1,4 @@
-"""What a run says: one JSON line for each step, TensorBoard, and a live view in the terminal.
+"""What a run says: one JSON line for each iteration, TensorBoard, and a live view in the terminal.
 
 Numbers about episodes are computed here, from the records alone; trainers add those of their own.
 """
@@ -27,7 +27,7 @@ BARS = " ▁▂▃▄▅▆▇█"
 
 
 class Timer:
-    """Adds up the seconds of each named phase of a step."""
+    """Adds up the seconds of each named phase of an iteration."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -76,30 +76,34 @@ def episode_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
 
 
 class RunLog:
-    """Writes the numbers of each step; a context manager.
+    """Writes the numbers of each iteration; a context manager.
 
     Args:
         folder: gets `metrics.jsonl` and TensorBoard's files; lines that a run wrote after its last
-            checkpoint are dropped, as those steps are done again.
-        first_step: where the run starts or goes on.
+            checkpoint are dropped, as those iterations are done again.
+        first_iteration: where the run starts or goes on.
         shown: names of the numbers in the terminal view.
-        num_steps: of the run, for the view.
+        num_iterations: of the run, for the view.
     """
 
-    def __init__(self, folder: Path, first_step: int, shown: Sequence[str], num_steps: int) -> None:
+    def __init__(
+        self, folder: Path, first_iteration: int, shown: Sequence[str], num_iterations: int
+    ) -> None:
         tensorboard = require("torch.utils.tensorboard", "train")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.jsonl"
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         whole = [line for line in lines if line.endswith("}")]
-        kept = [line for line in whole if json.loads(line)["step"] < first_step]
+        kept = [line for line in whole if json.loads(line)["iteration"] < first_iteration]
         part = path.with_name(path.name + ".part")
         part.write_text("".join(line + "\n" for line in kept), "utf-8")
         os.replace(part, path)  # whole or not at all: a kill here must not lose the run's numbers
         self._file = path.open("a", encoding="utf-8")
-        self._board = tensorboard.SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
+        self._board = tensorboard.SummaryWriter(
+            str(folder / "tensorboard"), purge_step=first_iteration
+        )
         self._history: dict[str, list[float]] = defaultdict(list)
-        self._shown, self._num_steps = shown, num_steps
+        self._shown, self._num_iterations = shown, num_iterations
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False)
 
@@ -119,29 +123,33 @@ class RunLog:
         self._file.close()
         self._board.close()
 
-    def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Adds the numbers of one step everywhere."""
+    def write(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Adds the numbers of one iteration everywhere."""
         line = {name: round(float(value), 8) for name, value in metrics.items()}
-        self._file.write(json.dumps({"step": step, **line}) + "\n")
+        self._file.write(json.dumps({"iteration": iteration, **line}) + "\n")
         self._file.flush()
         for name, value in metrics.items():
-            self._board.add_scalar(name, value, step)
+            self._board.add_scalar(name, value, iteration)
             self._history[name].append(float(value))
         if self._console.is_terminal:
-            self._live.update(self._table(step), refresh=True)
+            self._live.update(self._table(iteration), refresh=True)
         else:
             names = [name for name in self._names() if name in metrics]
             numbers = "  ".join(f"{name.split('/')[1]} {metrics[name]:.4g}" for name in names)
-            self._console.print(f"step {step + 1}/{self._num_steps}  {numbers}", soft_wrap=True)
+            self._console.print(
+                f"iteration {iteration + 1}/{self._num_iterations}  {numbers}", soft_wrap=True
+            )
 
     def _names(self) -> list[str]:
         times = sorted(name for name in self._history if name.startswith("seconds/"))
         return [name for name in (*self._shown, *times) if name in self._history]
 
-    def _table(self, step: int) -> Table:
-        table = Table(title=f"step {step + 1} of {self._num_steps}")
-        for heading in ("", "now", "mean of 10", "all steps"):
-            table.add_column(heading, justify="left" if heading in ("", "all steps") else "right")
+    def _table(self, iteration: int) -> Table:
+        table = Table(title=f"iteration {iteration + 1} of {self._num_iterations}")
+        for heading in ("", "now", "mean of 10", "all iterations"):
+            table.add_column(
+                heading, justify="left" if heading in ("", "all iterations") else "right"
+            )
         for name in self._names():
             past = self._history[name]
             table.add_row(name, f"{past[-1]:.4g}", f"{fmean(past[-10:]):.4g}", sparkline(past, 40))

@@ -34,7 +34,7 @@ def policy_loss(
 
     Args:
         logprobs: (T,) under the policy that learns; carries the gradient.
-        old_logprobs: (T,) under the policy at the start of the step; no gradient.
+        old_logprobs: (T,) under the policy at the start of the iteration; no gradient.
         advantages: (T,)
         clip_low: r has no gradient below 1 - clip_low where that would help.
         clip_high: and above 1 + clip_high; the larger, the more unlikely tokens may grow.
@@ -124,7 +124,7 @@ def value_loss(
 
     Args:
         values: (T,) from the value head that learns.
-        old_values: (T,) at the start of the step.
+        old_values: (T,) at the start of the iteration.
         returns: (T,) what `gae` gave.
         clip: how far a value may move from the old one and still gain; None switches it off.
 

@@ -198,7 +198,7 @@ def schedule(update: int, config: RunConfig) -> float:
     """Returns the share of the peak learning rate, in [0, 1]: up to 1, then down to `lr_end`."""
     if update < config.warmup_steps:
         return (update + 1) / config.warmup_steps
-    rest = max(config.num_steps * config.num_updates - config.warmup_steps, 1)
+    rest = max(config.num_iterations * config.num_updates - config.warmup_steps, 1)
     return 1 - (1 - config.lr_end) * min((update - config.warmup_steps) / rest, 1.0)
 
 

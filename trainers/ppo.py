@@ -43,10 +43,10 @@ class PPOConfig(PolicyConfig):
 
     out: OutName = "runs/ppo"
     """Folder for logs and checkpoints; a run that it holds goes on from its last checkpoint."""
-    tasks_per_step: Count = 32
-    """Tasks of a step."""
+    tasks_per_iteration: Count = 32
+    """Tasks of an iteration."""
     group_size: Count = 1
-    """Episodes of each task in a step; nothing is compared within a task."""
+    """Episodes of each task in an iteration; nothing is compared within a task."""
     step_of: Literal["token", "turn"] = "turn"
     """What counts as one step of the decision process: a token, or a turn as a whole."""
     gamma: Share = 1.0
@@ -60,13 +60,13 @@ class PPOConfig(PolicyConfig):
     value_weight: AtLeastZero = 0.5
     """Weight of the value loss."""
     value_clip: AtLeastZero = 0.2
-    """How far a value may move in a step and still gain."""
+    """How far a value may move in an iteration and still gain."""
     inner_epochs: Count = 2
-    """Passes over the episodes of a step."""
+    """Passes over the episodes of an iteration."""
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {**TINY, "model": "runs/sft", "lr": 1e-4, "num_steps": 50},
+    "tiny": {**TINY, "model": "runs/sft", "lr": 1e-4, "num_iterations": 50},
 }
 
 SHOWN = (
@@ -95,39 +95,39 @@ def train(
     config: PPOConfig,
     learner: Learner,
     play: Callable[[int], list[Episode]],
-    held_out: Callable[[int], dict[str, float]] = lambda step: {},
+    held_out: Callable[[int], dict[str, float]] = lambda iteration: {},
 ) -> None:
-    """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
+    """Trains from the last checkpoint of the run, or from the start, to `num_iterations`.
 
     Args:
         config: settings.
         learner: the model with a value head; keeps the start model when `kl_weight` is not 0.
-        play: gives the episodes of a step, played with the learner's weights as they are now.
-        held_out: gives scores on held-out tasks after a step, when it is time.
+        play: gives the episodes of an iteration, played with the learner's weights as they are now.
+        held_out: gives scores on held-out tasks after an iteration, when it is time.
     """
-    first_step = checkpoint.resume(learner, config)
+    first_iteration = checkpoint.resume(learner, config)
     with (
         Stop(config.out) as stop,
-        RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log,
+        RunLog(Path(config.out), first_iteration, SHOWN, config.num_iterations) as log,
     ):
-        for step in range(first_step, config.num_steps):
+        for iteration in range(first_iteration, config.num_iterations):
             timer = Timer()
             with timer("play"):
-                episodes = play(step)
+                episodes = play(iteration)
             metrics = episode_metrics(episodes)
             valid = [episode for episode in episodes if episode.valid]
             rows = [row for row in rows_of(valid, config.trained_roles) if row.trains.any()]
             if rows:
-                metrics |= improve(rows, valid, config, learner, step=step, timer=timer)
+                metrics |= improve(rows, valid, config, learner, iteration=iteration, timer=timer)
             ends = stop.asked
             with timer("checkpoint"):
-                if ends or checkpoint.due(config, step + 1):
-                    checkpoint.save(learner, config, step + 1)
+                if ends or checkpoint.due(config, iteration + 1):
+                    checkpoint.save(learner, config, iteration + 1)
             with timer("evaluate"):
-                metrics |= held_out(step)
-            log.write(step, {**metrics, **timer.seconds})
+                metrics |= held_out(iteration)
+            log.write(iteration, {**metrics, **timer.seconds})
             if ends:
-                stop.now(step + 1)
+                stop.now(iteration + 1)
 
 
 def improve(
@@ -136,17 +136,17 @@ def improve(
     config: PPOConfig,
     learner: Learner,
     *,
-    step: int,
+    iteration: int,
     timer: Timer,
 ) -> dict[str, float]:
-    """Takes the optimiser steps of a step; returns its numbers, means under the loss's weights.
+    """Takes an iteration's optimiser steps; returns its numbers, means under the loss's weights.
 
     Args:
         rows: B trajectories with at least one token that trains.
         episodes: those that `TokenRow.episode` counts.
         config: settings.
         learner: changed in place.
-        step: seeds the order of updates.
+        iteration: seeds the order of updates.
         timer: gets the phases.
     """
     learner.lm.train()
@@ -158,7 +158,7 @@ def improve(
         advantage, aims, starts = (torch.from_numpy(n).to(device).float() for n in numbers)
         known = known_of(rows, advantage, config, learner)
     with timer("update"):
-        for update, (chosen, weight) in enumerate(updates_of(rows, known, config, step)):
+        for update, (chosen, weight) in enumerate(updates_of(rows, known, config, iteration)):
             # Where steps are turns, the value of a turn is asked before its first token alone.
             value_weight = weight * starts / (weight * starts).sum()
             for batch in micro_batches(rows, chosen, config.budget_tokens, device):
@@ -177,7 +177,7 @@ def improve(
                     totals[name] += float((term.detach() * weight[at]).sum()) / config.num_updates
                 mean_error = float((error.detach() * value_weight[at]).sum())
                 totals["value/loss"] += mean_error / config.num_updates
-            norm, lr = learner.update(step * config.num_updates + update)
+            norm, lr = learner.update(iteration * config.num_updates + update)
             totals["optimiser/gradient_norm"] += norm / config.num_updates
             totals["optimiser/lr"] = lr
     learner.lm.eval()
@@ -257,7 +257,7 @@ def explained(values: Tensor, returns: Tensor) -> float:
 class PPOOptions:
     """Trains lead and subagents together with multi-agent PPO; needs the extra train.
 
-    Ctrl-C ends the step and keeps a checkpoint; the same command goes on.
+    Ctrl-C ends the iteration and keeps a checkpoint; the same command goes on.
     """
 
     preset: Literal["tiny"] | None = None

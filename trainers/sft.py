@@ -45,9 +45,9 @@ class SFTConfig(RunConfig):
     min_item_f1: Share = 0.5
     """Episodes of the teacher below this item F1 are left out."""
     group_size: Count = 1
-    """Episodes of each task in a step; a teacher that draws nothing plays all of them alike."""
-    tasks_per_step: Count = 16
-    """Tasks of a step."""
+    """Episodes of each task in an iteration; a teacher that draws nothing plays all alike."""
+    tasks_per_iteration: Count = 16
+    """Tasks of an iteration."""
     aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "token-mean"
     """How tokens are averaged; every token is a lesson of its own here."""
 
@@ -62,12 +62,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": "tiny",
         "teacher": "partial",
         "min_item_f1": 0.1,
-        "num_steps": 2600,
+        "num_iterations": 2600,
         "source": "worlds:starter:0-399",
         "num_tasks": 8,
         "n_subagents": 8,
         "random_width": True,
-        "tasks_per_step": 4,
+        "tasks_per_iteration": 4,
         "budget_tokens": 1300,
         "optimizer": "muon",
         "lr": 4e-3,
@@ -85,44 +85,44 @@ def train(
     config: SFTConfig,
     learner: Learner,
     play: Callable[[int], list[Episode]],
-    held_out: Callable[[int], dict[str, float]] = lambda step: {},
+    held_out: Callable[[int], dict[str, float]] = lambda iteration: {},
 ) -> None:
-    """Trains from the last checkpoint of the run, or from the start, to `num_steps`.
+    """Trains from the last checkpoint of the run, or from the start, to `num_iterations`.
 
     Args:
         config: settings.
         learner: the model.
-        play: gives the episodes of a step, played by a teacher and with tokens.
-        held_out: gives scores on held-out tasks after a step, when it is time.
+        play: gives the episodes of an iteration, played by a teacher and with tokens.
+        held_out: gives scores on held-out tasks after an iteration, when it is time.
     """
-    first_step = checkpoint.resume(learner, config)
+    first_iteration = checkpoint.resume(learner, config)
     with (
         Stop(config.out) as stop,
-        RunLog(Path(config.out), first_step, SHOWN, config.num_steps) as log,
+        RunLog(Path(config.out), first_iteration, SHOWN, config.num_iterations) as log,
     ):
-        for step in range(first_step, config.num_steps):
+        for iteration in range(first_iteration, config.num_iterations):
             timer = Timer()
             with timer("play"):
-                episodes = play(step)
+                episodes = play(iteration)
             kept = [e for e in episodes if e.score and e.score.item_f1 >= config.min_item_f1]
             metrics = {**episode_metrics(episodes), "sft/kept": len(kept) / len(episodes)}
             rows = [row for row in rows_of(kept, config.trained_roles) if row.trains.any()]
             if rows:
                 with timer("update"):
-                    metrics |= imitate(rows, config, learner, step)
+                    metrics |= imitate(rows, config, learner, iteration)
             ends = stop.asked
             with timer("checkpoint"):
-                if ends or checkpoint.due(config, step + 1):
-                    checkpoint.save(learner, config, step + 1)
+                if ends or checkpoint.due(config, iteration + 1):
+                    checkpoint.save(learner, config, iteration + 1)
             with timer("evaluate"):
-                metrics |= held_out(step)
-            log.write(step, {**metrics, **timer.seconds})
+                metrics |= held_out(iteration)
+            log.write(iteration, {**metrics, **timer.seconds})
             if ends:
-                stop.now(step + 1)
+                stop.now(iteration + 1)
 
 
 def imitate(
-    rows: list[TokenRow], config: SFTConfig, learner: Learner, step: int
+    rows: list[TokenRow], config: SFTConfig, learner: Learner, iteration: int
 ) -> dict[str, float]:
     """Takes one optimiser step towards the rows' tokens; returns its numbers."""
     learner.lm.train()
@@ -140,7 +140,7 @@ def imitate(
         totals["sft/entropy"] += float((entropy * of_batch).sum())
         # More likely than all others together: greedy decoding would write it.
         totals["sft/perfect_tokens"] += float(((logprobs > np.log(0.5)) * of_batch).sum())
-    norm, lr = learner.update(step)
+    norm, lr = learner.update(iteration)
     learner.lm.eval()
     return {
         **totals,
@@ -156,7 +156,7 @@ def imitate(
 class SFTOptions:
     """Lets a model imitate a scripted teacher; needs the extra train.
 
-    Ctrl-C ends the step and keeps a checkpoint; the same command goes on.
+    Ctrl-C ends the iteration and keeps a checkpoint; the same command goes on.
     """
 
     preset: Literal["tiny"] | None = None

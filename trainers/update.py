@@ -26,7 +26,7 @@ torch = late("torch", "train")
 
 @dataclass(slots=True)
 class Known:
-    """What is known of each sampled token before the updates of a step, (T,) each."""
+    """What is known of each sampled token before the updates of an iteration, (T,) each."""
 
     advantage: Tensor
     trains: Tensor
@@ -95,13 +95,13 @@ def policy_terms(
 
 
 def updates_of(
-    rows: Sequence[TokenRow], known: Known, config: PolicyConfig, step: int
+    rows: Sequence[TokenRow], known: Known, config: PolicyConfig, iteration: int
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Yields for each optimiser step its rows and the weight of every token in its loss, (T,).
 
     An episode is never split over two updates of a pass. The weights of an update sum to 1.
     """
-    generator = np.random.default_rng((config.seed, step))
+    generator = np.random.default_rng((config.seed, iteration))
     episodes = sorted({row.episode for row in rows})
     for _ in range(config.inner_epochs):
         order = generator.permutation(len(episodes))

@@ -47,7 +47,7 @@ class Variant:
     """Settings that differ from the trainer's preset `tiny`."""
     lesson: str | None = None
     """Of `LESSONS`: what the start learns to imitate first."""
-    as_long_as: Literal["steps", "seconds", "tokens"] = "steps"
+    as_long_as: Literal["iterations", "seconds", "tokens"] = "iterations"
     """In what it gets as much as `JOINT` with the same seed."""
     exams: tuple[HeldOut, ...] = ()
     """What it plays; empty: wide tasks at the widths of the command."""
@@ -55,11 +55,11 @@ class Variant:
 
 JOINT, IMITATION = "joint", "imitation"
 ALONE = {"n_subagents": 0}
-EPISODES_OF_STEP = grpo.PRESETS["tiny"]["tasks_per_step"] * grpo.GRPOConfig.group_size
+EPISODES_OF_ITERATION = grpo.PRESETS["tiny"]["tasks_per_iteration"] * grpo.GRPOConfig.group_size
 BOTH_KINDS = (*(HeldOut(width) for width in (1, 4, 8)), HeldOut(4, "deep"))
 LESSONS: Mapping[str, Mapping[str, Any]] = {
-    "hybrid": {"kind": "hybrid", "num_steps": 600},
-    "alone": {**ALONE, "teacher": "solo", "num_steps": 400},
+    "hybrid": {"kind": "hybrid", "num_iterations": 600},
+    "alone": {**ALONE, "teacher": "solo", "num_iterations": 400},
 }
 """Settings of `trainers.sft` for skills that the start has not: questions of several hops, and
 playing without subagents. What it learns is as perfect as its teachers are."""
@@ -105,8 +105,8 @@ class ExperimentsOptions:
     """Folder of all runs of the experiment."""
     seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds that each variant trains with."""
-    num_steps: Count = grpo.PRESETS["tiny"]["num_steps"]
-    """GRPO steps of a run."""
+    num_iterations: Count = grpo.PRESETS["tiny"]["num_iterations"]
+    """GRPO iterations of a run."""
     widths: tuple[Natural, ...] = (1, 2, 4, 8, 16)
     """Numbers of subagents that are played."""
     num_tasks: Count = 200
@@ -121,7 +121,7 @@ class ExperimentsOptions:
 
 
 def logged(run: Path) -> list[dict[str, float]]:
-    """Returns the seconds and tokens of each step that a run has logged.
+    """Returns the seconds and tokens of each iteration that a run has logged.
 
     Raises:
         FileNotFoundError: the folder is not that of a run.
@@ -142,7 +142,7 @@ def train(name: str, seed: int, given: ExperimentsOptions) -> tuple[Path, Path]:
     if variant.lesson:
         start = out / f"lesson-{variant.lesson}"
         run_trainer("sft", given.start, start, 0, LESSONS[variant.lesson])
-    changes = {**variant.changes, "num_steps": steps_of(variant, seed, start, given)}
+    changes = {**variant.changes, "num_iterations": iterations_of(variant, seed, start, given)}
     run_trainer(variant.trainer, start, out / f"{name}-{seed}", seed, changes)
     return start, out / f"{name}-{seed}"
 
@@ -152,7 +152,7 @@ def run_trainer(
 ) -> None:
     """Trains with the preset `tiny`, unless the run has its last checkpoint already."""
     where = {"model": str(start), "out": str(run), "seed": seed}
-    if (run / "checkpoints" / f"step_{changes['num_steps']:06d}").exists():
+    if (run / "checkpoints" / f"iteration_{changes['num_iterations']:06d}").exists():
         return
     if trainer == "grpo":
         grpo.train_anew(grpo.GRPOConfig(**{**grpo.PRESETS["tiny"], **where, **changes}))
@@ -160,16 +160,16 @@ def run_trainer(
         sft.train_anew(sft.SFTConfig(**{**sft.PRESETS["tiny"], **where, **changes}))
 
 
-def steps_of(variant: Variant, seed: int, start: Path, given: ExperimentsOptions) -> int:
-    """Returns how many steps make a variant as long as `JOINT`, by what its start took a step."""
-    if variant.as_long_as == "steps":
-        return given.num_steps
+def iterations_of(variant: Variant, seed: int, start: Path, given: ExperimentsOptions) -> int:
+    """Tells how many iterations make a variant as long as `JOINT`, by what its start took."""
+    if variant.as_long_as == "iterations":
+        return given.num_iterations
     joint, imitated = logged(given.out / f"{JOINT}-{seed}"), logged(start)
     total = sum(line[variant.as_long_as] for line in joint)
-    per_step = fmean(line[variant.as_long_as] for line in imitated)
+    per_iteration = fmean(line[variant.as_long_as] for line in imitated)
     if variant.trainer == "grpo":
-        per_step *= EPISODES_OF_STEP / sft.PRESETS["tiny"]["tasks_per_step"]
-    return max(round(total / per_step), 1)
+        per_iteration *= EPISODES_OF_ITERATION / sft.PRESETS["tiny"]["tasks_per_iteration"]
+    return max(round(total / per_iteration), 1)
 
 
 def scores_of(

@@ -1,10 +1,10 @@
-"""Tokens a second of a GRPO step, ours against TRL's: `wideseek speed training`.
+"""Tokens a second of a GRPO iteration, ours against TRL's: `wideseek speed training`.
 
 One agent, one turn, so that both do the same: the same tiny model from scratch, the same prompts
 (questions of a starter world), the same group, and answers of the same length, as an untrained
 model hardly ever stops. Sampling, log-probabilities, reference model and update are in the time;
-the first step is not. The two run in turn in one process, and CPU seconds are compared, as they do
-not depend on who else uses the machine.
+the first iteration is not. The two run in turn in one process, and CPU seconds are compared, as
+they do not depend on who else uses the machine.
 
 Needs `pip install trl`, which is no extra of ours.
 """
@@ -47,12 +47,12 @@ PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "scaled_dot_product")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Compares the speed of a GRPO step with TRL's; needs the extra train and `pip install trl`."""
+    """Compares the speed of GRPO with TRL's; needs the extra train and `pip install trl`."""
 
-    num_steps: Count = 4
-    """Timed steps of each trainer."""
+    num_iterations: Count = 4
+    """Timed iterations of each trainer."""
     num_tasks: Count = 4
-    """Prompts of a step."""
+    """Prompts of an iteration."""
     group_size: Count = 8
     """Answers to each prompt."""
     max_new_tokens: Count = 128
@@ -91,7 +91,7 @@ def episode(task: Task, prompt: Sequence[int], written: Completion) -> Episode:
 def ours(
     start: Path, tasks: Sequence[Task], args: TrainingOptions
 ) -> tuple[list[tuple[float, int]], float]:
-    """Returns CPU seconds and sampled tokens of each step, and an update's share of products."""
+    """Measures CPU seconds and tokens of each iteration, and an update's share of products."""
     config = GRPOConfig(
         out="unused", model=str(start), lr=LR, kl_weight=KL_WEIGHT, device="cpu", warmup_steps=0
     )
@@ -99,16 +99,16 @@ def ours(
     learner = Learner(lm, config)
     engine = engines.TransformersEngine(learner.lm, tokenizer=tokenizer)
     prompts = [prompt_of(tokenizer, task) for task in tasks]
-    steps = []
-    for step in range(args.num_steps + 1):
+    iterations = []
+    for iteration in range(args.num_iterations + 1):
         start_s = time.process_time()
         engine.forget_prefixes()
         requests = [
             Request(
-                f"{step}/{index}/{member}",
+                f"{iteration}/{index}/{member}",
                 tuple(prompt),
                 max_tokens=args.max_new_tokens,
-                seed=step * 10_000 + index * 100 + member,
+                seed=iteration * 10_000 + index * 100 + member,
             )
             for index, prompt in enumerate(prompts)
             for member in range(args.group_size)
@@ -119,18 +119,18 @@ def ours(
             for number, (request, completion) in enumerate(zip(requests, written, strict=True))
         ]
         rows, advantages, _ = prepare(episodes, config)
-        improve(rows, advantages, config, learner, step=step, timer=Timer())
+        improve(rows, advantages, config, learner, iteration=iteration, timer=Timer())
         tokens = sum(int(row.sampled.sum()) for row in rows_of(episodes))
-        steps.append((time.process_time() - start_s, tokens))
+        iterations.append((time.process_time() - start_s, tokens))
     with profiler.profile(activities=[profiler.ProfilerActivity.CPU]) as seen:
-        improve(rows, advantages, config, learner, step=args.num_steps, timer=Timer())
+        improve(rows, advantages, config, learner, iteration=args.num_iterations, timer=Timer())
     times = {e.key: e.self_cpu_time_total for e in seen.key_averages()}
     products = sum(time for name, time in times.items() if any(p in name for p in PRODUCTS))
-    return steps[1:], products / sum(times.values())
+    return iterations[1:], products / sum(times.values())
 
 
 def theirs(start: Path, tasks: Sequence[Task], args: TrainingOptions) -> list[tuple[float, int]]:
-    """Returns CPU seconds and sampled tokens of each step of TRL's trainer."""
+    """Returns CPU seconds and sampled tokens of each iteration of TRL's trainer."""
     datasets: Any = importlib.import_module("datasets")
     transformers: Any = importlib.import_module("transformers")
     trl: Any = importlib.import_module("trl")
@@ -152,7 +152,7 @@ def theirs(start: Path, tasks: Sequence[Task], args: TrainingOptions) -> list[tu
         per_device_train_batch_size=len(tasks) * args.group_size,
         num_generations=args.group_size,
         max_completion_length=args.max_new_tokens,
-        max_steps=args.num_steps + 1,
+        max_steps=args.num_iterations + 1,
         learning_rate=LR,
         beta=KL_WEIGHT,
         epsilon_high=0.28,
@@ -166,7 +166,7 @@ def theirs(start: Path, tasks: Sequence[Task], args: TrainingOptions) -> list[tu
         shuffle_dataset=False,
     )
     dataset = datasets.Dataset.from_list(
-        [{"prompt": text} for text in texts] * (args.num_steps + 1)
+        [{"prompt": text} for text in texts] * (args.num_iterations + 1)
     )
     trainer = trl.GRPOTrainer(
         model=lm,
@@ -196,13 +196,13 @@ def run(args: TrainingOptions) -> int:
         config = SFTConfig(out=folder, model="tiny", source="worlds:starter:0", format="json")
         start = models.make_tiny(config, "fanout")
         torch.manual_seed(0)
-        steps_of = {}
-        steps_of["ours"], products = ours(start, tasks, args)
+        iterations_of = {}
+        iterations_of["ours"], products = ours(start, tasks, args)
         torch.manual_seed(0)
-        steps_of["trl"] = theirs(start, tasks, args)
+        iterations_of["trl"] = theirs(start, tasks, args)
         found: dict[str, Any] = {}
-        for name, steps in steps_of.items():
-            seconds, tokens = (sum(column) for column in zip(*steps, strict=True))
+        for name, iterations in iterations_of.items():
+            seconds, tokens = (sum(column) for column in zip(*iterations, strict=True))
             found[name] = {
                 "sampled_tokens": tokens,
                 "cpu_s": round(seconds, 3),

@@ -60,10 +60,10 @@ def test_save_writes_what_from_pretrained_reads(tmp_path):
 def test_save_keeps_the_last_ones_and_leaves_no_part(tmp_path):
     config = config_of(tmp_path, keep_checkpoints=2)
     learner = Learner(tiny_lm(), config)
-    for step in (1, 2, 10):
-        checkpoint.save(learner, config, step)
+    for iteration in (1, 2, 10):
+        checkpoint.save(learner, config, iteration)
     left = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
-    assert left == ["step_000002", "step_000010"]
+    assert left == ["iteration_000002", "iteration_000010"]
 
 
 def test_resume_ignores_a_checkpoint_that_was_not_finished(tmp_path):
@@ -71,7 +71,7 @@ def test_resume_ignores_a_checkpoint_that_was_not_finished(tmp_path):
     learner = Learner(tiny_lm(), config)
     assert checkpoint.resume(learner, config) == 0
     whole = checkpoint.save(learner, config, 1)
-    shutil.copytree(whole, whole.parent / ".step_000002")
+    shutil.copytree(whole, whole.parent / ".iteration_000002")
     assert checkpoint.resume(learner, config) == 1
 
 
@@ -79,7 +79,7 @@ def test_resume_refuses_a_run_with_other_settings(tmp_path):
     config = config_of(tmp_path)
     learner = Learner(tiny_lm(), config)
     checkpoint.save(learner, config, 1)
-    assert checkpoint.resume(learner, config_of(tmp_path, num_steps=999)) == 1
+    assert checkpoint.resume(learner, config_of(tmp_path, num_iterations=999)) == 1
     with pytest.raises(DataError, match=r"holds a run with `lr` 0\.01, got 0\.5"):
         checkpoint.resume(learner, config_of(tmp_path, lr=0.5))
 
@@ -91,3 +91,12 @@ def test_resume_refuses_weights_of_another_shape(tmp_path):
     other.resize_token_embeddings(40)
     with pytest.raises(DataError, match="expected weights of the configured model"):
         checkpoint.resume(Learner(other, config), config)
+
+
+def test_checkpoints_of_a_version_that_counted_in_steps_are_refused(tmp_path):
+    config = config_of(tmp_path)
+    learner = Learner(tiny_lm(), config)
+    older = checkpoint.save(learner, config, 7)
+    older = older.rename(older.with_name("step_000007"))
+    with pytest.raises(DataError, match=r"called iteration_…, got .*step_000007, which an older"):
+        checkpoint.resume(learner, config)

@@ -33,7 +33,7 @@ CONFIG = RunConfig(
     model="none",
     source="worlds:starter:0-1",
     num_tasks=3,
-    tasks_per_step=2,
+    tasks_per_iteration=2,
     group_size=2,
     n_subagents=3,
     random_width=True,
@@ -46,19 +46,23 @@ def keys(episodes):
 
 def test_collector_plays_every_task_once_in_a_pass_and_the_same_again():
     collector = Collector(CONFIG, POLICIES["random"])
-    first_pass = [collector.collect(step) for step in range(3)]
-    counts = Counter(episode.task.id for step in first_pass for episode in step)
+    first_pass = [collector.collect(iteration) for iteration in range(3)]
+    counts = Counter(episode.task.id for iteration in first_pass for episode in iteration)
     assert sorted(counts.values()) == [2] * 6
     assert keys(collector.collect(1)) == keys(first_pass[1])
     assert [e.answer for e in Collector(CONFIG, POLICIES["random"]).collect(2)] == [
         e.answer for e in first_pass[2]
     ]
-    second_pass = [{e.task.id for e in collector.collect(step)} for step in (3, 4, 5)]
-    assert second_pass != [{e.task.id for e in step} for step in first_pass]
+    second_pass = [{e.task.id for e in collector.collect(iteration)} for iteration in (3, 4, 5)]
+    assert second_pass != [{e.task.id for e in iteration} for iteration in first_pass]
 
 
 def test_collector_groups_share_task_and_width_and_differ_in_seed():
-    episodes = [e for step in range(6) for e in Collector(CONFIG, POLICIES["random"]).collect(step)]
+    episodes = [
+        e
+        for iteration in range(6)
+        for e in Collector(CONFIG, POLICIES["random"]).collect(iteration)
+    ]
     for one, other in zip(episodes[::2], episodes[1::2], strict=True):
         assert (one.task.id, one.n_subagents) == (other.task.id, other.n_subagents)
         assert one.seed != other.seed
@@ -87,8 +91,8 @@ def test_collector_gives_the_rewards_that_were_asked_for():
 
 
 def test_collector_with_too_few_tasks_says_so():
-    with pytest.raises(ValueError, match="`tasks_per_step` must be at most the 6 tasks"):
-        Collector(replace(CONFIG, tasks_per_step=7), POLICIES["random"]).collect(0)
+    with pytest.raises(ValueError, match="`tasks_per_iteration` must be at most the 6 tasks"):
+        Collector(replace(CONFIG, tasks_per_iteration=7), POLICIES["random"]).collect(0)
 
 
 def test_load_without_a_model_says_how_to_make_one(tmp_path, monkeypatch):
@@ -124,7 +128,7 @@ def test_sampling_policy_in_bfloat16_follows_the_learner(tmp_path, monkeypatch):
 
 def test_collector_plays_other_pages_than_worlds(tmp_path):
     folder = write_corpus(tmp_path / "pages", tasks=True)
-    config = replace(CONFIG, source=f"corpus:{folder}", tasks_per_step=NUM_TASKS)
+    config = replace(CONFIG, source=f"corpus:{folder}", tasks_per_iteration=NUM_TASKS)
     episodes = Collector(config, POLICIES["oracle"]).collect(0)
     assert len({e.task.id for e in episodes}) == NUM_TASKS
     named = replace(config, source=f"file:{folder / 'tasks.jsonl'}", backend=str(folder))
@@ -203,20 +207,21 @@ def numbers(folder):
 @pytest.mark.train
 def test_tiny_model_goes_from_scratch_through_sft_to_grpo_and_ppo(tmp_path):
     start = tmp_path / "sft"
-    step = ["--tasks-per-step", "2", "--n-subagents", "2"]
-    assert run_command("train sft", [*SMALL, *step, "--out", str(start), "--num-steps", "6"]) == 0
+    sizes = ["--tasks-per-iteration", "2", "--n-subagents", "2"]
+    words = [*SMALL, *sizes, "--out", str(start), "--num-iterations", "6"]
+    assert run_command("train sft", words) == 0
     lines = numbers(start)
     assert lines[-1]["sft/loss"] < lines[0]["sft/loss"] - 0.3
     again = make_tiny(sft.SFTConfig(out=str(start), model="tiny"), "fanout")
     assert again == start / "start"
 
-    step += ["--group-size", "2", "--max-new-tokens", "48", "--num-steps", "2"]
+    sizes += ["--group-size", "2", "--max-new-tokens", "48", "--num-iterations", "2"]
     for name in ("grpo", "ppo"):
         out = tmp_path / name
-        words = [*SMALL, *step, "--out", str(out), "--model", str(start)]
+        words = [*SMALL, *sizes, "--out", str(out), "--model", str(start)]
         assert run_command(f"train {name}", words) == 0
         lines = numbers(out)
-        assert [line["step"] for line in lines] == [0, 1]
+        assert [line["iteration"] for line in lines] == [0, 1]
         assert all(line["episodes/invalid"] == 0 for line in lines)
         assert load_model(str(out))[0].config.vocab_size == 768
     # A model that has hardly learnt anything answers nothing: all rewards are equal, or PPO learns
@@ -237,8 +242,8 @@ def test_folder_of_pages_with_its_tasks_can_be_trained_on(tmp_path, by):
         "eval_every": 2,
         "eval_source": f"corpus:{folder}",
         "eval_tasks": 3,
-        "num_steps": 2,
-        "tasks_per_step": 2,
+        "num_iterations": 2,
+        "tasks_per_iteration": 2,
         "group_size": 2,
         "n_subagents": 1,
         "max_new_tokens": 24,
@@ -257,7 +262,7 @@ def test_folder_of_pages_with_its_tasks_can_be_trained_on(tmp_path, by):
         scores = held_out_scores(config, policy)
         grpo.train(config, learner, Collector(config, policy, source).collect, scores)
     lines = numbers(tmp_path / "grpo")
-    assert [line["step"] for line in lines] == [0, 1]
+    assert [line["iteration"] for line in lines] == [0, 1]
     assert all(line["episodes/invalid"] == 0 for line in lines)
     assert all(line["turns/tokens"] > 1 for line in lines)
     assert lines[1]["eval/episodes/invalid"] == 0
@@ -269,8 +274,14 @@ def train_through_engine(out, start):
     """GRPO on a reward that an untrained model can earn: tokens of the vocabulary's first half."""
     settings = {
         **grpo.PRESETS["tiny"],
-        **{"source": "worlds:starter:0", "num_tasks": 8, "tasks_per_step": 1, "n_subagents": 1},
-        **{"lr": 1e-2, "warmup_steps": 0, "updates_per_epoch": 4, "num_steps": 5},
+        **{"source": "worlds:starter:0", "num_tasks": 8, "tasks_per_iteration": 1},
+        **{
+            "n_subagents": 1,
+            "lr": 1e-2,
+            "warmup_steps": 0,
+            "updates_per_epoch": 4,
+            "num_iterations": 5,
+        },
         **{"out": str(out), "model": str(start), "device": "cpu", "max_new_tokens": 16},
     }
     config = grpo.GRPOConfig(**settings)
@@ -278,8 +289,8 @@ def train_through_engine(out, start):
     learner = Learner(lm, config, tokenizer=tokenizer.hf)
     collector = Collector(config, sampling_policy(learner, tokenizer))
 
-    def play(step):
-        return [rewarded(episode) for episode in collector.collect(step)]
+    def play(iteration):
+        return [rewarded(episode) for episode in collector.collect(iteration)]
 
     grpo.train(config, learner, play)
     return [
@@ -313,22 +324,22 @@ def test_grpo_through_the_engine_learns_and_repeats_to_the_bit(tmp_path):
 
 
 @pytest.mark.train
-def test_ctrl_c_ends_the_step_with_a_checkpoint_and_the_same_command_goes_on(tmp_path):
+def test_ctrl_c_ends_the_iteration_with_a_checkpoint_and_the_same_command_goes_on(tmp_path):
     out = tmp_path / "sft"
-    words = [*SMALL, "--tasks-per-step", "1", "--n-subagents", "1", "--num-steps", "400"]
+    words = [*SMALL, "--tasks-per-iteration", "1", "--n-subagents", "1", "--num-iterations", "400"]
     command = [sys.executable, "-m", "trainers.sft", *words, "--out", str(out)]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     for line in process.stdout:
-        if line.startswith("step 2/"):
+        if line.startswith("iteration 2/"):
             break
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in error
     done = len(numbers(out))
-    assert f"a checkpoint after step {done}; the same command goes on" in error
+    assert f"a checkpoint after iteration {done}; the same command goes on" in error
     words[-1] = str(done + 1)
     assert run_command("train sft", [*words, "--out", str(out)]) == 0
-    assert [line["step"] for line in numbers(out)] == list(range(done + 1))
+    assert [line["iteration"] for line in numbers(out)] == list(range(done + 1))

@@ -12,7 +12,7 @@ from wideseek_env.cli.commands import run_command
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_steps": 0}, "--num-steps: expected at least 1, got 0"),
+        ({"num_iterations": 0}, "--num-iterations: expected at least 1, got 0"),
         ({"group_size": -1}, "--group-size: expected at least 1"),
         ({"optimizer": "sgd"}, "--optimizer: expected one of adamw, muon, got 'sgd'"),
         ({"aggregation": "mean"}, "--aggregation: expected one of agent-mean"),
@@ -26,12 +26,12 @@ def test_config_refuses(changes, message):
 def test_command_line_flags_go_before_the_preset(monkeypatch):
     seen = []
     monkeypatch.setattr(grpo, "train_anew", seen.append)
-    monkeypatch.setitem(grpo.PRESETS, "tiny", {"model": "small", "lr": 0.5, "num_steps": 7})
+    monkeypatch.setitem(grpo.PRESETS, "tiny", {"model": "small", "lr": 0.5, "num_iterations": 7})
     words = ["--lr", "0.25", "--no-bf16", "--preset", "tiny", "--roles", "lead"]
     assert run_command("train grpo", [*words, "--out", "runs/there"]) == 0
     (config,) = seen
     assert config == grpo.GRPOConfig(
-        out="runs/there", model="small", lr=0.25, num_steps=7, bf16=False, roles="lead"
+        out="runs/there", model="small", lr=0.25, num_iterations=7, bf16=False, roles="lead"
     )
     assert config.trained_roles == ("lead",)
 

@@ -29,7 +29,7 @@ from wideseek_env.records import CellCredit, TokenSpan  # noqa: E402
 
 
 def config_of(out="unused", **changes):
-    settings = {"device": "cpu", "lr": 3e-3, "warmup_steps": 2, "num_steps": 4}
+    settings = {"device": "cpu", "lr": 3e-3, "warmup_steps": 2, "num_iterations": 4}
     return GRPOConfig(out=str(out), model="toy", **{**settings, **changes})
 
 
@@ -48,7 +48,7 @@ def test_improve_follows_the_gradient_of_the_papers_formula(monkeypatch):
     episodes = toy_play(lm, group=3)(0)
     rows, advantages, _ = prepare(episodes, config)
     monkeypatch.setattr(learner, "update", lambda update: (0.0, 0.0))  # keeps the gradient
-    improve(rows, advantages, config, learner, step=0, timer=Timer())
+    improve(rows, advantages, config, learner, iteration=0, timer=Timer())
     actual = [p.grad.clone() for p in learner.parameters]
 
     lm.zero_grad()
@@ -83,7 +83,7 @@ def test_improve_does_not_depend_on_the_token_budget(changes):
         config = config_of(budget_tokens=budget, **changes)
         learner = Learner(tiny_lm(), config)
         rows, advantages, _ = prepare(toy_play(learner.lm)(0), config)
-        metrics = improve(rows, advantages, config, learner, step=5, timer=Timer())
+        metrics = improve(rows, advantages, config, learner, iteration=5, timer=Timer())
         after.append(torch.cat([p.detach().flatten() for p in learner.parameters]))
         assert metrics["policy/drift_max"] < 1e-4
         assert metrics["policy/entropy"] == pytest.approx(math.log(32), abs=0.2)
@@ -98,9 +98,9 @@ def test_improve_needs_the_samplers_logprobs_or_no_correction():
         rows, advantages, _ = prepare(episodes, config)
         if cap:
             with pytest.raises(ValueError, match="expected the sampler's log-probability"):
-                improve(rows, advantages, config, learner, step=0, timer=Timer())
+                improve(rows, advantages, config, learner, iteration=0, timer=Timer())
         else:
-            metrics = improve(rows, advantages, config, learner, step=0, timer=Timer())
+            metrics = improve(rows, advantages, config, learner, iteration=0, timer=Timer())
             assert metrics["optimiser/gradient_norm"] > 0
 
 
@@ -137,11 +137,11 @@ def test_prepare_with_provenance_credits_the_subagent_that_read():
 
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_train_raises_the_reward_unless_rewards_are_shuffled(tmp_path, shuffled):
-    config = config_of(tmp_path, num_steps=20, kl_weight=0.0)
+    config = config_of(tmp_path, num_iterations=20, kl_weight=0.0)
     learner = Learner(tiny_lm(), config, reference=False)
     train(config, learner, toy_play(learner.lm, tasks=4, group=8, shuffled=shuffled))
     lines = read_log(tmp_path / "metrics.jsonl")
-    assert [line["step"] for line in lines] == list(range(20))
+    assert [line["iteration"] for line in lines] == list(range(20))
     rewards = [line["reward/total"] for line in lines]
     gain = statistics.fmean(rewards[-4:]) - statistics.fmean(rewards[:4])
     if shuffled:
@@ -161,16 +161,16 @@ from test_grpo import long_run
 config = long_run(sys.argv[1])
 learner = Learner(tiny_lm(), config)
 play = toy_play(learner.lm)
-def slow(step):
-    if step >= 5:
+def slow(iteration):
+    if iteration >= 5:
         time.sleep(60)
-    return play(step)
+    return play(iteration)
 train(config, learner, slow)
 """
 
 
 def long_run(out):
-    return config_of(out, num_steps=8, checkpoint_every=2, updates_per_epoch=2)
+    return config_of(out, num_iterations=8, checkpoint_every=2, updates_per_epoch=2)
 
 
 def run_here(out):
@@ -200,15 +200,15 @@ def test_train_killed_in_the_middle_goes_on_to_the_same_bits(tmp_path):
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    # It had done steps 0 to 4, of which the last checkpoint holds 0 to 3.
-    assert [p.name for p in sorted((tmp_path / "killed/checkpoints").glob("step_*"))] == [
-        "step_000002",
-        "step_000004",
+    # It had done iterations 0 to 4, of which the last checkpoint holds 0 to 3.
+    assert [p.name for p in sorted((tmp_path / "killed/checkpoints").glob("iteration_*"))] == [
+        "iteration_000002",
+        "iteration_000004",
     ]
     weights, numbers = run_here(tmp_path / "killed")
     expected_weights, expected_numbers = run_here(tmp_path / "whole")
     assert numbers == expected_numbers
-    assert [line["step"] for line in numbers] == list(range(8))
+    assert [line["iteration"] for line in numbers] == list(range(8))
     assert all(torch.equal(a, b) for a, b in zip(weights, expected_weights, strict=True))
 
 

@@ -33,29 +33,29 @@ def test_episode_metrics_without_a_valid_episode_say_only_that():
     assert episode_metrics([made_episode(made_task(0), invalid=True)]) == {"episodes/invalid": 1.0}
 
 
-def steps_of(path):
-    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
+def iterations_of(path):
+    return [json.loads(line)["iteration"] for line in path.read_text().splitlines()]
 
 
 def test_run_log_drops_what_came_after_the_checkpoint(tmp_path):
     path = tmp_path / "metrics.jsonl"
     with RunLog(tmp_path, 0, ["a/b"], 9) as log:
-        for step in range(4):
-            log.write(step, {"a/b": step})
+        for iteration in range(4):
+            log.write(iteration, {"a/b": iteration})
     with path.open("a") as file:
-        file.write('{"step": 4, "a/b"')  # killed while it wrote
+        file.write('{"iteration": 4, "a/b"')  # killed while it wrote
     with RunLog(tmp_path, 2, ["a/b"], 9) as log:
-        assert steps_of(path) == [0, 1]
+        assert iterations_of(path) == [0, 1]
         log.write(2, {"a/b": 0.123456789123})
-    assert steps_of(path) == [0, 1, 2]
+    assert iterations_of(path) == [0, 1, 2]
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_run_log_of_a_step_that_trained_nothing_shows_the_rest(tmp_path, capsys):
+def test_run_log_of_an_iteration_that_trained_nothing_shows_the_rest(tmp_path, capsys):
     with RunLog(tmp_path, 0, ["a/b", "c/d"], 9) as log:
         log.write(0, {"a/b": 1.0, "c/d": 2.0})
         log.write(1, {"a/b": 3.0})
-    assert capsys.readouterr().out.splitlines() == ["step 1/9  b 1  d 2", "step 2/9  b 3"]
+    assert capsys.readouterr().out.splitlines() == ["iteration 1/9  b 1  d 2", "iteration 2/9  b 3"]
 
 
 def test_run_log_shows_a_table_on_a_terminal(tmp_path, monkeypatch):
@@ -66,7 +66,7 @@ def test_run_log_shows_a_table_on_a_terminal(tmp_path, monkeypatch):
         log.write(0, {"a/b": 1.0, "c/d": 5.0, "seconds/play": 2.0})
         log.write(1, {"a/b": 3.0, "c/d": 5.0, "seconds/play": 2.0})
         text = log._console.export_text()
-    assert "step 2 of 9" in text
+    assert "iteration 2 of 9" in text
     assert "a/b" in text
     assert "seconds/play" in text
     assert "c/d" not in text

@@ -110,10 +110,10 @@ def test_update_with_a_broken_gradient_raises_and_changes_nothing():
 
 
 def test_schedule_warms_up_and_decays():
-    config = config_of(num_steps=14, warmup_steps=4, lr_end=0.1)
+    config = config_of(num_iterations=14, warmup_steps=4, lr_end=0.1)
     shares = [schedule(update, config) for update in (0, 1, 3, 4, 9, 14, 20)]
     assert shares == pytest.approx([0.25, 0.5, 1.0, 1.0, 0.55, 0.1, 0.1])
-    assert schedule(0, config_of(num_steps=1)) == 1.0
+    assert schedule(0, config_of(num_iterations=1)) == 1.0
 
 
 def test_learner_lora_starts_from_the_seed():

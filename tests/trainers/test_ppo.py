@@ -29,7 +29,7 @@ from wideseek_env.records import TokenSpan  # noqa: E402
 
 
 def config_of(out="unused", **changes):
-    settings = {"device": "cpu", "lr": 3e-3, "warmup_steps": 2, "num_steps": 4, "model": "toy"}
+    settings = {"device": "cpu", "lr": 3e-3, "warmup_steps": 2, "num_iterations": 4, "model": "toy"}
     return PPOConfig(out=str(out), **{**settings, **changes})
 
 
@@ -105,7 +105,7 @@ def test_explained_variance():
 
 @pytest.mark.parametrize("step_of", ["token", "turn"])
 def test_train_raises_the_reward_and_learns_values(tmp_path, step_of):
-    config = config_of(tmp_path, num_steps=20, kl_weight=0.0, step_of=step_of)
+    config = config_of(tmp_path, num_iterations=20, kl_weight=0.0, step_of=step_of)
     lm = tiny_lm()
     learner = Learner(lm, config, head=value_head(lm), reference=False)
     train(config, learner, toy_play(lm, tasks=4, group=8))
@@ -117,8 +117,8 @@ def test_train_raises_the_reward_and_learns_values(tmp_path, step_of):
 
 
 def test_train_goes_on_with_the_value_head_it_had(tmp_path):
-    def run(num_steps):
-        config = config_of(tmp_path, num_steps=num_steps)
+    def run(num_iterations):
+        config = config_of(tmp_path, num_iterations=num_iterations)
         learner = Learner(tiny_lm(), config, head=value_head(tiny_lm()))
         train(config, learner, toy_play(learner.lm))
         return learner.head.weight.detach().clone()

@@ -21,7 +21,13 @@ BAD = toy_episode(1, [[TokenSpan((1, 2), (7, 7), ())]], 0.2)
 
 
 def config_of(out="unused", **changes):
-    settings = {"device": "cpu", "model": "toy", "lr": 1e-2, "warmup_steps": 0, "num_steps": 30}
+    settings = {
+        "device": "cpu",
+        "model": "toy",
+        "lr": 1e-2,
+        "warmup_steps": 0,
+        "num_iterations": 30,
+    }
     return SFTConfig(out=str(out), **{**settings, **changes})
 
 
@@ -44,7 +50,7 @@ def test_imitate_minimises_the_mean_over_the_agents_tokens():
 def test_train_learns_good_episodes_and_not_bad_ones(tmp_path, roles):
     config = config_of(tmp_path, roles=roles)
     learner = Learner(tiny_lm(), config, reference=False)
-    train(config, learner, lambda step: [GOOD, BAD])
+    train(config, learner, lambda iteration: [GOOD, BAD])
     last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["sft/kept"] == 0.5
     assert last["sft/loss"] < 0.1
@@ -59,9 +65,9 @@ def test_train_learns_good_episodes_and_not_bad_ones(tmp_path, roles):
 
 
 def test_train_without_a_good_episode_goes_on(tmp_path):
-    config = config_of(tmp_path, num_steps=2)
+    config = config_of(tmp_path, num_iterations=2)
     learner = Learner(tiny_lm(), config, reference=False)
-    train(config, learner, lambda step: [BAD])
+    train(config, learner, lambda iteration: [BAD])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["sft/kept"] for line in lines] == [0.0, 0.0]
     assert "sft/loss" not in lines[0]

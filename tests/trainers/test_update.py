@@ -67,7 +67,7 @@ def test_policy_terms_add_the_kl_to_the_start_model():
 
 def test_updates_of_deal_out_whole_episodes_with_weights_that_sum_to_one():
     config, _, rows, known = setting(inner_epochs=2, updates_per_epoch=3)
-    updates = list(updates_of(rows, known, config, step=4))
+    updates = list(updates_of(rows, known, config, iteration=4))
     assert len(updates) == config.num_updates == 6
     for first in (0, 3):
         parts = [chosen for chosen, _ in updates[first : first + 3]]
@@ -80,9 +80,9 @@ def test_updates_of_deal_out_whole_episodes_with_weights_that_sum_to_one():
             torch.tensor([float(i not in chosen) for i in range(len(rows))]).numpy(), rows, "cpu"
         )
         assert (weight * others).sum() == 0
-    again = [chosen for chosen, _ in updates_of(rows, known, config, step=4)]
+    again = [chosen for chosen, _ in updates_of(rows, known, config, iteration=4)]
     assert again == [chosen for chosen, _ in updates]
-    assert again != [chosen for chosen, _ in updates_of(rows, known, config, step=5)]
+    assert again != [chosen for chosen, _ in updates_of(rows, known, config, iteration=5)]
 
 
 def test_updates_of_tokens_that_do_not_train_weigh_nothing():
@@ -90,7 +90,7 @@ def test_updates_of_tokens_that_do_not_train_weigh_nothing():
     untrained = replace(rows[0], trains=rows[0].trains & (rows[0].turn == 1))
     rows = [untrained, *rows[1:]]
     known.trains[:4] = 0.0
-    ((_, weight),) = updates_of(rows, known, config, step=0)
+    ((_, weight),) = updates_of(rows, known, config, iteration=0)
     assert weight[:4].tolist() == [0.0] * 4
     assert weight[4] > weight[-1] > 0  # half the tokens, so twice the weight
     assert weight.sum().item() == pytest.approx(1.0, abs=1e-5)

@@ -3,9 +3,9 @@
     wideseek train trl --preset tiny --model agents/learned/lm/sft --out runs/trl
 
 TRL takes samples that carry their own advantage, so a team needs no change of it: a rollout worker
-of ours plays the episodes of a step, and a weight transfer of ours hands the trained weights to the
-model that plays. One step is one batch of episodes, filled up to an equal number of rows; as TRL
-fetches a batch before it trains on the last, episodes are one step old.
+of ours plays the episodes of an iteration, and a weight transfer of ours hands the trained weights
+to the model that plays. One iteration is one batch of episodes, filled up to an equal number of
+rows; as TRL fetches a batch before it trains on the last, episodes are one iteration old.
 
 TRL's loss is a mean over tokens. The advantage of a row is scaled so that this mean is the one over
 episodes, an episode's agents and an agent's tokens; the clipped loss is homogeneous in it.
@@ -36,8 +36,8 @@ class TeamRollouts:
     """Plays a batch whenever the trainer has new weights; TRL's `rollout_worker`.
 
     Args:
-        play: gives the episodes of a step, G of each task.
-        config: how rows are credited, and how many fill a step.
+        play: gives the episodes of an iteration, G of each task.
+        config: how rows are credited, and how many fill an iteration.
         row_class: TRL's `RolloutSample`.
     """
 
@@ -76,19 +76,19 @@ class TeamRollouts:
             RuntimeError: it has ended.
         """
         if self._error is not None:
-            raise RuntimeError("the episodes of a step could not be played") from self._error
+            raise RuntimeError("the episodes of an iteration could not be played") from self._error
 
     def _run(self) -> None:
-        step = 0
+        iteration = 0
         while (version := self._versions.get()) is not None:
             try:
-                samples = self._samples(self._play(step), version)
+                samples = self._samples(self._play(iteration), version)
             except Exception as error:  # noqa: BLE001 - the trainer raises it, in its own thread
                 self._error = error
                 return
             for sample in samples:
                 self.rollout_buffer.put(sample)
-            step += 1
+            iteration += 1
 
     def _samples(self, episodes: Sequence[Episode], version: int) -> list[Any]:
         figures = episode_metrics(episodes)
@@ -105,11 +105,12 @@ class TeamRollouts:
             provenance=self._config.provenance,
         )
         chosen = [number for number in range(len(rows)) if told.trains[number]]
-        missing = rows_per_step(self._config) - len(chosen)
+        missing = rows_per_iteration(self._config) - len(chosen)
         spare = [row for row in rows if row.num_trained]
         if missing < 0 or not spare:
             raise ValueError(
-                f"expected 1 to {rows_per_step(self._config)} rows in a step, got {len(spare)}"
+                f"expected 1 to {rows_per_iteration(self._config)} rows in an iteration, "
+                f"got {len(spare)}"
             )
         total = sum(rows[number].num_trained for number in chosen) + missing
         samples = []
@@ -170,7 +171,7 @@ def trainer_of(
 
     Args:
         config: settings; `model` is a folder or a name.
-        play: gives the episodes of a step, played by `lm`.
+        play: gives the episodes of an iteration, played by `lm`.
         lm: gets the trained weights.
         changed: called when it has got them.
 
@@ -178,7 +179,9 @@ def trainer_of(
         ValueError: the settings ask for what TRL does not do.
     """
     if config.kl_weight or config.num_updates > 1 or config.lora_rank:
-        raise ValueError("TRL's asynchronous GRPO takes one update a step and knows no start model")
+        raise ValueError(
+            "TRL's asynchronous GRPO takes one update an iteration and knows no start model"
+        )
     trl = require("trl.experimental.async_grpo", "trl")
     worker = require("trl.experimental.async_grpo.async_rollout_worker", "trl")
     datasets = require("datasets", "trl")
@@ -199,7 +202,7 @@ def trainer_of(
 class TRLOptions(GRPOOptions):
     """Trains lead and subagents with TRL's asynchronous GRPO; needs the extra trl.
 
-    The settings are those of `train grpo`, without a KL and with one update a step.
+    The settings are those of `train grpo`, without a KL and with one update an iteration.
     """
 
     @classmethod
@@ -235,10 +238,10 @@ def settings_of(config: GRPOConfig) -> dict[str, Any]:
     cpu = not require("torch", "trl").cuda.is_available()
     return {
         "output_dir": config.out,
-        "max_steps": config.num_steps,
-        "per_device_train_batch_size": rows_per_step(config),
+        "max_steps": config.num_iterations,
+        "per_device_train_batch_size": rows_per_iteration(config),
         "gradient_accumulation_steps": 1,
-        "token_budget": 0,  # batches are counted in rows: all of a step in one
+        "token_budget": 0,  # batches are counted in rows: all of an iteration in one
         "weight_sync_steps": 1,
         "learning_rate": config.lr,
         "lr_scheduler_type": "constant_with_warmup",
@@ -257,9 +260,9 @@ def settings_of(config: GRPOConfig) -> dict[str, Any]:
     }
 
 
-def rows_per_step(config: GRPOConfig) -> int:
-    """Returns the rows that every step is filled up to, enough for two subtasks of each slot."""
-    return config.tasks_per_step * config.group_size * (1 + 2 * config.n_subagents)
+def rows_per_iteration(config: GRPOConfig) -> int:
+    """Gives the rows that every iteration is filled up to: room for two subtasks of each slot."""
+    return config.tasks_per_iteration * config.group_size * (1 + 2 * config.n_subagents)
 
 
 if __name__ == "__main__":

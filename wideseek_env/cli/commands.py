@@ -154,7 +154,7 @@ COMMANDS = {
         "benchmarks.scorers.gauntlet:run",
     ),
     "speed training": Command(
-        "speed of a training step beside TRL's",
+        "speed of a training iteration beside TRL's",
         "benchmarks.learning.training:TrainingOptions",
         "benchmarks.learning.training:run",
     ),

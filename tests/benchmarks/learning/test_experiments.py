@@ -55,19 +55,19 @@ def logs(run, lines):
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def test_steps_are_those_that_take_the_minutes_or_the_tokens_of_the_team(tmp_path):
+def test_iterations_are_those_that_take_the_minutes_or_the_tokens_of_the_team(tmp_path):
     start, given = (
         tmp_path / "sft",
-        ExperimentsOptions(experiment="gain", out=tmp_path, num_steps=7),
+        ExperimentsOptions(experiment="gain", out=tmp_path, num_iterations=7),
     )
     logs(start, [{"seconds/play": 1.0, "seconds/update": 1.0, "tokens/rows": 1000.0}])
     logs(tmp_path / "joint-3", [{"seconds/play": 5.0, "tokens/rows": 40_000.0}] * 10)
     same_minutes, same_tokens = VARIANTS["imitation"], VARIANTS["alone"]
-    assert experiments.steps_of(VARIANTS["lead"], 3, start, given) == 7
-    assert experiments.steps_of(same_minutes, 3, start, given) == 25
-    # A step of the lesson had this many times fewer episodes than one of GRPO.
-    times = experiments.EPISODES_OF_STEP / sft.PRESETS["tiny"]["tasks_per_step"]
-    assert experiments.steps_of(same_tokens, 3, start, given) == round(400 / times)
+    assert experiments.iterations_of(VARIANTS["lead"], 3, start, given) == 7
+    assert experiments.iterations_of(same_minutes, 3, start, given) == 25
+    # An iteration of the lesson had this many times fewer episodes than one of GRPO.
+    times = experiments.EPISODES_OF_ITERATION / sft.PRESETS["tiny"]["tasks_per_iteration"]
+    assert experiments.iterations_of(same_tokens, 3, start, given) == round(400 / times)
 
 
 def test_start_that_is_no_run_is_told(tmp_path, capsys):
@@ -80,16 +80,18 @@ def small(tmp_path, monkeypatch):
     """Runs so small that they take seconds; returns a start and the flags of an experiment."""
     for preset in (sft.PRESETS["tiny"], grpo.PRESETS["tiny"]):
         monkeypatch.setitem(preset, "source", "worlds:starter:0-1")
-    for name, value in {"tasks_per_step": 2, "group_size": 2, "max_new_tokens": 24}.items():
+    for name, value in {"tasks_per_iteration": 2, "group_size": 2, "max_new_tokens": 24}.items():
         monkeypatch.setitem(grpo.PRESETS["tiny"], name, value)
-    monkeypatch.setattr(experiments, "EPISODES_OF_STEP", 4)
+    monkeypatch.setattr(experiments, "EPISODES_OF_ITERATION", 4)
     monkeypatch.setattr(evaluate, "PLAYS", replace(evaluate.PLAYS, max_tokens=24))
-    lessons = {name: {**changes, "num_steps": 2} for name, changes in experiments.LESSONS.items()}
+    lessons = {
+        name: {**changes, "num_iterations": 2} for name, changes in experiments.LESSONS.items()
+    }
     monkeypatch.setattr(experiments, "LESSONS", lessons)
     start = tmp_path / "sft"
-    run_command("train sft", ["--preset", "tiny", "--num-steps", "3", "--out", str(start)])
+    run_command("train sft", ["--preset", "tiny", "--num-iterations", "3", "--out", str(start)])
     flags = ["--start", str(start), "--out", str(tmp_path / "out"), "--seeds", "0"]
-    return start, [*flags, "--num-steps", "1", "--widths", "1,2", "--num-tasks", "3"]
+    return start, [*flags, "--num-iterations", "1", "--widths", "1,2", "--num-tasks", "3"]
 
 
 def first_cells(text):
@@ -107,8 +109,8 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, small):
     ]  # fmt: skip
     grpo_s = sum(line["seconds"] for line in experiments.logged(out / "joint-0"))
     imitated = experiments.logged(out / "imitation-0")
-    per_step = fmean(line["seconds"] for line in experiments.logged(start))
-    assert len(imitated) == max(round(grpo_s / per_step), 1)
+    per_iteration = fmean(line["seconds"] for line in experiments.logged(start))
+    assert len(imitated) == max(round(grpo_s / per_iteration), 1)
     assert (out / "gain-t0.png").stat().st_size > 10_000
 
     scores = out / "joint-0" / "scores-t0.json"

@@ -36,20 +36,20 @@ def start(tmp_path: Path) -> Path:
     return tmp_path / "start"
 
 
-def trained(start: Path, num_steps: int) -> tuple[list[dict[str, float]], list[list[object]]]:
-    """The log of a run, and the episodes of its steps."""
+def trained(start: Path, num_iterations: int) -> tuple[list[dict[str, float]], list[list[object]]]:
+    """The log of a run, and the episodes of its iterations."""
     lm = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32).eval()
     play, played = toy_play(lm, tasks=2, group=8), []
 
-    def keeping(step: int) -> list[object]:
-        played.append(play(step))
+    def keeping(iteration: int) -> list[object]:
+        played.append(play(iteration))
         return played[-1]
 
     config = GRPOConfig(
         model=str(start),
         out=str(start.parent / "run"),
-        num_steps=num_steps,
-        tasks_per_step=2,
+        num_iterations=num_iterations,
+        tasks_per_iteration=2,
         group_size=8,
         n_subagents=3,
         lr=3e-3,
@@ -81,13 +81,13 @@ def gradient_norm(start: Path, episodes: list) -> float:
     return math.sqrt(sum(float(p.grad.square().sum()) for p in lm.parameters()))
 
 
-def test_a_step_follows_the_objective_and_the_reward_rises(start: Path) -> None:
+def test_an_iteration_follows_the_objective_and_the_reward_rises(start: Path) -> None:
     log, played = trained(start, 40)
     assert log[0]["grad_norm"] == pytest.approx(gradient_norm(start, played[0]), rel=0.01)
     sizes = {len(episode.trajectories) for episode in played[0]}
     assert len(sizes) > 1
     assert all(0.9 < line["ratio"] < 1.1 for line in log)  # the player has the trained weights
-    means = [np.mean([episode.reward for episode in step]) for step in played]
+    means = [np.mean([episode.reward for episode in iteration]) for iteration in played]
     first, last = np.mean(means[:5]), np.mean(means[-5:])
     assert last > first + 0.2
 
@@ -95,4 +95,4 @@ def test_a_step_follows_the_objective_and_the_reward_rises(start: Path) -> None:
 def test_what_trl_does_not_do_is_refused(start: Path) -> None:
     config = GRPOConfig(model=str(start), kl_weight=0.1)
     with pytest.raises(ValueError, match="knows no start model"):
-        trainer_of(config, lambda step: [], None, lambda: None)
+        trainer_of(config, lambda iteration: [], None, lambda: None)
