@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,7 +102,7 @@ def test_ordinary_text_stays_as_it_is(text: str, format: str) -> None:
 
 
 @given(st.lists(st.sampled_from([*"<>|/[]", "im_end", "im_start", "tool_response", " ", "s"])))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_markup_never_comes_back_together(pieces: list[str]) -> None:
     harmless = harmless_for(HERMES, ByteTokenizer())
     text = harmless("".join(pieces))

@@ -34,6 +34,7 @@ from fault_server import (
     reply,
     stall,
 )
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -529,6 +530,7 @@ BODIES = st.binary(max_size=60) | st.sampled_from(
 )
 
 
+@pytest.mark.hypothesis
 def test_no_bytes_of_any_server_are_more_than_an_error() -> None:
     async def play(status: int, headers: list[tuple[str, str]], body: bytes, whole: bool) -> None:
         lines = [f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in headers)]
@@ -546,7 +548,7 @@ def test_no_bytes_of_any_server_are_more_than_an_error() -> None:
 
     statuses = st.sampled_from([200, 201, 204, 206, 301, 304, 400, 429, 500, 522, 99, 999])
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
     @given(statuses, HEADERS, BODIES, st.booleans())
     def fuzz(status: int, headers: list[tuple[str, str]], body: bytes, whole: bool) -> None:
         asyncio.run(play(status, headers, body, whole))

@@ -7,7 +7,8 @@ import time
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given
+from fuzzing import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wideseek_env.backends.replies import (
@@ -46,6 +47,7 @@ def test_retry_after_is_counted_from_here_where_the_server_tells_no_time() -> No
 
 
 @given(st.text(max_size=40), st.none() | st.text(max_size=30))
+@settings(max_examples=examples(100), deadline=None)
 def test_retry_after_is_always_a_pause_that_ends(value: str, date: str | None) -> None:
     assert 0.0 <= retry_after_s(value, date) <= 60.0
 
@@ -101,6 +103,7 @@ def test_urls_are_shown_without_what_may_be_secret(url: str, shown: str) -> None
 
 
 @given(st.text(max_size=30))
+@settings(max_examples=examples(100), deadline=None)
 def test_any_url_can_be_checked_shown_and_hidden(url: str) -> None:
     assert shown_url(url).isprintable()
     assert hider(url, {})(url).isprintable()
@@ -127,6 +130,7 @@ def test_secrets_are_hidden_in_every_part() -> None:
         max_leaves=6,
     )
 )
+@settings(max_examples=examples(100), deadline=None)
 def test_content_of_any_form_is_text_or_a_value_error(content: object) -> None:
     try:
         thinking, text = message_text(content)

@@ -21,6 +21,7 @@ from fault_server import (
     num_sockets,
     reply,
 )
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -157,6 +158,7 @@ def _joined(lines: list[bytes | str]) -> bytes:
     return b"\n".join(LARGE[line] if isinstance(line, str) else line for line in lines)
 
 
+@pytest.mark.hypothesis
 def test_no_reply_and_no_line_ends_the_command_with_a_traceback(
     folder: Path, server: FaultServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +167,10 @@ def test_no_reply_and_no_line_ends_the_command_with_a_traceback(
     before = num_sockets()
 
     @settings(
-        max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=examples(60),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
     )
     @given(ANSWERS, st.lists(LINES, max_size=3), st.lists(LINES, max_size=2))
     def fuzz(

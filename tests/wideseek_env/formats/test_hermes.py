@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -190,13 +191,13 @@ def test_parse_reads_back_thinking_tags_in_arguments() -> None:
 
 
 @given(_calls)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_parse_reads_back_what_render_wrote(calls: list[ToolCall]) -> None:
     assert FORMAT.parse(FORMAT.render(calls), "lead").calls == tuple(calls)
 
 
 @given(st.text(alphabet='{}[]",:\\\n<>think/tool_calnamergus|-\ud83d', max_size=80))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_parse_never_raises(text: str) -> None:
     for role in ("lead", "subagent"):
         decision = FORMAT.parse(text, role)

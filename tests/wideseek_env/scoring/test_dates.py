@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,14 +98,14 @@ def test_without_date_near_only_the_same_date_is_right() -> None:
 
 
 @given(st.dates(date(1000, 1, 1)))
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_date_in_any_form_is_itself(day: date) -> None:
     for form in ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%A, %d %B %Y", "%Y年%m月%d日", "%d-%b-%Y"):
         assert read_date(day.strftime(form)) == (day.year, day.month, day.day), form
 
 
 @given(st.text(alphabet="0123456789-/., :年月日JanuaryFebBCADtoSunTZ+()", max_size=24))
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_text_is_equal_to_itself_and_raises_nothing(text: str) -> None:
     value = read_value(text, NEAR)
     assert same(value, read_value(f" {text} ", NEAR), NEAR)

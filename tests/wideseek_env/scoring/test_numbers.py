@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,7 +162,7 @@ def test_sizes_are_exact() -> None:
 
 
 @given(st.text(alphabet="0123456789.,-+ ()%$€kmKMB/^×½五万亿千~<>[]*e'\"至to", max_size=24))
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_text_is_equal_to_itself_and_raises_nothing(text: str) -> None:
     assert equal(text, text)
     assert equal(text, f" {text} ")
@@ -171,7 +172,7 @@ def test_any_text_is_equal_to_itself_and_raises_nothing(text: str) -> None:
     number=st.decimals(-(10**9), 10**9, places=3),
     unit=st.sampled_from(["km", "kg", "h", "°C", "MB", "$", "people", "%", ""]),
 )
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_number_in_any_form_of_digits_is_itself(number: object, unit: str) -> None:
     plain = f"{number} {unit}".strip()
     assert equal(plain, f"{number:,} {unit}".strip())

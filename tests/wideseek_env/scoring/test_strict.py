@@ -5,6 +5,7 @@ import time
 from itertools import permutations
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_data
@@ -206,7 +207,7 @@ _GOLD = st.lists(st.tuples(_CELL, _CELL, _CELL), min_size=1, max_size=5)
 
 
 @given(gold=_GOLD, answer=_GOLD, order=st.randoms())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_score_strict_figures_are_bounded_and_blind_to_row_order(
     gold: list[tuple[str, ...]], answer: list[tuple[str, ...]], order: object
 ) -> None:
@@ -223,7 +224,7 @@ def test_score_strict_figures_are_bounded_and_blind_to_row_order(
 
 
 @given(gold=_GOLD, answer=_GOLD)
-@settings(max_examples=50)
+@settings(max_examples=examples(50), deadline=None)
 def test_score_strict_is_the_best_of_all_pairings(
     gold: list[tuple[str, ...]], answer: list[tuple[str, ...]]
 ) -> None:
@@ -248,7 +249,7 @@ def test_score_strict_is_the_best_of_all_pairings(
 
 
 @given(gold=_GOLD, answer=_GOLD, row=_GOLD, data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_score_strict_correcting_a_cell_never_lowers_and_a_wrong_row_never_raises(
     gold: list[tuple[str, ...]], answer: list[tuple[str, ...]], row: list, data: st.DataObject
 ) -> None:

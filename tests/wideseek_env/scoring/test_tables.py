@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from fuzzing import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wideseek_env.scoring.tables import Table, read_table, write_table
@@ -12,6 +13,7 @@ _ROWS = st.integers(1, 4).flatmap(
 
 
 @given(rows=_ROWS)
+@settings(max_examples=examples(100), deadline=None)
 def test_write_table_then_read_table_gives_the_same_cells(rows: list[list[str]]) -> None:
     header = tuple(f"column {i}" for i in range(len(rows[0]) if rows else 1))
     table = read_table(write_table(header, rows))
@@ -19,6 +21,7 @@ def test_write_table_then_read_table_gives_the_same_cells(rows: list[list[str]])
 
 
 @given(rows=_ROWS)
+@settings(max_examples=examples(100), deadline=None)
 def test_write_table_inside_a_fence_gives_the_same_cells(rows: list[list[str]]) -> None:
     header = tuple(f"column {i}" for i in range(len(rows[0]) if rows else 1))
     text = f"Here it is.\n```markdown\n{write_table(header, rows)}\n```\nDone."
@@ -26,6 +29,7 @@ def test_write_table_inside_a_fence_gives_the_same_cells(rows: list[list[str]]) 
 
 
 @given(text=st.text(alphabet=list("ab|-`\\\n\r \t:<>br/")))
+@settings(max_examples=examples(100), deadline=None)
 def test_read_table_any_text_is_none_or_rectangular(text: str) -> None:
     table = read_table(text)
     assert table is None or all(len(row) == len(table.header) for row in table.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ def test_runs_of_marks_are_cut() -> None:
 
 
 @given(st.text(alphabet="abc.:/?#[]()@%é中 \\<>&=1", max_size=40))
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_cell_raises_nothing_and_is_itself(text: str) -> None:
     for column in (TEXT, URL, PART):
         assert equal(text, text, column)

@@ -21,6 +21,7 @@ from fault_server import (
     json_of,
     reply,
 )
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -223,6 +224,7 @@ CHOICES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.hypothesis
 def test_no_json_of_any_server_is_more_than_an_invalid_episode() -> None:
     async def play(answer: object, tokens: bool) -> None:
         options = {"tokenizer": TOKENIZER} if tokens else {"logprobs": True}
@@ -236,7 +238,7 @@ def test_no_json_of_any_server_is_more_than_an_invalid_episode() -> None:
         assert all(math.isfinite(number) and number <= 0 for number in found.logprobs)
         assert found.finish in ("stop", "length")
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         JSON
         | st.fixed_dictionaries(

@@ -5,6 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,7 +164,7 @@ def test_empty_page_is_found_by_its_title() -> None:
 
 
 @given(st.text(alphabet="ab \n长", max_size=3000), st.integers(1, 4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_passages_cover_the_text_in_order(text: str, times: int) -> None:
     text *= times
     spans = list(passages(text))

@@ -2,6 +2,7 @@ import gzip
 import json
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_data
@@ -314,7 +315,7 @@ def test_read_html_gets_the_words_out_of_broken_markup(
 
 
 @given(st.text(alphabet="<>/abtdrhulip ='\"!-&;#x1\x00\ud800\n", max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_read_html_never_raises(html: str) -> None:
     assert isinstance(text(html, links=True), str)
     assert isinstance(read_html(html.encode("utf-8", "replace")).text, str)
@@ -426,7 +427,7 @@ LINES = st.lists(st.text(alphabet="ab é长", max_size=30).map(one_line), max_si
 
 
 @given(LINES, st.integers(1, 60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_split_parts_loses_nothing_and_honours_the_bound(lines: list[str], most: int) -> None:
     parts = split_parts("\n".join(lines), most)
     assert all(len(part) <= most for part in parts)
@@ -434,7 +435,7 @@ def test_split_parts_loses_nothing_and_honours_the_bound(lines: list[str], most:
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 10**6)] * 2), max_size=40), st.integers(30, 200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_split_parts_keeps_each_row_once_under_its_header(
     cells: list[tuple[int, int]], most: int
 ) -> None:

@@ -27,6 +27,7 @@ from fault_server import (
     reply,
     stall,
 )
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -325,6 +326,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.hypothesis
 def test_no_answer_of_any_server_is_more_than_an_error() -> None:
     async def play(answer: object) -> None:
         before = num_sockets()
@@ -345,7 +347,7 @@ def test_no_answer_of_any_server_is_more_than_an_error() -> None:
         await asyncio.sleep(0)
         assert num_sockets() <= before
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         JSON | JSON.map(lambda v: {"result": v}) | JSON.map(lambda v: {"result": [v]})
         | JSON.map(lambda v: {"result": [[v]]})

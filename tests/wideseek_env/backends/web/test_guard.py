@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,7 +158,7 @@ def test_lists_of_hosts_cover_subdomains_and_nothing_else() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_ipv4_inside_of_ipv6_counts_as_what_it_is(number: int) -> None:
     plain = ipaddress.IPv4Address(number)
     for prefix in ("::ffff:0:0", "64:ff9b::", "64:ff9b:1::"):
@@ -167,7 +168,7 @@ def test_ipv4_inside_of_ipv6_counts_as_what_it_is(number: int) -> None:
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_text_is_a_url_or_refused(text: str) -> None:
     for url in (text, f"http://{text}", f"http://{text}/a"):
         with contextlib.suppress(ForbiddenUrl):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,7 +128,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(FRAGMENTS | st.text(max_size=5), max_size=12).map("".join))
 def test_no_text_does_more_than_be_refused(text: str) -> None:
     try:

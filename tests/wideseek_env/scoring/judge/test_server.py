@@ -22,6 +22,7 @@ from fault_server import (
     reply,
     stall,
 )
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,7 @@ JSON = st.recursive(
 TEXTS = st.text(max_size=30) | st.sampled_from([YES, NO, f"<think>{NO}</think>{YES}", "[" * 9_000])
 
 
+@pytest.mark.hypothesis
 def test_no_json_of_any_server_is_more_than_no_score() -> None:
     async def play(answers: list[object]) -> None:
         before = num_sockets()
@@ -138,7 +140,7 @@ def test_no_json_of_any_server_is_more_than_no_score() -> None:
         await asyncio.sleep(0)
         assert num_sockets() <= before
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(
             JSON

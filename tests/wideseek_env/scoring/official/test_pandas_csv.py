@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ _pieces = (
 
 
 @given(st.lists(st.sampled_from(_pieces), max_size=40).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_read_frame_agrees_with_pandas(text: str) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas 2.3.0 is compared with where it is there")
     if pandas.__version__ != "2.3.0":
