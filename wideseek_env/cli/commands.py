@@ -178,6 +178,11 @@ COMMANDS = {
         "benchmarks.scorers.official:OfficialOptions",
         "benchmarks.scorers.official:run",
     ),
+    "speed indexing": Command(
+        "what an index of many passages costs, and how fast it is searched",
+        "benchmarks.speed.indexing:IndexingOptions",
+        "benchmarks.speed.indexing:run",
+    ),
     "speed pages": Command(
         "how well and how fast real pages are read, indexed and found",
         "benchmarks.scorers.pages:PagesOptions",
