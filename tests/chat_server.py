@@ -36,6 +36,7 @@ class ChatServer:
         self.slow_s = 1.0
         self.alive = True
         """False: every connection is cut, as when the process behind it has died."""
+        self.models = ["tiny"]
         self.port = 0
         self._reply = reply
         self._ids = ids
@@ -49,6 +50,7 @@ class ChatServer:
         app = web.Application()
         app.router.add_post("/v1/completions", self._serve)
         app.router.add_post("/v1/chat/completions", self._serve)
+        app.router.add_get("/v1/models", self._models)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -66,6 +68,10 @@ class ChatServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        data = [{"id": name, "object": "model"} for name in self.models]
+        return web.json_response({"object": "list", "data": data})
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.json())

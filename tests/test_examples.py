@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+WITH_TORCH = {"ppo_single_file"}
+"""Run by `tests/benchmarks/compare/test_policies.py`, as they need torch and time."""
 PRINTS = {
     "advantage": "[-1.   1.   0.  -0.5 -0.5  1. ]",
     "backend": "A yew grows to 15 metres and lives for 2000 years.",
@@ -23,7 +25,7 @@ PRINTS = {
 }
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in WITH_TORCH])
 def test_the_example_runs(name: str) -> None:
     done = subprocess.run(
         [sys.executable, f"examples/{name}.py"],

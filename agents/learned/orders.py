@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents.policy import EpisodeInfo
-from wideseek_env.discrete.interface import DiscreteInterface
+from agents.learned.discrete import DiscretePolicy
 from wideseek_env.discrete.moves import LEAD_MOVES, SUBAGENT_MOVES, Move
-from wideseek_env.records import Decision, Observation
 
 _READ = ("open_lists", "open_list", "open_rows_5", "open_rows_3", "open_row", "follow")
 _END = ("report", "search_list")
@@ -32,7 +31,7 @@ ORDERS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
 """Moves of the lead and of subagents, best first; where none of them is legal, another is made."""
 
 
-class OrderPolicy:
+class OrderPolicy(DiscretePolicy):
     """Plays one of `ORDERS`.
 
     Args:
@@ -40,31 +39,14 @@ class OrderPolicy:
     """
 
     def __init__(self, order: str) -> None:
-        self.name = order
-        self._lead = _numbers(LEAD_MOVES, ORDERS[order][0])
-        self._subagent = _numbers(SUBAGENT_MOVES, ORDERS[order][1])
+        lead, subagent = ORDERS[order]
+        orders = _numbers(LEAD_MOVES, lead), _numbers(SUBAGENT_MOVES, subagent)
 
-    def begin(self, info: EpisodeInfo) -> _OrderPlayer:
-        """Returns the player of one episode.
+        def act(agent: str, seen: dict[str, NDArray[Any]], rng: np.random.Generator) -> int:
+            legal = np.flatnonzero(seen["action_mask"]).tolist()
+            return next((move for move in orders[agent != "lead"] if move in legal), legal[0])
 
-        Raises:
-            ValueError: the question is none of a closed world's.
-        """
-        return _OrderPlayer(self._lead, self._subagent, info)
-
-
-class _OrderPlayer:
-    def __init__(self, lead: Sequence[int], subagent: Sequence[int], info: EpisodeInfo) -> None:
-        self._lead, self._subagent = lead, subagent
-        self._interface = DiscreteInterface(info.n_subagents, info.limits)
-        self._interface.begin_question(info.question, info.n_subagents)
-
-    async def decide(self, agent: str, observation: Observation) -> Decision:
-        mask = self._interface.observe(agent, observation)["action_mask"]
-        order = self._lead if agent == "lead" else self._subagent
-        legal = np.flatnonzero(mask).tolist()
-        first = next((move for move in order if move in legal), legal[0])
-        return self._interface.decide(agent, first)
+        super().__init__(act, order)
 
 
 def _numbers(moves: Sequence[Move[Any]], names: Sequence[str]) -> tuple[int, ...]:

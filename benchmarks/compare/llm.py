@@ -1,10 +1,14 @@
-"""The policy `llm` of a benchmark run: which model plays, through which engine, and how."""
+"""Language models in a benchmark run: which one plays, through which engine, and how.
+
+The policy `llm` plays what the flags name; `hf:FOLDER` and the address of a server are policies by
+themselves, so that several models stand in one table, under the same flags for how they play.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +16,7 @@ from tyro.conf import OmitArgPrefixes
 
 from agents.episode_file import read_episodes
 from agents.llm.engines import ENGINES, Engine, make_engine
+from agents.llm.engines.openai import served_model
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.llm.replay import ReplayPolicy
 from agents.policy import Policy
@@ -23,8 +28,14 @@ from wideseek_env.records import Episode
 
 LLM = "llm"
 """Name of the policy on the command line and in the table."""
+_SERVERS = ("http://", "https://")
 REACHED_BY = ("base_url", "max_retries", "max_concurrent")
 """Settings of the model that alter no episode."""
+
+
+def is_model(policy: str) -> bool:
+    """Tells whether a language model plays under this name."""
+    return policy == LLM or policy.startswith(("hf:", *_SERVERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ class LLMSettings:
             )
         if self.base_url is not None and self.engine != "openai":
             raise ValueError(f"--base-url goes with the engine openai, got {self.engine!r}")
-        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+        if self.base_url is not None and not self.base_url.startswith(_SERVERS):
             raise ValueError(
                 "--base-url: expected an address such as http://127.0.0.1:8000/v1, got "
                 f"{self.base_url!r}"
@@ -74,9 +85,29 @@ class LLMSettings:
                 f"{self.engine!r}; choose hermes or json"
             )
 
+    def named(self, policy: str) -> LLMSettings:
+        """Gives the settings of the model that plays under this name.
+
+        Raises:
+            ValueError: there is no such folder, or a setting does not go with the engine.
+        """
+        if policy == LLM:
+            return self
+        if policy.startswith("hf:"):
+            folder, engine = policy.removeprefix("hf:"), self.engine
+            if not Path(folder).is_dir():
+                raise ValueError(f"policies: expected a folder after hf:, got {folder!r}")
+            local = "transformers" if engine == "openai" else engine
+            return replace(self, engine=local, model=folder, base_url=None, replay=None)
+        url, _, model = policy.partition("#")
+        return replace(self, engine="openai", model=model or None, base_url=url, replay=None)
+
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Policy]:
+    async def opened(self, name: str | None = None) -> AsyncIterator[Policy]:
         """Gives the policy; its engines are closed at the end.
+
+        Args:
+            name: as records show it; None: that of the engines.
 
         Raises:
             ImportError: the engine's library is missing; names the extra to install.
@@ -93,7 +124,8 @@ class LLMSettings:
             yield ReplayPolicy(recorded)
             return
         subagents = self._engine(self.subagent_model) if self.subagent_model else None
-        policy = LLMPolicy(self._engine(self.model or ""), self.config, subagent_engine=subagents)
+        model = self.model or await served_model(self.base_url or "")
+        policy = LLMPolicy(self._engine(model), self.config, subagent_engine=subagents, name=name)
         try:
             yield policy
         finally:

@@ -1,18 +1,32 @@
-"""The policies of ours that a benchmark can play; `entry_of` finds a user's own beside them."""
+"""The policies of ours that a benchmark can play; `entry_of` finds a user's own beside them.
+
+| `--policies` | who plays |
+|---|---|
+| `fanout` | a row of `POLICIES`, or what an installed package calls so |
+| `my_package.policies:Mine` | a policy of your own, or what makes one |
+| `my_module:load:run/agent.pt` | what `my_module.load("run/agent.pt")` gives |
+| `weights:run/weights.safetensors` | what `wideseek train mappo` has learned with TorchRL |
+| `sb3:run/model.zip` | a checkpoint of Stable-Baselines3, such as `wideseek train sb3` writes |
+| `hf:FOLDER` | a language model on this machine, through transformers |
+| `http://127.0.0.1:8000/v1` | the model of an OpenAI-compatible server; `#NAME` if it has several |
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
 
 from agents.learned import LearnedPolicy
 from agents.learned.lm import tiny_model
+from agents.learned.sb3 import sb3_policy
 from agents.policy import Policy
 from agents.scripted import CHEATERS, MakePolicy
 from agents.scripted import POLICIES as SCRIPTED
-from benchmarks.compare.llm import LLM
+from benchmarks.compare.llm import LLM, is_model
 from wideseek_env.plugins import resolve
 from wideseek_env.records import Task
 from wideseek_env.tasks.named import preset_named
@@ -45,21 +59,55 @@ class Entry:
 
 
 def entry_of(name: str) -> Entry:
-    """Finds a policy by its name here, its Python path, or the name that its package gave it.
+    """Finds who plays under a name of the module's table.
 
-    What has no row here is a class or function that makes a policy without arguments, or a policy;
-    it plays at all widths and on all pages. It may also be an `Entry` that says otherwise.
+    What has no row here is a class or function that makes a policy, or a policy. It plays at all
+    widths and on all pages, unless it or what it makes has `team` and `presets`, as
+    `DiscretePolicy`; it may also be an `Entry` that says so.
 
     Raises:
-        ValueError: there is none, or it is no policy; the message lists them.
+        ValueError: there is none, or it is no policy; the message says what was expected.
     """
-    found = resolve("policies", name, POLICIES)
+    if is_model(name):
+        return POLICIES[LLM]
+    kind, _, file = name.partition(":")
+    if kind in CHECKPOINTS:
+        if not Path(file).is_file():
+            raise ValueError(
+                f"policies: expected a file after {kind}:, got {file!r}, which is none"
+            )
+        return Entry(
+            lambda tasks: CHECKPOINTS[kind](file, name),
+            f"learned, from {file}",
+            team="team",
+            presets=PRESETS,
+        )
+    module, _, rest = name.partition(":")
+    attribute, has_argument, argument = rest.partition(":")
+    found = resolve("policies", f"{module}:{attribute}" if has_argument else name, POLICIES)
     if isinstance(found, Entry):
         return found
     if not callable(found) and not hasattr(found, "begin"):
         raise ValueError(f"policies: expected a policy or what makes one in {name}, got {found!r}")
-    usage = (found.__doc__ or "your own").strip().split("\n")[0]
-    return Entry(lambda tasks: found() if callable(found) else found, usage)
+    made = get_type_hints(found).get("return") if inspect.isfunction(found) else found
+    return Entry(
+        partial(_own, found, (argument,) if has_argument else ()),
+        (found.__doc__ or "your own").strip().split("\n")[0],
+        team=getattr(made, "team", "any"),
+        presets=getattr(made, "presets", None),
+    )
+
+
+def _own(found: Any, arguments: tuple[str, ...], tasks: Iterable[Task]) -> Policy:
+    made: Policy = found(*arguments) if callable(found) else found
+    return made
+
+
+CHECKPOINTS: Mapping[str, Callable[[str, str], Policy]] = {
+    "weights": lambda file, name: LearnedPolicy(Path(file), name),
+    "sb3": sb3_policy,
+}
+"""Files of learned policies by what wrote them: makes a policy of a file and its name in tables."""
 
 
 def _shipped_model(name: str, tasks: Iterable[Task]) -> Policy:

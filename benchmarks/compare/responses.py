@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from agents.episode_file import read_episodes
-from benchmarks.compare.llm import LLM
+from benchmarks.compare.llm import LLM, is_model
 from benchmarks.compare.run_folder import EPISODES, RunInfo, write_whole
 from benchmarks.compare.settings import GridCell
 from benchmarks.compare.summary import cell_of
@@ -31,21 +31,22 @@ def write_responses(folder: Path) -> list[Path]:
     rows: dict[GridCell, list[_Row]] = {}
     for episode in read_episodes(folder / EPISODES):
         cell = cell_of(episode)
-        if cell.policy == LLM and episode.valid:
+        if is_model(cell.policy) and episode.valid:
             row = _Row(episode.task.id, episode.answer or "", episode.metadata["trial"])
             rows.setdefault(cell, []).append(row)
     is_widesearch = bool(rows) and RunInfo.read(folder).settings.tables is not None
     paths = []
     for cell, answers in rows.items():
         depth = "" if cell.depth is None else f"_depth{cell.depth}"
-        alone = folder / "responses" / f"{_file_name(cell.source)}_width{cell.width}{depth}"
+        model = "" if cell.policy == LLM else f"{_file_name(cell.policy)}_"
+        alone = folder / "responses" / f"{model}{_file_name(cell.source)}_width{cell.width}{depth}"
         paths.append(alone.with_name(f"{alone.name}.jsonl"))
         paths[-1].parent.mkdir(exist_ok=True)
         _write(paths[-1], answers)
         if is_widesearch:
             alone.mkdir(exist_ok=True)
             for row in answers:
-                name = f"{LLM}_{row.instance_id}_{row.trial_idx}_response.jsonl"
+                name = f"{model or f'{LLM}_'}{row.instance_id}_{row.trial_idx}_response.jsonl"
                 _write(alone / name, [row])
             paths.append(alone)
     return paths

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -47,12 +48,12 @@ def exam_of(settings: Settings, cell: GridCell, source: TaskSource) -> Exam:
     )
 
 
-def parts_of(settings: Settings, model: Policy | None = None) -> list[Part]:
+def parts_of(settings: Settings, models: Mapping[str, Policy] | None = None) -> list[Part]:
     """Makes what is played: a part for each policy on each source, its widths together.
 
     Args:
         settings: of the run.
-        model: the policy behind the name `llm`.
+        models: the opened language models, by their names among the policies.
     """
     sources = {text: source_of(settings, text) for text in settings.sources}
     by_policy = sorted(settings.cells(), key=lambda cell: (cell.source, cell.policy))
@@ -60,8 +61,8 @@ def parts_of(settings: Settings, model: Policy | None = None) -> list[Part]:
     for (text, name), members in groupby(by_policy, lambda cell: (cell.source, cell.policy)):
         source = sources[text]
         exams = [exam_of(settings, cell, source) for cell in members]
-        if name == LLM and model is not None:
-            parts.append(Part(exams, partial(_same, model), settings.llm.max_concurrent))
+        if models and name in models:
+            parts.append(Part(exams, partial(_same, models[name]), settings.llm.max_concurrent))
         else:
             parts.append(Part(exams, partial(_make, name, source), entry_of(name).max_concurrent))
     return parts
@@ -108,17 +109,23 @@ def play(
 
         if len(done) == num_expected:
             return
-        if settings.plays_llm:  # an engine lives in one process
-            asyncio.run(_play_model(settings, done, keep))
+        if settings.models:  # an engine lives in one process
+            asyncio.run(_play_models(settings, done, keep))
         elif num_workers == 1:
             asyncio.run(play_here(parts, done, keep))
         else:
             play_in_workers(parts, done, keep, num_workers)
 
 
-async def _play_model(settings: Settings, done: frozenset[str], keep: OnEpisode) -> None:
-    async with settings.llm.opened() as model:
-        await play_here(parts_of(settings, model), done, keep)
+async def _play_models(settings: Settings, done: frozenset[str], keep: OnEpisode) -> None:
+    async with AsyncExitStack() as stack:
+        models = {
+            name: await stack.enter_async_context(
+                settings.llm.named(name).opened(None if name == LLM else name)
+            )
+            for name in settings.models
+        }
+        await play_here(parts_of(settings, models), done, keep)
 
 
 def _same(policy: Policy) -> Policy:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 from tyro.conf import OmitArgPrefixes
 
-from benchmarks.compare.llm import LLM, REACHED_BY, LLMSettings
+from benchmarks.compare.llm import LLM, REACHED_BY, LLMSettings, is_model
 from benchmarks.compare.policies import POLICIES, entry_of
 from wideseek_env.cli.options import Count, PathRule, Seed, check_values
 from wideseek_env.plugins import check
@@ -28,7 +28,8 @@ class Settings:
     """One run; the defaults end in about a minute on two cores."""
 
     policies: tuple[str, ...] = ("solo", "fanout", "mappo", "random", "oracle")
-    """Who plays: names that `--list` tells, or Python paths such as my_package.policies:Mine."""
+    """Who plays: names that `--list` tells; your own as my_package.policies:Mine; weights:FILE or
+    sb3:FILE, a checkpoint; hf:FOLDER, a language model; http://HOST/v1, the model of a server."""
     widths: tuple[Width, ...] = (0, 1, 2, 4, 8, 16)
     """Numbers of subagents; 0 is a single agent that searches and opens by itself."""
     depths: tuple[Count, ...] = (2, 3, 4, 5, 10, 20, 40, 80)
@@ -52,7 +53,7 @@ class Settings:
     """A file with a secret that closed worlds are drawn from: nobody without it can make them, or
     their answers, again."""
     llm: OmitArgPrefixes[LLMSettings] = field(default_factory=LLMSettings)
-    """The model behind the policy `llm`."""
+    """The model behind the policy `llm`, and how it and other models play."""
 
     def __post_init__(self) -> None:
         for name in self.policies:
@@ -67,7 +68,9 @@ class Settings:
             ("--depths", self.depths),
         ):
             _check_once(option, values, may_be_empty=option == "--depths")
-        if self.llm.chosen != self.plays_llm:
+        for name in self.models:
+            self.llm.named(name)
+        if self.llm.chosen != (LLM in self.policies):
             raise ValueError(
                 "the policy llm and its model go together: give `--policies llm` with --model or "
                 "--replay, or none of these"
@@ -90,9 +93,9 @@ class Settings:
         return salt
 
     @property
-    def plays_llm(self) -> bool:
-        """Whether a model plays, for which an engine has to be opened."""
-        return LLM in self.policies
+    def models(self) -> tuple[str, ...]:
+        """The policies that are language models, for which engines have to be opened."""
+        return tuple(filter(is_model, self.policies))
 
     def check_playable(self) -> None:
         """Looks whether there is anything to play, for which policies are imported.
@@ -133,7 +136,7 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Gives the settings as JSON can hold them; a model that does not play is not in them."""
         data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))  # tuples as lists
-        if not self.plays_llm:
+        if not self.models:
             del data["llm"]
         return data
 

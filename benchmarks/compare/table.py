@@ -103,9 +103,10 @@ def print_table(rows: Sequence[CellSummary], console: Console) -> None:
             padding=(0, 1, 0, 0),
         )
         for column in shown:
-            table.add_column(
-                column.header, justify="left" if column.header == "Policy" else "right"
-            )
+            if column.header == "Policy":  # paths and addresses are long
+                table.add_column(column.header, max_width=28)
+            else:
+                table.add_column(column.header, justify="right")
         members = [row for row in rows if row.cell.source == source]
         for place, row in enumerate(members):
             ends = place + 1 < len(members) and members[place + 1].cell.policy != row.cell.policy

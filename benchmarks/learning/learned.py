@@ -28,6 +28,8 @@ from agents.learned.orders import ORDERS, OrderPolicy
 from agents.learned.policy import TEMPERATURE, WEIGHTS
 from agents.policy import Policy
 from agents.scripted import FanoutPolicy, SoloPolicy
+from benchmarks.compare.llm import is_model
+from benchmarks.compare.policies import POLICIES, entry_of
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import (
     AtLeastZero,
@@ -39,7 +41,7 @@ from wideseek_env.cli.options import (
     flag,
 )
 from wideseek_env.errors import DataError, Interrupted
-from wideseek_env.plugins import one_of
+from wideseek_env.plugins import check, one_of
 from wideseek_env.tasks.source import TaskSource
 
 
@@ -146,7 +148,9 @@ class LearnedOptions:
     out: OutFolder
     """Folder for learned.csv."""
     weights: tuple[Path, ...] = (WEIGHTS,)
-    """Weights of the learned policies."""
+    """Weights of `wideseek train mappo`."""
+    policies: tuple[str, ...] = ()
+    """Learned policies of your own, as `wideseek benchmark --policies` names them."""
     temperature: AtLeastZero = TEMPERATURE
     """Of the weights."""
     orders: tuple[str, ...] = ()
@@ -168,7 +172,13 @@ class LearnedOptions:
         for order in self.orders:
             if order not in ORDERS:
                 raise ValueError(f"--orders: expected {one_of(ORDERS, order)}")
-        for name in ("weights", "presets", "budgets", "widths", "seeds"):
+        for name in self.policies:
+            check("policies", name, POLICIES)
+            if is_model(name) or name in POLICIES:
+                raise ValueError(f"--policies: expected one of your own, got {name!r}")
+        if not (self.weights or self.policies):
+            raise ValueError("expected --weights or --policies, got neither")
+        for name in ("presets", "budgets", "widths", "seeds"):
             if not getattr(self, name):
                 raise ValueError(f"{flag(name)}: expected at least one, got none")
 
@@ -176,6 +186,7 @@ class LearnedOptions:
         """Gives what rows must have in common to stand in one table."""
         return {
             "weights": [str(path) for path in self.weights],
+            "policies": list(self.policies),
             "temperature": self.temperature,
             "num_tasks": self.num_tasks,
             "seeds": list(self.seeds),
@@ -229,11 +240,13 @@ class Rows:
 
 def run(options: LearnedOptions) -> int:
     """Runs the experiment; returns the exit status."""
-    names = [f"mappo-{index}" for index in range(len(options.weights))]
-    learned = [
-        LearnedPolicy(weights, name if len(names) > 1 else "mappo", options.temperature)
-        for weights, name in zip(options.weights, names, strict=True)
+    learned: list[Policy] = [
+        LearnedPolicy(
+            weights, "mappo" if weights == WEIGHTS else f"weights:{weights}", options.temperature
+        )
+        for weights in options.weights
     ]
+    learned += [entry_of(name).make(()) for name in options.policies]
     teams = [*(OrderPolicy(order) for order in options.orders), *learned]
     rows, shown = Rows(options.out, options.terms()), []
     grid = options.presets, options.budgets, options.widths

@@ -36,6 +36,15 @@ class LibraryOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SB3Options(LibraryOptions):
+    """Trains one MaskablePPO of SB3-contrib for all agents; needs the extra sb3."""
+
+    out: OutFolder | None = None
+    """Folder for model.zip, which `wideseek benchmark --policies sb3:FILE` plays; None keeps
+    nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """One training run."""
 

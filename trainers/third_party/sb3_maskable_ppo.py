@@ -1,6 +1,7 @@
 """MaskablePPO of SB3-contrib on the discrete interface: one policy for all agents.
 
-    wideseek train sb3 --num-steps 20000
+    wideseek train sb3 --num-steps 20000 --out runs/sb3
+    wideseek benchmark --policies fanout,sb3:runs/sb3/model.zip
 
 SB3 knows single agents only, so each agent is one environment of an SB3 `VecEnv`, after
 `Homogenize` has given them equal spaces. The agents of an episode end together.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ except ImportError as error:
     raise MissingExtra("SB3-contrib is needed: pip install -e '.[sb3]'") from error
 
 import wideseek_env
-from trainers.third_party.options import LibraryOptions
+from trainers.third_party.options import SB3Options
 from wideseek_env.cli.commands import run_command
 from wideseek_env.wrappers import Homogenize, Tally, TruncateInvalid
 
@@ -133,8 +135,23 @@ class Curve(BaseCallback):
             self.returns.append(mean)
 
 
-def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
-    """Trains for so many environment steps; returns the mean team return of each rollout."""
+def train(
+    steps: int,
+    *,
+    preset: str = "easy",
+    n_subagents: int = 4,
+    seed: int = 0,
+    out: Path | None = None,
+) -> list[float]:
+    """Trains for so many environment steps; returns the mean team return of each rollout.
+
+    Args:
+        steps: of all environments together.
+        preset: of the worlds.
+        n_subagents: slots.
+        seed: of networks, tasks and actions.
+        out: folder for `model.zip`; None keeps nothing.
+    """
     tally = Tally()
     envs = [
         wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset)
@@ -150,13 +167,16 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     model.learn(steps * num_agents, callback=curve)
     if tally.num_invalid:
         print(f"{tally.num_invalid} episodes without a score were truncated")  # noqa: T201
+    if out is not None:
+        model.save(out / "model.zip")  # makes the folder
     return curve.returns
 
 
-def run(options: LibraryOptions) -> int:
+def run(options: SB3Options) -> int:
     """Trains and prints the mean return of each round; returns the exit status."""
     torch.set_num_threads(1)
-    for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
+    returns = train(options.num_steps, preset=options.preset, seed=options.seed, out=options.out)
+    for mean in returns:
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0
 

@@ -130,7 +130,7 @@ COMMANDS = {
     ),
     "train sb3": Command(
         "train the discrete interface with SB3-contrib",
-        "trainers.third_party.options:LibraryOptions",
+        "trainers.third_party.options:SB3Options",
         "trainers.third_party.sb3_maskable_ppo:run",
     ),
     "evaluate": Command(

@@ -29,18 +29,20 @@ def print_table(out: Console, table: Table, droppable: Collection[str] = ()) -> 
 
     Args:
         out: where it goes.
-        table: the table; its columns are changed.
-        droppable: headers that may be left out where there is no room, the least needed first.
+        table: the table; its columns are changed. A column with a greatest width breaks its lines
+            there; no other does.
+        droppable: headers that may be left out where there is no room, the least needed first;
+            those that the table lacks do not matter.
     """
     headers, left_out = [str(column.header) for column in table.columns], []
     for column in table.columns:
-        column.no_wrap = True
-    for header in (*droppable, None):
+        column.no_wrap, column.overflow = column.max_width is None, "fold"
+    for header in (*(name for name in droppable if name in headers), None):
         if Measurement.get(out, out.options.update(max_width=10_000), table).maximum <= out.width:
             break
         if header is None:  # still too wide: better broken lines than lost figures
             for column in table.columns:
-                column.no_wrap, column.overflow = False, "fold"
+                column.no_wrap = False
             break
         index = [str(column.header) for column in table.columns].index(header)
         del table.columns[index]

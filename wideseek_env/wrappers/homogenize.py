@@ -42,17 +42,22 @@ class Homogenize(BaseParallelWrapper[str, Any, Any]):
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Resets; see `WideSeekEnv.reset`."""
         observations, infos = self.env.reset(seed=seed, options=options)
-        return {a: self._pad(a, o) for a, o in observations.items()}, infos
+        return self._pad(observations), infos
 
     def step(self, actions: dict[str, Any]) -> Any:
         """Steps; see `WideSeekEnv.step`."""
         observations, *rest = self.env.step(actions)
-        return {a: self._pad(a, o) for a, o in observations.items()}, *rest
+        return self._pad(observations), *rest
 
-    def _pad(self, agent: str, seen: dict[str, Any]) -> dict[str, Any]:
-        observation = np.zeros(self._size + 2, np.float32)
-        observation[: len(seen["observation"])] = seen["observation"]
-        observation[-2 if agent == "lead" else -1] = 1.0
-        mask = np.zeros(self._num, np.int8)
-        mask[: len(seen["action_mask"])] = seen["action_mask"]
-        return {"observation": observation, "action_mask": mask}
+    def _pad(self, observations: dict[str, Any]) -> dict[str, Any]:
+        return {a: pad(a, o, self._size, self._num) for a, o in observations.items()}
+
+
+def pad(agent: str, seen: dict[str, Any], num_features: int, num_moves: int) -> dict[str, Any]:
+    """Pads what one agent sees to so many features, two more for its role, and moves."""
+    observation = np.zeros(num_features + 2, np.float32)
+    observation[: len(seen["observation"])] = seen["observation"]
+    observation[-2 if agent == "lead" else -1] = 1.0
+    mask = np.zeros(num_moves, np.int8)
+    mask[: len(seen["action_mask"])] = seen["action_mask"]
+    return {"observation": observation, "action_mask": mask}

@@ -153,3 +153,33 @@ class OpenAIEngine:
             "stop_token_ids": sorted(stop_ids),
             "skip_special_tokens": False,
         }
+
+
+async def served_model(base_url: str) -> str:
+    """Asks a server for the name of its model.
+
+    Args:
+        base_url: up to and including `/v1`.
+
+    Raises:
+        ValueError: it is no address.
+        PolicyError: the server does not answer, or has none or several models.
+    """
+    check_url(base_url, "base_url")
+    client = HttpClient(headers=bearer(os.environ.get("OPENAI_API_KEY"), "OPENAI_API_KEY"))
+    try:
+        answer = (await client.get(f"{base_url.rstrip('/')}/models")).json_object()
+    except HttpError as error:
+        raise PolicyError(f"which model does {shown_url(base_url)} serve? {error}") from error
+    finally:
+        await client.close()
+    data = answer.get("data")
+    names = [entry.get("id") for entry in data if isinstance(entry, dict)] if (
+        isinstance(data, list)
+    ) else []  # fmt: skip
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise PolicyError(
+            f"expected one model at {shown_url(base_url)}, got {names[:20]}; name the one that is "
+            "meant"
+        )
+    return names[0]

@@ -78,6 +78,41 @@ def test_model_plays_and_its_record_plays_again_without_an_engine(tmp_path, serv
         assert again.score == episode.score
 
 
+def test_servers_and_folders_are_policies_by_themselves(tmp_path, server, capsys):
+    server.models = ["large", "small"]
+    words = ["--policies", f"{server.url}#small,{server.url}/", "--temperature", "0"]
+    assert run(tmp_path, "many", *words) == 1
+    assert "expected one model at" in (said := capsys.readouterr()).err
+    assert "large" in said.err
+    server.models = ["large"]
+    assert run(tmp_path, "two", *words) == 0
+    assert {body["model"] for body in server.bodies} == {"large", "small"}
+    assert {body["temperature"] for body in server.bodies} == {0}
+    played = list(read_episodes(tmp_path / "two" / "episodes.jsonl"))
+    assert len(played) == 16
+    assert {e.metadata["policy"] for e in played} == {f"{server.url}#small", f"{server.url}/"}
+    names = sorted(path.name for path in (tmp_path / "two" / "responses").iterdir())
+    assert len(names) == 4
+    assert all(name.startswith("http_127") for name in names)
+    asked = len(server.bodies)
+    assert run(tmp_path, "two", *words) == 0  # goes on: there is nothing left to play
+    assert len(server.bodies) == asked
+
+
+@pytest.mark.slow
+def test_a_folder_of_hugging_face_plays(tmp_path):
+    pytest.importorskip("transformers")
+    from agents.learned.lm import MODELS
+
+    words = ["--policies", f"hf:{MODELS / 'sft'}", "--widths", "2", "--num-tasks", "1"]
+    words += ["--format", "json", "--prompts", "short", "--max-tokens", "384"]
+    words += ["--max-context-tokens", "2048", "--temperature", "0"]
+    assert run(tmp_path, "hf", *words) == 0
+    (episode, *_) = read_episodes(tmp_path / "hf" / "episodes.jsonl")
+    assert episode.valid
+    assert episode.num_tool_calls > 0
+
+
 def test_record_of_another_policy_is_refused(tmp_path, capsys):
     solo = ["--policies", "solo", "--sources", "starter", "--widths", "0", "--depths", ""]
     solo += ["--num-tasks", "1", "--num-workers", "1", "--out", str(tmp_path), "--name", "solo"]

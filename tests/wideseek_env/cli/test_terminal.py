@@ -42,6 +42,25 @@ def test_a_narrow_terminal_goes_without_the_least_needed_and_says_so() -> None:
     assert kept == [VALUES[0], *VALUES[3:7]]
 
 
+def test_columns_that_may_go_need_not_be_there() -> None:
+    text = shown(80, ["Drift", "column h", "column b", "column c"])
+    assert "left out, as 80 columns have no room: column b, column c, column h" in text
+
+
+def test_a_column_with_a_greatest_width_breaks_its_lines_there_and_saves_the_others() -> None:
+    out = Console(file=io.StringIO(), width=60)
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("who", max_width=20)
+    table.add_column("figure")
+    name = "my_package.my_module:load:" + "x" * 40
+    table.add_row(name, "0.123")
+    print_table(out, table, ["figure"])
+    text = out.file.getvalue()  # type: ignore[attr-defined]
+    assert "0.123" in text
+    assert name in "".join(text.replace("0.123", "").split())
+    assert "left out" not in text
+
+
 def test_a_table_that_cannot_fit_breaks_lines_and_cuts_nothing() -> None:
     text = shown(50, [])
     letters = "".join(text.split())
