@@ -31,7 +31,7 @@ def source_of(config: RunConfig) -> TaskSource:
         ValueError: `source` stands for nothing.
     """
     num_tasks = config.num_tasks if preset_named(config.source) else None
-    options = SourceOptions(config.backend or None, num_tasks=num_tasks, kind=config.kind)
+    options = SourceOptions(config.backend, num_tasks=num_tasks, kind=config.kind)
     return source_named(config.source, options)
 
 
@@ -101,7 +101,7 @@ class Collector:
     def _job(self, number: int, width: int, iteration: int, member: int) -> Job:
         config, chosen = self._config, self.source[number]
         limits = limits_for(width, chosen.limits)
-        if config.max_lead_turns:
+        if config.max_lead_turns is not None:
             limits = replace(limits, max_lead_turns=config.max_lead_turns)
         seed = (config.seed * 1_000_003 + iteration) * config.group_size + member
         return Job(chosen.task, chosen.backend, width, limits, seed, self.source.name)
@@ -121,8 +121,8 @@ def held_out_scores(config: RunConfig, policy: MakePolicy) -> Callable[[int], di
     """
     if not config.eval_every:
         return lambda iteration: {}
-    text = config.eval_source or config.source
-    source = held_out(text, config.eval_tasks, kind=config.kind, backend=config.backend or None)
+    text = config.source if config.eval_source is None else config.eval_source
+    source = held_out(text, config.eval_tasks, kind=config.kind, backend=config.backend)
     exam = Exam(source, config.n_subagents, seed=config.seed)
 
     def scores(iteration: int) -> dict[str, float]:

@@ -42,7 +42,7 @@ class RunConfig:
     source: str = "worlds:starter:0-7"
     """Tasks to train on, as `wideseek_env.tasks.named` reads them: worlds:PRESET:FIRST-LAST (more
     worlds, fewer names to learn by heart), corpus:DIR, file:FILE, or a Python path."""
-    backend: str = ""
+    backend: str | None = None
     """Where the tasks of a file:FILE are looked up: a folder of pages, or a Python path."""
     num_tasks: Count = 64
     """Tasks made in each closed world; other sources give all of theirs. They are played in a new
@@ -52,16 +52,16 @@ class RunConfig:
     most."""
     eval_every: Natural = 0
     """Iterations between scores on held-out tasks; 0 never scores."""
-    eval_source: str = ""
-    """Held-out tasks, as `source`; of closed worlds, and by default, the preset's test worlds."""
+    eval_source: str | None = None
+    """Held-out tasks, as `source`, and its own by default; of closed worlds, the test worlds."""
     eval_tasks: Count = 32
     """Held-out tasks that are played each time, at `n_subagents`."""
     n_subagents: Natural = 4
     """Subagent slots of an episode; 0 trains a single agent."""
     random_width: bool = False
     """Draws the slots of each task from 1 to `n_subagents`, so that a model knows all widths."""
-    max_lead_turns: Natural = 0
-    """Turns of the lead; 0 is the source's limit, and for one agent alone enough turns."""
+    max_lead_turns: Count | None = None
+    """Turns of the lead; None: the source's limit, and for one agent alone enough turns."""
     tasks_per_iteration: Count = 4
     """Tasks of an iteration."""
     group_size: Count = 8

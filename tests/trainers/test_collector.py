@@ -73,7 +73,7 @@ def test_collector_groups_share_task_and_width_and_differ_in_seed():
 
 def test_collector_without_subagents_gives_the_lead_the_turns_it_is_told_to():
     alone = replace(CONFIG, n_subagents=0)
-    for turns, found in ((0, ALONE_TURNS), (8, 8)):
+    for turns, found in ((None, ALONE_TURNS), (8, 8)):
         (episode, *_) = Collector(replace(alone, max_lead_turns=turns), POLICIES["solo"]).collect(0)
         assert (episode.n_subagents, episode.limits.max_lead_turns) == (0, found)
     assert {turn.decision.calls[0].name for turn in episode.trajectories[0].turns} == {
