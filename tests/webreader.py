@@ -8,13 +8,8 @@ from functools import cache
 
 from lxml import html as lxml_html
 
-from wideseek_env.reading.question import (
-    Asked,
-    ParsedQuestion,
-    canonical_label,
-    read_prose,
-    related_noun,
-)
+from wideseek_env.reading.parsed import Asked, ParsedQuestion
+from wideseek_env.reading.question import canonical_label, read_prose, related_noun
 from wideseek_env.reading.writing import read_date
 from wideseek_env.worlds import World
 

@@ -12,7 +12,7 @@ from agents.scripted.needs import Known, Needs
 from agents.scripted.notebook import Notebook, Thing
 from agents.scripted.script import Calls, open_page, search
 from wideseek_env.reading.pages import Link, ListPage, PageNotes, read_list_title, read_search
-from wideseek_env.reading.question import ParsedQuestion
+from wideseek_env.reading.parsed import ParsedQuestion
 from wideseek_env.records import Observation, ToolCall, ToolResult
 
 _USUAL_PAGE_CHARS = 2_000

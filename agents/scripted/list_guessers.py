@@ -24,7 +24,8 @@ from agents.scripted.script import (
     search,
 )
 from wideseek_env.reading.pages import read_list_title, read_open, read_search
-from wideseek_env.reading.question import ParsedQuestion, parse_question
+from wideseek_env.reading.parsed import ParsedQuestion
+from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Observation
 from wideseek_env.scoring.tables import write_table
 from wideseek_env.worlds.domains import DOMAINS

@@ -14,7 +14,7 @@ from agents.scripted.gathering import Gathering
 from agents.scripted.needs import Known
 from wideseek_env.backends.html.text import split_cells
 from wideseek_env.reading.pages import Link, read_links
-from wideseek_env.reading.question import Asked, NeededFact, ParsedQuestion
+from wideseek_env.reading.parsed import Asked, NeededFact, ParsedQuestion
 
 _BAR = "\\|"  # as pages write it, so that `split_cells` reads it back
 _UNREAD, _DOUBTFUL, _RULED_OUT = "Unread", "Doubtful", "Ruled out"

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from agents.scripted.notebook import Notebook, Thing
 from wideseek_env.reading.pages import Link, LinkedText
-from wideseek_env.reading.question import ParsedQuestion, related_noun
+from wideseek_env.reading.parsed import ParsedQuestion
+from wideseek_env.reading.question import related_noun
 
 Known: TypeAlias = Mapping[tuple[str, ...], str]
 """Values as pages write them, by `NeededFact.at`; () is the name."""

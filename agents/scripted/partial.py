@@ -27,7 +27,8 @@ from agents.scripted.script import (
     search,
 )
 from wideseek_env.reading.pages import read_open, read_search
-from wideseek_env.reading.question import ParsedQuestion, parse_question, related_noun
+from wideseek_env.reading.parsed import ParsedQuestion
+from wideseek_env.reading.question import parse_question, related_noun
 from wideseek_env.records import Observation
 
 MAX_PAGES = 4

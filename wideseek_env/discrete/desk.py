@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wideseek_env.discrete.messages import Subtask, read_lines, take_lines, whole_lines
 from wideseek_env.discrete.notes import Candidate, Hit, Notes
-from wideseek_env.reading.question import ParsedQuestion
+from wideseek_env.reading.parsed import ParsedQuestion
 from wideseek_env.records import Limits, Observation, ToolCall
 
 _PAGE_CHARS, _PAGE_SHARE = 2_500, 0.2

@@ -27,7 +27,8 @@ from typing import Literal, TypeAlias
 from wideseek_env.backends.caching import cached
 from wideseek_env.discrete.notes import ARCHIVED, UNDATED, Candidate, Notes, Reading
 from wideseek_env.reading.pages import CUT, LinkedText, read_links, read_place
-from wideseek_env.reading.question import ParsedQuestion, parse_question
+from wideseek_env.reading.parsed import ParsedQuestion
+from wideseek_env.reading.question import parse_question
 
 Part: TypeAlias = Literal["locate", "list", "query", "find", "check"]
 """What a subagent is asked for: where the list is; rows from the list; rows by search; facts of

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from wideseek_env.backends.caching import cached
 from wideseek_env.reading.pages import LinkedText, PageNotes, read_links, read_list_title, read_open
-from wideseek_env.reading.question import ParsedQuestion
+from wideseek_env.reading.parsed import ParsedQuestion
 
 At: TypeAlias = tuple[str, ...]
 """Where a fact of a row is found: labels to follow, as `question.NeededFact.at` has them."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from wideseek_env.backends.caching import cached
+from wideseek_env.reading.made import parse_made
+from wideseek_env.reading.parsed import Asked, Bound, ParsedQuestion, Rank, fact_of
 from wideseek_env.reading.templates import either, template
-from wideseek_env.reading.writing import convert_number, read_date, write_number
 from wideseek_env.worlds import questions as phrases
 from wideseek_env.worlds.domains import DOMAINS
-from wideseek_env.worlds.schema import COUNTED, Attribute, Domain, Operator, inflect, with_article
+from wideseek_env.worlds.schema import Attribute, Domain, Operator, inflect, with_article
 from wideseek_env.worlds.values import UNKNOWN
 
 _MAX_QUESTION_CHARS = 5_000
@@ -28,134 +28,14 @@ NOUNS = frozenset(domain.noun for domain in DOMAINS.values())
 """Kinds of things that questions and pages are about."""
 
 
-@dataclass(frozen=True, slots=True)
-class NeededFact:
-    """A fact that is needed of each thing: which relations to follow, and what to read there."""
-
-    at: tuple[str, ...]
-    """Labels: ("Length",), or ("River", "Length") for the length of its river; () is its name."""
-    kind: str
-    """text, number, date, category or relation."""
-    unit: str = ""
-    """numbers: unit of the question; "" for counts."""
-
-    def read(self, text: str) -> float | None:
-        """Returns a number in the question's unit, or a date as days; None when it is neither."""
-        if self.kind == "number":
-            return convert_number(text, self.unit)
-        day = read_date(text)
-        return day.toordinal() if day else None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One column of the answer."""
-
-    header: str
-    fact: NeededFact
-    year_only: bool = False
-
-    def write(self, text: str) -> str:
-        """Returns a page's value in the unit and format asked for; "" for an unknown one."""
-        if text.strip().lower() == UNKNOWN:
-            return ""
-        if self.fact.kind == "number":
-            number = convert_number(text, self.fact.unit)
-            return text if number is None else write_number(number)
-        if self.fact.kind == "date":
-            day = read_date(text)
-            return text if day is None else str(day.year) if self.year_only else day.isoformat()
-        return text.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """One condition."""
-
-    fact: NeededFact
-    operator: Operator
-    a: str
-    """As the question says it: "1,200 m", "1950", "granite", a name."""
-    b: str = ""
-
-    def holds(self, text: str) -> bool:
-        """Returns whether a page's value meets it; an unknown value never does."""
-        if self.operator == "equals":
-            return text.strip().lower() == self.a.lower()
-        if self.fact.kind == "date":
-            day = read_date(text)
-            value = None if day is None else float(day.year)
-        else:
-            value = convert_number(text, self.fact.unit)
-        low = convert_number(self.a, self.fact.unit)
-        if value is None or low is None:
-            return False
-        if self.operator in ("more", "after"):
-            return value > low
-        if self.operator in ("less", "before"):
-            return value < low
-        high = convert_number(self.b, self.fact.unit)
-        return high is not None and low <= value <= high
-
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """The `k` with the greatest or smallest values of a fact, by `fact.read`."""
-
-    fact: NeededFact
-    k: int
-    greatest: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedQuestion:
-    """What a question asks."""
-
-    noun: str
-    """Of the things asked for: "bridge". A deep question begins at one of them."""
-    plural: str
-    region: str
-    columns: tuple[Asked, ...]
-    conditions: tuple[Bound, ...] = ()
-    rank: Rank | None = None
-    start: str = ""
-    """Name of the one thing a deep question begins at; "" when it has to be found."""
-
-    @property
-    def list_title(self) -> str:
-        """Title, without the page number, of the list that names all things of this kind."""
-        return phrases.LIST_TITLE.format(plural=self.plural, region=self.region)
-
-    @property
-    def facts(self) -> tuple[NeededFact, ...]:
-        """All facts needed of each thing, those that decide first, none twice."""
-        needed = [condition.fact for condition in self.conditions]
-        needed += [self.rank.fact] if self.rank else []
-        needed += [column.fact for column in self.columns]
-        return tuple(dict.fromkeys(fact for fact in needed if fact.at))
-
-    def matches(self, known: Mapping[tuple[str, ...], str]) -> bool | None:
-        """Returns whether a thing meets all conditions.
-
-        Args:
-            known: values as pages write them, by `NeededFact.at`.
-
-        Returns:
-            False as soon as one condition fails; None when none fails but a fact is not known yet.
-        """
-        verdict: bool | None = True
-        for condition in self.conditions:
-            if condition.fact.at not in known:
-                verdict = None
-            elif not condition.holds(known[condition.fact.at]):
-                return False
-        return verdict
-
-
 def parse_question(question: str) -> ParsedQuestion | None:
-    """Reads a question of a closed world; None for any other."""
+    """Reads a question about things of a closed world; None for any other."""
     if len(question) > _MAX_QUESTION_CHARS:
         return None
+    return _parse_world(question) or parse_made(question)
+
+
+def _parse_world(question: str) -> ParsedQuestion | None:
     first, _, rest = _SENTENCE_END.sub("\n", question, count=1).partition("\n")
     for pattern in _deep_openings():
         if match := pattern.fullmatch(first):
@@ -171,7 +51,7 @@ def parse_question(question: str) -> ParsedQuestion | None:
         if meant is None:
             return None
         domain, attribute, greatest = meant
-        rank = Rank(_fact((), attribute), int(found["k"]), greatest)
+        rank = Rank(fact_of((), attribute), int(found["k"]), greatest)
     else:
         domain = next(d for d in DOMAINS.values() if d.plural == found["plural"])
     said = re.split(r"(?:, | and | )that ", found["that"])[1:] if found.get("that") else []
@@ -234,14 +114,6 @@ def _domain(noun: str) -> Domain:
     return next(domain for domain in DOMAINS.values() if domain.noun == noun)
 
 
-def _fact(path: tuple[Attribute, ...], attribute: Attribute | None) -> NeededFact:
-    labels = tuple(step.label for step in path)
-    if attribute is None:
-        return NeededFact(labels, "text")
-    unit = "" if attribute.unit in COUNTED else attribute.unit
-    return NeededFact((*labels, attribute.label), attribute.kind, unit)
-
-
 @cache
 def _openings() -> tuple[re.Pattern[str], ...]:
     ranks = _ranks(plural=True)
@@ -299,7 +171,7 @@ def _parse_clause(domain: Domain, clause: str, path: tuple[Attribute, ...] = ())
     for attribute, operator, pattern in _clauses(domain.key, plural=not path):
         if match := pattern.fullmatch(clause):
             bounds = match.groupdict()
-            return Bound(_fact(path, attribute), operator, bounds["a"], bounds.get("b") or "")
+            return Bound(fact_of(path, attribute), operator, bounds["a"], bounds.get("b") or "")
     for attribute in domain.attributes:
         if attribute.kind == "relation":
             target = DOMAINS[attribute.target]
@@ -312,7 +184,7 @@ def _parse_clause(domain: Domain, clause: str, path: tuple[Attribute, ...] = ())
 
 def _parse_column(domain: Domain, header: str) -> Asked | None:
     if header == domain.header:
-        return Asked(header, _fact((), None))
+        return Asked(header, fact_of((), None))
     label, _, form = header.removesuffix(")").partition(" (")
     label, *owners = label.split(" of the ")
     path: tuple[Attribute, ...] = ()
@@ -324,7 +196,7 @@ def _parse_column(domain: Domain, header: str) -> Asked | None:
     attribute = next((a for a in domain.attributes if a.label == label), None)
     if attribute is None:
         return None
-    return Asked(header, _fact(path, attribute), form == "year")
+    return Asked(header, fact_of(path, attribute), form == "year")
 
 
 @cache
@@ -353,7 +225,7 @@ def _parse_deep(wanted: str, chain: str) -> ParsedQuestion | None:
     attribute = next((a for a in domain.attributes if a.noun == label), None)
     if attribute is None:
         return None
-    asked = Asked(phrases.DEEP_COLUMN, _fact(path, attribute), form == "year")
+    asked = Asked(phrases.DEEP_COLUMN, fact_of(path, attribute), form == "year")
     return ParsedQuestion(first.noun, first.plural, region, (asked,), rank=rank, start=start)
 
 
@@ -374,7 +246,7 @@ def _deep_start(text: str) -> tuple[Domain, str, str, Rank | None] | None:
     for (best, with_), (domain, attribute, greatest) in _ranks(plural=False).items():
         groups = {"best": re.escape(best), "region": _REGION, "with_": re.escape(with_)}
         if match := template(phrases.DEEP_TOP_START, groups).fullmatch(text):
-            return domain, match["region"], "", Rank(_fact((), attribute), 1, greatest)
+            return domain, match["region"], "", Rank(fact_of((), attribute), 1, greatest)
     return None
 
 

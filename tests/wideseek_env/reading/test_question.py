@@ -8,16 +8,8 @@ from random import Random
 import pytest
 from webreader import answer_from_pages, web_of
 
-from wideseek_env.reading.question import (
-    Asked,
-    Bound,
-    NeededFact,
-    ParsedQuestion,
-    canonical_label,
-    parse_question,
-    read_prose,
-    related_noun,
-)
+from wideseek_env.reading.parsed import Asked, Bound, NeededFact, ParsedQuestion
+from wideseek_env.reading.question import canonical_label, parse_question, read_prose, related_noun
 from wideseek_env.worlds import PRESETS, World
 from wideseek_env.worlds.domains import DOMAINS
 from wideseek_env.worlds.drawing import draw_deep, draw_wide

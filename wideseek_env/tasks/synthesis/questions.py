@@ -49,7 +49,7 @@ class _Words(NamedTuple):
     blank: str
 
 
-_EN = _Words(
+ENGLISH = _Words(
     table="the table “{part}” on the page “{place}”",
     only_table="the table with the column “{first}” on the page “{place}”",
     openings=(
@@ -146,7 +146,7 @@ _ZH = _Words(
     comma="、",
     blank="",
 )
-_WORDS: dict[Language, _Words] = {"en": _EN, "zh": _ZH}
+_WORDS: dict[Language, _Words] = {"en": ENGLISH, "zh": _ZH}
 
 
 def question_of(
