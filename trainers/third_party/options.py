@@ -52,6 +52,11 @@ class Config:
     """mappo: central critic; ippo: each agent's critic sees what the agent sees."""
     presets: tuple[str, ...] = ("conflict", "missing")
     """Worlds of the train split."""
+    source: str = ""
+    """Tasks in place of the worlds', such as file:made/tasks.jsonl: wide ones about the things of
+    closed worlds, in English."""
+    backend: str = ""
+    """Where the tasks of a file are looked up: a folder or file of pages, or a Python path."""
     budgets: tuple[Count, ...] = (25, 40, 60, 90)
     """`search` and `open` calls of an episode; environments take them in turn."""
     widths: tuple[Count, ...] = (1, 2, 4, 8)

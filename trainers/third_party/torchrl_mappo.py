@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wideseek_env.plugins import MissingExtra
 
@@ -35,31 +35,62 @@ except ImportError as error:
 
 from trainers.third_party.options import Config, MappoOptions
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch
+from wideseek_env.backends import Backend
 from wideseek_env.cli.commands import run_command
 from wideseek_env.discrete.interface import DISCRETE_VERSION
 from wideseek_env.environment import WideSeekEnv
 from wideseek_env.game.shaping import Shaping
+from wideseek_env.reading.question import parse_question
+from wideseek_env.records import Limits, Task
+from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.worlds import World
 
 
+class Place(NamedTuple):
+    """Tasks that some of the environments draw from."""
+
+    tasks: Sequence[Task]
+    backend: Backend
+    limits: Limits
+
+
+def places_of(config: Config) -> list[Place]:
+    """Makes the places that a run trains in: worlds, or the source that it names.
+
+    Raises:
+        ValueError: the source stands for nothing, or has a task that no rule reads.
+    """
+    if not config.source:
+        worlds = [World(p, seed=seed) for p in config.presets for seed in range(config.num_worlds)]
+        return [
+            Place(list(world.tasks(64, seed=world.seed)), world.backend(), world.preset.limits)
+            for world in worlds
+        ]
+    source = source_named(config.source, SourceOptions(config.backend or None))
+    assigned = source[:]
+    for each in assigned:
+        if parse_question(each.task.question) is None:
+            raise ValueError(
+                f"--source: expected questions about things of closed worlds, in English, got "
+                f"{each.task.question[:80]!r}"
+            )
+    return [Place([each.task for each in assigned], assigned[0].backend, assigned[0].limits)]
+
+
 def make_envs(config: Config, num_subagents: int) -> BatchedWideSeek:
-    """Returns the batch of training environments; those of one world share its backend."""
-    worlds = [
-        World(preset, seed=seed) for preset in config.presets for seed in range(config.num_worlds)
-    ]
-    backends = [(world.backend(), list(world.tasks(64, seed=world.seed))) for world in worlds]
+    """Returns the batch of training environments; those of one place share its backend."""
+    places = places_of(config)
     shaping = Shaping(provenance=config.provenance, potential=config.potential, gamma=config.gamma)
 
     def make(index: int) -> WideSeekEnv:
-        world = worlds[index % len(worlds)]
-        backend, tasks = backends[index % len(worlds)]
-        budget = config.budgets[index // len(worlds) % len(config.budgets)]
+        place = places[index % len(places)]
+        budget = config.budgets[index // len(places) % len(config.budgets)]
         return WideSeekEnv(
             num_subagents,
             interface="discrete",
-            tasks=tasks,
-            backend=backend,
-            limits=replace(world.preset.limits, max_tool_calls=budget),
+            tasks=place.tasks,
+            backend=place.backend,
+            limits=replace(place.limits, max_tool_calls=budget),
             shaping=shaping,
         )
 

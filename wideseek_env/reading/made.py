@@ -60,7 +60,7 @@ def parse_made(question: str) -> ParsedQuestion | None:
 def _openings() -> tuple[re.Pattern[str], ...]:
     plurals = either([domain.plural for domain in DOMAINS.values()])
     groups = {
-        "place": rf"(?P<plural>{plurals}) in (?P<region>[^“”.,;:]{{1,60}}?)",
+        "place": rf"(?P<plural>{plurals}) in (?P<region>[A-Z]\w+)",
         "that": rf"(?P<that>(?:{re.escape(WORDS.that.format(tests=''))}.+?)?)",
     }
     # The sentence ends where another begins, or the question: values have points, too.
