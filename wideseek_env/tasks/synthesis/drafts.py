@@ -17,6 +17,7 @@ from wideseek_env.tasks.synthesis.drawing import draw_program
 from wideseek_env.tasks.synthesis.fairness import (
     Alike,
     TrainingRows,
+    cells_of,
     is_on_one_page,
     is_test_group,
     unfair,
@@ -90,7 +91,7 @@ def make_drafts(
             if not isinstance(task, str):
                 if in_test[ground.relation.group] and training.hold(task):
                     task = "row of a training page"
-                elif alike.seen(task):
+                elif alike.seen(cells_of(task)):
                     task = "nearly as another"
             if isinstance(task, str):
                 dropped[task] += 1
@@ -175,7 +176,7 @@ def draft(ground: Ground, number: int, language: Language, rules: DraftRules) ->
             return "condition without effect"
     except Unfair as unfit:
         return str(unfit)
-    joined = _joined(ground, program)
+    joined = joined_with(ground, program)
     if ground.joined and (joined is None or not joined.columns):
         return "join without a column of its own"
     task = _task(ground, program, rows, number=number, rng=rng, language=language, joined=joined)
@@ -198,7 +199,8 @@ def _every_part_matters(program: Program, relation: Relation, rows: Sequence[int
     )
 
 
-def _joined(ground: Ground, program: Program) -> JoinedWith | None:
+def joined_with(ground: Ground, program: Program) -> JoinedWith | None:
+    """Says what the second half of a join is, and which columns of the program it brings."""
     if ground.joined is None:
         return None
     left, right, on, key = ground.joined

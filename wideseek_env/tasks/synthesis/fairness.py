@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from random import Random
 from zlib import crc32
 
@@ -27,6 +28,7 @@ _RELATIVE = re.compile(
     r"|incumbent|upcoming|until further|this (?:year|season|month|week)"
     r"|(?:last|next) (?:year|season)|as of)\b|目前|现在|今年|最近的"
 )
+_RANKED = re.compile(r"(?i)\b(?:latest|most recent(?:ly)?)\b|最近的")
 _OUR_PHRASES = re.compile(r"with the latest “|最晚|Of these, take only")
 _WORD = re.compile(r"\w+")
 _MIN_LEAK_CHARS = 3
@@ -58,6 +60,21 @@ def unfair(task: Task, *, min_rows: int, max_rows: int, broad: bool) -> str | No
     return None
 
 
+def unfair_wording(task: Task, request: str) -> str | None:
+    """Says why other words for a task's question are left out; None when they are fair.
+
+    Args:
+        task: what they are for.
+        request: the words, without the columns and how cells are written.
+    """
+    ranked = task.metadata["synthesis"]["difficulty"]["ranked"]
+    if _RELATIVE.search(_RANKED.sub(" ", request) if ranked else request):
+        return "words that depend on the day"
+    if is_leaking(replace(task, question=request)):
+        return "question holds a part of the answer"
+    return None
+
+
 def is_on_one_page(task: Task) -> bool:
     """Whether one page holds all cells that are not blank."""
     on = [
@@ -71,51 +88,56 @@ def is_on_one_page(task: Task) -> bool:
 
 def is_leaking(task: Task) -> bool:
     """Whether a gold cell of some length stands in the question as words of their own."""
-    question = f" {' '.join(_words(task.question))} "
+    question = f" {' '.join(words_of(task.question))} "
     cells = {cell for row in task.gold for cell in row if len(bare_text(cell)) >= _MIN_LEAK_CHARS}
-    return any((said := " ".join(_words(cell))) and f" {said} " in question for cell in cells)
+    return any((said := " ".join(words_of(cell))) and f" {said} " in question for cell in cells)
 
 
-def _words(text: str) -> list[str]:
-    # Chinese has no blanks between words, so what stands in quotes or digits is set apart.
+def words_of(text: str) -> list[str]:
+    """Splits a text into words, in one case; a Chinese character is a word of its own."""
     return _WORD.findall(re.sub(r"([\u4e00-\u9fff])", r" \1 ", text.casefold()))
 
 
 class Alike:
-    """Notices tasks whose gold tables share most of their cells, by MinHash and a closer look."""
+    """Notices things that share most of their parts, by MinHash and a closer look.
 
-    def __init__(self) -> None:
+    Args:
+        most: share of the parts that two may have in common (Jaccard).
+    """
+
+    def __init__(self, most: float = TOO_ALIKE) -> None:
         draw = Random(0)
         pairs = [(draw.randrange(1, _PRIME), draw.randrange(_PRIME)) for _ in range(_PERMUTATIONS)]
+        self._most = most
         self._a, self._b = (np.array(part, dtype=np.uint64) for part in zip(*pairs, strict=True))
         self._buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
-        self._cells: list[npt.NDArray[np.uint32]] = []
+        self._kept: list[npt.NDArray[np.uint32]] = []
 
-    def seen(self, task: Task) -> bool:
+    def seen(self, parts: Iterable[str]) -> bool:
         """Whether one like this was kept before; keeps it if not."""
-        named = [bare_text(name) for name in task.column_names]
-        cells = np.unique(
-            np.array(
-                [
-                    crc32(f"{name}|{row[0]}|{cell}".encode())
-                    for row in task.gold
-                    for name, cell in zip(named, row, strict=True)
-                ],
-                dtype=np.uint32,
-            )
-        )
-        mixed = (cells[:, None] * self._a + self._b) % np.uint64(_PRIME)
+        hashed = np.unique(np.array([crc32(part.encode()) for part in parts], dtype=np.uint32))
+        mixed = (hashed[:, None] * self._a + self._b) % np.uint64(_PRIME)
         signature = mixed.min(axis=0).astype(np.uint32)
         rows = _PERMUTATIONS // _BANDS
         bands = [(i, signature[i * rows : (i + 1) * rows].tobytes()) for i in range(_BANDS)]
         for other in {number for band in bands for number in self._buckets.get(band, ())}:
-            both = len(np.intersect1d(cells, self._cells[other], assume_unique=True))
-            if both > TOO_ALIKE * (len(cells) + len(self._cells[other]) - both):
+            both = len(np.intersect1d(hashed, self._kept[other], assume_unique=True))
+            if both > self._most * (len(hashed) + len(self._kept[other]) - both):
                 return True
         for band in bands:
-            self._buckets[band].append(len(self._cells))
-        self._cells.append(cells)
+            self._buckets[band].append(len(self._kept))
+        self._kept.append(hashed)
         return False
+
+
+def cells_of(task: Task) -> list[str]:
+    """Lists the parts by which gold tables are compared: cells with their keys and columns."""
+    named = [bare_text(name) for name in task.column_names]
+    return [
+        f"{name}|{row[0]}|{cell}"
+        for row in task.gold
+        for name, cell in zip(named, row, strict=True)
+    ]
 
 
 def is_test_group(group: str, seed: int, share: float) -> bool:

@@ -166,6 +166,19 @@ def question_of(
         language: of the question; names of columns and values stay as the pages have them.
         joined: what the second half of a join is.
     """
+    request = request_of(program, relation, rng, language=language, joined=joined)
+    return with_form(request, program, relation, rng, language=language)
+
+
+def request_of(
+    program: Program,
+    relation: Relation,
+    rng: Random,
+    *,
+    language: Language,
+    joined: JoinedWith | None,
+) -> str:
+    """Words which rows a program asks for; arguments as `question_of`."""
     words = _WORDS[language]
     tests = words.and_.join(_clause(clause, relation, words) for clause in program.where)
     that = words.that.format(tests=tests) if tests else ""
@@ -178,7 +191,15 @@ def question_of(
         said.append(_joined(joined, words))
     if program.top is not None:
         said.append(_top(program.top, relation, words))
-    said.append(rng.choice(words.closings).format(columns=_list(program.columns, words)))
+    return words.blank.join(said)
+
+
+def with_form(
+    request: str, program: Program, relation: Relation, rng: Random, *, language: Language
+) -> str:
+    """Adds to a request the columns with their units, and how cells are written."""
+    words = _WORDS[language]
+    said = [request, rng.choice(words.closings).format(columns=_list(program.columns, words))]
     kinds = {relation.fields[relation.index(label)].kind for label in program.columns}
     said += [note for kind, note in words.notes.items() if kind in kinds]
     said.append(words.newest if relation.of_things else words.verbatim)

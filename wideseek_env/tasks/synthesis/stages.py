@@ -8,26 +8,41 @@ run that was stopped goes on where it was. A file appears when it is whole.
 | relations | `1_relations.jsonl` | typed relations read from the pages |
 | drafts | `2_drafts.jsonl` | tasks with question, gold table and sources |
 | checked | `3_checked.jsonl` | those whose every cell its page holds |
+| (a model's) | `4_wording.jsonl` … | see `model.stages` |
 | output | `tasks.jsonl`, `test.jsonl`, … | training tasks, held-out ones, other forms, `card.md` |
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from wideseek_env.backends.corpus.folder import Corpus
+from wideseek_env.backends.corpus.indexfiles import hold
 from wideseek_env.backends.corpus.pages import RawPage
+from wideseek_env.backends.html.text import read_html
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import encode, read_json_lines
 from wideseek_env.records import Task
 from wideseek_env.tasks.files import load_tasks
+from wideseek_env.tasks.synthesis.card import (
+    CARD,
+    TASKS,
+    TEST,
+    StageDone,
+    State,
+    Worded,
+    data_card,
+)
+from wideseek_env.tasks.synthesis.difficulty import read_difficulty, with_difficulty
 from wideseek_env.tasks.synthesis.drafts import DraftRules, make_drafts
+from wideseek_env.tasks.synthesis.model.grounds import Grounds
 from wideseek_env.tasks.synthesis.outputs import as_wideseek_r1, write_widesearch
 from wideseek_env.tasks.synthesis.pagecheck import PageCells, unheld_cells
 from wideseek_env.tasks.synthesis.pagetables import table_relations
@@ -35,28 +50,23 @@ from wideseek_env.tasks.synthesis.relations import Relation
 from wideseek_env.tasks.synthesis.things import Things
 from wideseek_env.worlds.files import write_lines
 
+if TYPE_CHECKING:
+    from wideseek_env.tasks.synthesis.model.run import ModelPlan
+
 _T = TypeVar("_T")
 
 RELATIONS, DRAFTS, CHECKED = "1_relations.jsonl", "2_drafts.jsonl", "3_checked.jsonl"
-TASKS, TEST, CARD = "tasks.jsonl", "test.jsonl", "card.md"
 _STATE = "state.json"
 VERSION = 1
 """Raised whenever equal settings give other tasks than before."""
 
 
-class StageDone(msgspec.Struct):
-    """What one stage did."""
+class Result(NamedTuple):
+    """What came of a run."""
 
     kept: int
-    dropped: dict[str, int]
-    seconds: float
-
-
-class State(msgspec.Struct):
-    """What an output folder holds."""
-
-    settings: dict[str, Any]
-    stages: dict[str, StageDone] = {}
+    worded: Worded | None = None
+    """Of the stages that asked a model."""
 
 
 class Synthesis:
@@ -103,29 +113,89 @@ class Synthesis:
                     "folder, or delete it"
                 )
 
-    def run(self) -> StageDone:
-        """Does all stages that are not done, and returns what the last one did."""
-        self._out.mkdir(parents=True, exist_ok=True)
-        self._stage("relations", RELATIONS, self._relations)
-        self._stage("drafts", DRAFTS, self._drafts)
-        self._stage("checked", CHECKED, self._checked)
-        return self.finish(CHECKED)
+    def run(self, plan: ModelPlan | None = None) -> Result:
+        """Does all stages that are not done, and returns what came of it.
 
-    def finish(self, file: str) -> StageDone:
+        Args:
+            plan: has a model put the tasks into words and check them; None: rules alone.
+
+        Raises:
+            DataError: a stage kept nothing, or another process works in this folder.
+            WideSeekError: the model's server refuses, or does not answer.
+        """
+        self._out.mkdir(parents=True, exist_ok=True)
+        try:
+            held = hold(self._out, alone=True, wait=False)
+        except BlockingIOError as error:
+            raise DataError(
+                f"another process works in {self._out}; wait, or give another"
+            ) from error
+        try:
+            self._stage("relations", RELATIONS, self._relations)
+            self._stage("drafts", DRAFTS, self._drafts)
+            self._stage("checked", CHECKED, self._checked)
+            if plan is None:
+                return self._finish(CHECKED)
+            return self._put_into_words(plan)
+        finally:
+            if held is not None:
+                os.close(held)
+
+    def _put_into_words(self, plan: ModelPlan) -> Result:
+        from wideseek_env.tasks.synthesis.model import run  # noqa: PLC0415 - aiohttp takes its time
+
+        tasks, grounds = self._tasks_of(CHECKED), Grounds(self._kept_relations())
+        pages = self._texts(run.urls_of(tasks, grounds) if plan.rules.num_answers else ())
+        material = run.Material(tasks, grounds, pages)
+        worded = run.put_into_words(material, self._out, plan, self._advance)
+        return self._finish(run.WORDED, worded)
+
+    def plan(self, plan: ModelPlan) -> str:
+        """Tells what the model would be asked, and the price; nothing is asked or written.
+
+        Raises:
+            DataError: the stages by rules are not done, so that there is nothing to count with.
+        """
+        if "checked" not in self.state.stages:
+            raise DataError(
+                "the price follows from the tasks that rules make, which are not made yet: give "
+                "the same command without --model, --base-url and --dry-run first; it costs nothing"
+            )
+        from wideseek_env.tasks.synthesis.model import price, run  # noqa: PLC0415
+
+        tasks, grounds = self._tasks_of(CHECKED), Grounds(self._kept_relations())
+        some = price.priced(tasks) if plan.rules.num_answers else ()
+        pages = self._texts(run.urls_of(some, grounds))
+        return price.plan_text(run.Material(tasks, grounds, pages), plan)
+
+    def _finish(self, file: str, worded: Worded | None = None) -> Result:
         """Writes tasks, held-out tasks, their other forms and the data card."""
         begun_s = time.perf_counter()
+        known = read_difficulty(self._out)
         train, test = list[Task](), list[Task]()
-        for task in load_tasks(self._out / file, strict=True):
-            (test if task.metadata["synthesis"]["split"] == "test" else train).append(task)
+        for task in self._tasks_of(file):
+            side = test if task.metadata["synthesis"]["split"] == "test" else train
+            side.append(with_difficulty(task, known))
         write_lines(self._out / TASKS, map(encode, train))
         write_lines(self._out / TEST, map(encode, test))
         write_lines(self._out / "width_20k.jsonl", map(as_wideseek_r1, train))
         write_widesearch(test, self._out / "widesearch.jsonl", self._out / "widesearch_gold")
-        done = StageDone(len(train) + len(test), {}, time.perf_counter() - begun_s)
-        self._keep("output", done)
-        card = data_card(self.state, train, test)
+        num = len(train) + len(test)
+        self._keep("output", StageDone(num, {}, time.perf_counter() - begun_s))
+        card = data_card(self.state, train, test, worded)
         (self._out / CARD).write_text(card, encoding="utf-8")
-        return done
+        return Result(num, worded)
+
+    def _tasks_of(self, file: str) -> list[Task]:
+        path = self._out / file
+        return list(load_tasks(path, strict=True)) if path.stat().st_size else []
+
+    def _kept_relations(self) -> Iterator[Relation]:
+        return map(_whole, read_json_lines(self._out / RELATIONS, Relation))
+
+    def _texts(self, urls: Collection[str]) -> dict[str, str]:
+        pages = self._pages() if urls else ()
+        return {page.url: read_html(page.html).text for page in pages if page.url in urls}
 
     def _stage(
         self, name: str, file: str, work: Callable[[Counter[str]], Iterable[Relation | Task]]
@@ -167,18 +237,14 @@ class Synthesis:
         yield from things.relations()
 
     def _drafts(self, dropped: Counter[str]) -> Iterator[Task]:
-        relations = [_whole(each) for each in read_json_lines(self._out / RELATIONS, Relation)]
+        relations = list(self._kept_relations())
         titles = Counter((r.place, r.part) for r in relations)
         fair = [r for r in relations if titles[r.place, r.part] == 1]
         dropped["relation on two pages of one title"] += len(relations) - len(fair)
         return make_drafts(fair, self._num, self._rules, dropped)
 
     def _checked(self, dropped: Counter[str]) -> Iterator[Task]:
-        wanted = {
-            url
-            for relation in map(_whole, read_json_lines(self._out / RELATIONS, Relation))
-            for url in relation.urls
-        }
+        wanted = {url for relation in self._kept_relations() for url in relation.urls}
         pages = {page.url: PageCells(page) for page in self._pages() if page.url in wanted}
         for task in load_tasks(self._out / DRAFTS, strict=True):
             if unheld_cells(task, pages):
@@ -191,45 +257,3 @@ def _whole(item: _T | DataError) -> _T:
     if isinstance(item, DataError):
         raise item
     return item
-
-
-def data_card(state: State, train: list[Task], test: list[Task]) -> str:
-    """Writes what was made, of what, and how much each stage kept."""
-    lines = [
-        "# Data card",
-        "",
-        f"{len(train):,} training tasks in `{TASKS}` and `width_20k.jsonl`, {len(test):,} held-out "
-        f"ones in `{TEST}` and `widesearch.jsonl`. No row of a held-out task stands, with its key "
-        "and another cell, in a table of a training page.",
-        "",
-        f"Made by rules, no model asked, cost 0. Settings: `{state.settings}`",
-        "",
-        "| stage | kept | left out | kept of all | seconds |",
-        "|---|---|---|---|---|",
-    ]
-    for name, done in state.stages.items():
-        out = sum(done.dropped.values())
-        share = done.kept / max(1, done.kept + out)
-        lines.append(f"| {name} | {done.kept:,} | {out:,} | {share:.1%} | {done.seconds:.1f} |")
-    lines += ["", "| left out in | because of | how many |", "|---|---|---|"]
-    for name, done in state.stages.items():
-        ranked = sorted(done.dropped.items(), key=lambda each: -each[1])
-        lines += [f"| {name} | {reason} | {num:,} |" for reason, num in ranked if num]
-    lines += ["", "| tasks with | training | held out |", "|---|---|---|"]
-    for name, counts in _features().items():
-        lines.append(f"| {name} | {sum(map(counts, train)):,} | {sum(map(counts, test)):,} |")
-    return "\n".join(lines) + "\n"
-
-
-def _features() -> dict[str, Callable[[Task], bool]]:
-    def about(name: str) -> Callable[[Task], Any]:
-        return lambda task: task.metadata["synthesis"]["difficulty"][name]
-
-    return {
-        "a question in Chinese": lambda task: task.language == "zh",
-        "conditions": lambda task: about("conditions")(task) > 0,
-        "a rank (top k)": lambda task: bool(about("ranked")(task)),
-        "a join": lambda task: about("hops")(task) > 1,
-        "an answer on several pages": lambda task: not about("one_page")(task),
-        "more than 20 rows": lambda task: about("rows")(task) > 20,
-    }

@@ -19,7 +19,7 @@ from wideseek_env.scoring.tables import write_table
 from wideseek_env.tasks.files import load_tasks
 from wideseek_env.tasks.source import TaskSource
 from wideseek_env.tasks.synthesis.drafts import DraftRules
-from wideseek_env.tasks.synthesis.fairness import Alike, is_leaking
+from wideseek_env.tasks.synthesis.fairness import Alike, cells_of, is_leaking
 from wideseek_env.tasks.synthesis.pagecheck import PageCells, unheld_cells
 from wideseek_env.tasks.synthesis.stages import Synthesis
 from wideseek_env.tasks.synthesis.things import Things
@@ -208,11 +208,13 @@ def test_tasks_about_things_are_broad(tmp_path: Path) -> None:
 def test_near_duplicates_are_noticed(tasks: list[Task]) -> None:
     task = max(tasks, key=lambda task: len(task.gold))
     alike = Alike()
-    assert not alike.seen(task)
+    assert not alike.seen(cells_of(task))
     shorter = replace(task, gold=task.gold[1:], sources=task.sources[1:])
-    assert alike.seen(shorter)
+    assert alike.seen(cells_of(shorter))
     half = len(task.gold) // 2
-    assert not alike.seen(replace(task, gold=task.gold[:half], sources=task.sources[:half]))
+    assert not alike.seen(
+        cells_of(replace(task, gold=task.gold[:half], sources=task.sources[:half]))
+    )
 
 
 async def test_the_tasks_are_played_with_their_pages(corpus: Path, made: Path) -> None:
