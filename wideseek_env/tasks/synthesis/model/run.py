@@ -131,10 +131,10 @@ def _counts(outcomes: Sequence[Outcome], asker: Asker, prices: Prices) -> dict[s
         dropped = Counter(each.reason for each in answered if each.stage == name)
         left -= dropped.total()
         replies = asker.files[name].replies.values() if name in asker.files else ()
-        tokens = [sum(r.prompt_tokens for r in replies), sum(r.completion_tokens for r in replies)]
-        counted[name] = StageDone(
-            left, dict(dropped), 0.0, len(replies), *tokens, prices.of(*tokens)
-        )
+        sent = sum(reply.prompt_tokens for reply in replies)
+        got = sum(reply.completion_tokens for reply in replies)
+        cost = prices.of(sent, got)
+        counted[name] = StageDone(left, dict(dropped), 0.0, len(replies), sent, got, cost)
     return counted
 
 
