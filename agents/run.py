@@ -28,6 +28,7 @@ from rich.progress import Progress, TextColumn
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import Policy
 from agents.rollout import Job, rollout
+from wideseek_env.backends.named import close_named
 from wideseek_env.errors import WideSeekError
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.jsonlines import decode_episode, encode
@@ -245,6 +246,7 @@ def _work(pipe: Connection, parts: Sequence[Part], done: frozenset[str]) -> None
                 error.add_note(f"in a worker process:\n{traceback.format_exc()}")
                 answer = error
             pipe.send(answer)
+    close_named()
 
 
 def _play_slice(

@@ -20,7 +20,7 @@ from agents.episode_file import lock_of
 from benchmarks.compare.llm import figures_of
 from benchmarks.compare.policies import POLICIES, entry_of
 from benchmarks.compare.responses import write_responses
-from benchmarks.compare.run_folder import EPISODES, RUN, RunInfo
+from benchmarks.compare.run_folder import EPISODES, RUN, RunInfo, calls_told
 from benchmarks.compare.runner import play
 from benchmarks.compare.settings import Settings
 from benchmarks.compare.table import print_table
@@ -190,6 +190,8 @@ def _finish(folder: Path, console: Console, task: str | None) -> int:
     info = RunInfo.read(folder)
     print_table(rows, console)
     console.print(describe(info))
+    if told := calls_told(info.settings):
+        console.print(f"Tools: {told}", soft_wrap=True)
     num_finished = sum(row.num_episodes for row in rows)
     num_invalid = sum(row.num_invalid for row in rows)
     if num_finished < info.num_expected:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.compare.settings import Settings
+from wideseek_env.backends.recording import CallStore
 from wideseek_env.errors import DataError
 from wideseek_env.records import RECORD_VERSION
 from wideseek_env.worlds import WORLD_VERSION, salt_mark
@@ -92,6 +93,20 @@ def check_same(folder: Path, settings: Settings) -> bool:
             "this run another --name"
         )
     return True
+
+
+def calls_told(settings: Settings) -> str | None:
+    """Says what the file of a recorded run has cost and saved; None: there is none, or no more.
+
+    Of all runs that were recorded in it: it is their cap that the costs are held to.
+    """
+    if settings.record is None or not Path(settings.record).is_file():
+        return None
+    store = CallStore(settings.record)
+    try:
+        return store.told()
+    finally:
+        store.close()
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -17,6 +17,7 @@ from benchmarks.compare.llm import LLM
 from benchmarks.compare.policies import entry_of
 from benchmarks.compare.run_folder import EPISODES, RunInfo, check_same
 from benchmarks.compare.settings import GridCell, Settings
+from wideseek_env.backends.named import close_named
 from wideseek_env.records import Episode
 from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.tasks.source import TaskSource
@@ -25,7 +26,7 @@ from wideseek_env.tasks.source import TaskSource
 def source_of(settings: Settings, text: str) -> TaskSource:
     """Makes a source of the grid; the tasks of closed worlds are held out from training."""
     options = SourceOptions(
-        backend=settings.backend,
+        backend=settings.asked,
         tables=settings.tables,
         split="test",
         seed=settings.seed,
@@ -109,12 +110,15 @@ def play(
 
         if len(done) == num_expected:
             return
-        if settings.models:  # an engine lives in one process
-            asyncio.run(_play_models(settings, done, keep))
-        elif num_workers == 1:
-            asyncio.run(play_here(parts, done, keep))
-        else:
-            play_in_workers(parts, done, keep, num_workers)
+        try:
+            if settings.models:  # an engine lives in one process
+                asyncio.run(_play_models(settings, done, keep))
+            elif num_workers == 1:
+                asyncio.run(play_here(parts, done, keep))
+            else:
+                play_in_workers(parts, done, keep, num_workers)
+        finally:
+            close_named()  # so that a record of calls holds all that the report tells of it
 
 
 async def _play_models(settings: Settings, done: frozenset[str], keep: OnEpisode) -> None:

@@ -16,7 +16,7 @@ from tyro.conf import OmitArgPrefixes
 
 from benchmarks.compare.llm import LLM, REACHED_BY, LLMSettings, is_model
 from benchmarks.compare.policies import POLICIES, entry_of
-from wideseek_env.cli.options import Count, PathRule, Seed, check_values
+from wideseek_env.cli.options import Count, PathRule, Seed, check_values, recorded
 from wideseek_env.plugins import check
 from wideseek_env.worlds import PRESETS
 
@@ -47,6 +47,11 @@ class Settings:
     """Search and open calls of all agents together, the same for every policy and width."""
     backend: str | None = None
     """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
+    record: Annotated[str, PathRule("file", "write")] | None = None
+    """SQLite file that every call to `--backend` goes into, and that answers what it holds."""
+    replay_tools: Annotated[str, PathRule("file", "read")] | None = None
+    """Such a file in place of `--backend`: nobody is asked, and a call that it does not hold makes
+    its episode invalid."""
     tables: Annotated[str, PathRule("folder", "read")] | None = None
     """Folder of the gold tables, which WideSearch's format needs."""
     salt: Annotated[str, PathRule("file", "read")] | None = None
@@ -61,6 +66,7 @@ class Settings:
         for text in self.sources:
             check("sources", text, PRESETS)  # others, such as corpus:DIR, when they are played
         check_values(self)
+        recorded(self.backend, self.record, self.replay_tools)
         for option, values in (
             ("--policies", self.policies),
             ("--sources", self.sources),
@@ -91,6 +97,11 @@ class Settings:
         if not salt:
             raise ValueError(f"--salt: expected a secret in {self.salt}, which is empty")
         return salt
+
+    @property
+    def asked(self) -> str | None:
+        """The backend by its text, with the file that records it or stands for it."""
+        return recorded(self.backend, self.record, self.replay_tools)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -26,7 +26,15 @@ from agents.policy import Policy
 from agents.scripted import PartialPolicy
 from trainers.log import episode_metrics
 from wideseek_env.cli.commands import run_command
-from wideseek_env.cli.options import AtLeastZero, Count, Natural, OutFile, check_values
+from wideseek_env.cli.options import (
+    AtLeastZero,
+    Count,
+    InFile,
+    Natural,
+    OutFile,
+    check_values,
+    recorded,
+)
 from wideseek_env.errors import Interrupted
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode
@@ -100,6 +108,10 @@ class EvaluateOptions:
     """Tasks: a preset of closed worlds, corpus:DIR, file:FILE, or a Python path."""
     backend: str | None = None
     """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
+    record: OutFile | None = None
+    """SQLite file that every call to `--backend` goes into, and that answers what it holds."""
+    replay_tools: InFile | None = None
+    """Such a file in place of `--backend`: nobody is asked."""
     kind: Literal["wide", "deep"] = "wide"
     """Of tasks of closed worlds."""
     num_tasks: Count = 100
@@ -113,11 +125,17 @@ class EvaluateOptions:
         check_values(self)
         if not self.models or not self.widths:
             raise ValueError("expected at least one model and one of --widths, got none")
+        self.asked()
+
+    def asked(self) -> str | None:
+        """Gives the backend by its text, with the file that records it or stands for it."""
+        files = (str(file) if file else None for file in (self.record, self.replay_tools))
+        return recorded(self.backend, *files)
 
 
 def run(options: EvaluateOptions) -> int:
     """Evaluates; returns the exit status."""
-    source = held_out(options.source, options.num_tasks, kind=options.kind, backend=options.backend)
+    source = held_out(options.source, options.num_tasks, kind=options.kind, backend=options.asked())
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from benchmarks.compare.run_folder import RunInfo
+from benchmarks.compare.run_folder import RunInfo, calls_told
 from benchmarks.compare.summary import CellSummary, Result
 from benchmarks.compare.table import TableColumn, columns
 from benchmarks.report import charts
@@ -59,7 +59,9 @@ def render(
         episodes=episodes,
         num_results=len(results),
         max_text_chars=MAX_TEXT_CHARS,
-        settings=_texts({**info.settings.to_json(), "command": info.command}),
+        settings=_texts(
+            {**info.settings.to_json(), "calls": calls_told(info.settings), "command": info.command}
+        ),
         versions=_texts({"started": info.started, **info.versions}),
         data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
     )

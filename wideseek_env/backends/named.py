@@ -18,8 +18,8 @@ where it is recorded.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from wideseek_env.backends import Backend
@@ -31,7 +31,9 @@ from wideseek_env.plugins import resolve
 CAP = "WIDESEEK_CAP_USD"
 
 
-@lru_cache(maxsize=8)
+_named: dict[str, tuple[Backend, CallStore | None]] = {}
+
+
 def backend_named(text: str) -> Backend:
     """Makes the backend that a text of the module's table stands for, once for each process.
 
@@ -41,16 +43,36 @@ def backend_named(text: str) -> Backend:
         ValueError: there is no such folder, and nothing has this name; or the service needs a key.
         TypeError: what has this name is no backend.
     """
+    if text not in _named:
+        _named[text] = _opened(text)
+    return _named[text][0]
+
+
+def close_named() -> None:
+    """Closes what `backend_named` has made, at a command's or process's end."""
+    while _named:
+        _, (backend, store) = _named.popitem()
+        asyncio.run(backend.close())
+        if store is not None:
+            store.close()
+
+
+def _opened(text: str) -> tuple[Backend, CallStore | None]:
     kind, _, rest = text.partition(":")
     if kind == "replay":
-        return StoredBackend(CallStore(rest, must_exist=True), "")
+        store = CallStore(rest, must_exist=True)
+        return StoredBackend(store, ""), store
     if kind == "record":
         path, _, inner = rest.partition(":")
         if not path or not inner:
             raise ValueError(f"backend: expected record:FILE:BACKEND, got {text!r}")
         store = CallStore(path)
-        return StoredBackend(store, "", _made(inner, store))
-    return _made(text, None)
+        try:
+            return StoredBackend(store, "", _made(inner, store)), store
+        except BaseException:
+            store.close()
+            raise
+    return _made(text, None), None
 
 
 def _made(text: str, store: CallStore | None) -> Backend:

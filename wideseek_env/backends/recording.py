@@ -14,7 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -38,7 +38,13 @@ CREATE TABLE IF NOT EXISTS bodies (hash BLOB PRIMARY KEY, data BLOB NOT NULL) WI
 CREATE TABLE IF NOT EXISTS costs (
     service TEXT PRIMARY KEY, num_calls INTEGER NOT NULL, usd REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, num INTEGER NOT NULL) WITHOUT ROWID;
 """
+_COUNT = """
+INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET num = num + excluded.num
+"""
+_MAX_UNCOUNTED = 500
+"""Answers of the file between two writes of their number: it is no reason to write at each."""
 # A failure gives way to whatever comes later; an answer stays, so that a run sees one world.
 _INSERT = """
 INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
@@ -80,6 +86,7 @@ class CallStore:
         if must_exist and not self.path.is_file():
             raise DataError(f"expected a file of recorded tool calls at {path}, found none")
         self._lock = threading.Lock()
+        self._num_uncounted = 0
         try:
             self._connection = sqlite3.connect(path, timeout=30.0, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -133,6 +140,20 @@ class CallStore:
                 )
             row = (key, request, body, failure, message, time.time())
             self._connection.execute(_INSERT, row)
+            self._connection.execute(_COUNT, ("asked", 1))
+            self._count_known()
+
+    def count_known(self) -> None:
+        """Counts a call that the file answered while there was a backend to ask; for `told`."""
+        self._num_uncounted += 1
+        if self._num_uncounted >= _MAX_UNCOUNTED:
+            with self._working(), self._connection:
+                self._count_known()
+
+    def _count_known(self) -> None:
+        if self._num_uncounted:
+            self._connection.execute(_COUNT, ("known", self._num_uncounted))
+            self._num_uncounted = 0
 
     def pay(self, service: str, price_usd: float, cap_usd: float | None = None) -> bool:
         """Books one call to a service before it is made; all processes and runs of the file count.
@@ -166,6 +187,16 @@ class CallStore:
             rows = self._connection.execute("SELECT service, num_calls, usd FROM costs").fetchall()
         return {service: (num, usd) for service, num, usd in rows}
 
+    def told(self) -> str:
+        """Says in one line what was asked, what the file answered, and what each service cost."""
+        with self._working():
+            counts = dict(self._connection.execute("SELECT name, num FROM counts").fetchall())
+        asked, known = counts.get("asked", 0), counts.get("known", 0)
+        parts = [f"{asked:,} calls asked and {known:,} answered from {self.path}"]
+        for service, (num, usd) in sorted(self.costs().items()):
+            parts.append(f"{service} {num:,} searches, {usd:.4g} USD")
+        return "; ".join(parts)
+
     def __len__(self) -> int:
         """Counts the calls that are stored, failures included."""
         with self._working():
@@ -173,6 +204,8 @@ class CallStore:
 
     def close(self) -> None:
         """Closes the file; a second time does nothing."""
+        with suppress(sqlite3.ProgrammingError, BackendError), self._working(), self._connection:
+            self._count_known()
         self._connection.close()
 
     @contextmanager
@@ -248,6 +281,8 @@ class StoredBackend:
         key = hashlib.blake2b(request.encode(), digest_size=20).digest()
         known = await asyncio.to_thread(self._store.read, key)
         if known is not None and (ask is None or self._holds(known)):
+            if ask is not None:  # a replay leaves the file as it is
+                self._store.count_known()
             return _give(known, kind)
         if ask is None:
             raise BackendError(

@@ -250,7 +250,12 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     options = read_options(kind, words, prog=f"wideseek {name}", default=defaults)
     check_paths(options)
     work: Callable[[Any], int] = resolve("commands", command.run, {})
-    return work(options)
+    try:
+        return work(options)
+    finally:
+        # Only a command that asks a backend has imported it.
+        if (named := sys.modules.get("wideseek_env.backends.named")) is not None:
+            named.close_named()
 
 
 def guarded(work: Callable[[], int]) -> int:

@@ -86,6 +86,30 @@ def check_presets(presets: Iterable[str], option: str = "--presets") -> None:
             raise ValueError(f"{option}: expected {one_of(PRESETS, name)}")
 
 
+def recorded(backend: str | None, record: str | None, replay_tools: str | None) -> str | None:
+    """Gives the text of a backend that is recorded, or replaced by a record (`named.py`).
+
+    Args:
+        backend: text of what is asked.
+        record: file of calls, which answers what it knows and is told the rest.
+        replay_tools: file of calls that answers alone.
+
+    Raises:
+        ValueError: these exclude one another.
+    """
+    if record is not None and replay_tools is not None:
+        raise ValueError("--record asks and --replay-tools does not: give one of them")
+    if replay_tools is not None and backend is not None:
+        raise ValueError("--replay-tools answers from its file alone: leave out --backend")
+    if record is not None and backend is None:
+        raise ValueError(
+            "--record goes with --backend, whose answers it keeps; closed worlds need no record"
+        )
+    if replay_tools is not None:
+        return f"replay:{replay_tools}"
+    return backend if record is None else f"record:{record}:{backend}"
+
+
 def check_paths(options: Any) -> None:
     """Looks whether every input can be read and every output written, and leaves nothing behind.
 

@@ -67,8 +67,11 @@ class ScoreOptions:
     open."""
     judge_model: str | None = None
     """What the server calls the model."""
-    judge_cache: OutFile | None = None
-    """SQLite file that keeps the judge's verdicts."""
+    record: OutFile | None = None
+    """SQLite file that keeps the judge's verdicts and answers what it holds; that of the tool calls
+    of `wideseek benchmark --record`, if you like."""
+    replay_tools: InFile | None = None
+    """Such a file, which answers in place of the judge: nobody is asked."""
     judge_price: tuple[AtLeastZero, AtLeastZero] = (0.0, 0.0)
     """US dollars for a million tokens, read and written, to report the cost."""
     out: OutFile | None = None
@@ -84,8 +87,17 @@ class ScoreOptions:
         check_values(self)
         if not self.out and not self.explain:
             raise ValueError("expected `--out FILE` for the scores, or `--explain ID`; got neither")
-        if bool(self.judge) != bool(self.judge_model):
-            raise ValueError("`--judge` and `--judge-model` go together: give both or neither")
+        if self.replay_tools is not None and (self.judge or self.record):
+            raise ValueError(
+                "--replay-tools answers from its file alone: leave out --judge and --record"
+            )
+        if bool(self.judge or self.replay_tools) != bool(self.judge_model):
+            raise ValueError(
+                "--judge-model names the model of --judge, or whose verdicts --replay-tools holds: "
+                "give both or neither"
+            )
+        if self.record is not None and not self.judge:
+            raise ValueError("--record keeps the verdicts of a judge: give --judge as well")
         if self.judge and not self.judge.startswith(("http://", "https://")):
             raise ValueError(
                 f"--judge: expected an address such as http://127.0.0.1:8000/v1, got {self.judge!r}"
@@ -149,10 +161,9 @@ async def _run(options: ScoreOptions) -> int:
 
 
 def _make_judge(options: ScoreOptions) -> Judge | None:
-
-    if options.judge is None or options.judge_model is None:
+    if options.judge_model is None:
         return None
-    return Judge(options.judge, options.judge_model, cache=options.judge_cache)
+    return Judge(options.judge, options.judge_model, cache=options.record or options.replay_tools)
 
 
 def _print_skipped(skipped: Sequence[DataError], console: Console) -> None:

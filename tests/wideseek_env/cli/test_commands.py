@@ -131,6 +131,10 @@ def test_a_path_that_cannot_be_used_is_found_before_any_work(
     more = ["--policies", "llm"] if field == "replay" else []
     needed = [] if field in ("load",) else NEEDED.get(name, [])
     more += ["--serve", "8000"] if field == "load" else []
+    if field == "record":
+        judge = ["--judge", "http://localhost/v1", "--judge-model", "m"]
+        more += judge if name == "score" else ["--backend", "x"]
+    more += ["--judge-model", "m"] if (name, field) == ("score", "replay_tools") else []
     if name == "speed pages" and field == "corpus":
         needed = []
     assert run_command(name, [*needed, *more, f"{flag(field)}={path}"]) == 1

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from wideseek_env.backends.http import together
+from wideseek_env.errors import ScoringError
 from wideseek_env.scoring.judge.reply import is_verdict, read_reply
 from wideseek_env.scoring.judge.server import ChatServer, JudgeUsage
 from wideseek_env.scoring.judge.verdicts import VerdictStore
@@ -49,7 +50,8 @@ class Judge:
     """Asks a server.
 
     Args:
-        url: of the server, up to and including `/v1`.
+        url: of the server, up to and including `/v1`; None: nobody is asked, and what `cache` does
+            not hold is no score.
         model: what the server calls the model.
         cache: SQLite file of verdicts; None keeps them for this object alone.
         key_variable: environment variable that holds the server's key; none is sent without it.
@@ -62,7 +64,7 @@ class Judge:
 
     def __init__(
         self,
-        url: str,
+        url: str | None,
         model: str,
         *,
         cache: Path | str | None = None,
@@ -78,16 +80,20 @@ class Judge:
         self.model = model
         self.usage = JudgeUsage()
         self._batch_size = batch_size
-        self._store = VerdictStore(cache)
-        self._server = ChatServer(
-            url,
-            model,
-            self.usage,
-            key_variable=key_variable,
-            max_in_flight=max_in_flight,
-            max_retries=max_retries,
-            backoff_s=backoff_s,
-            timeout_s=timeout_s,
+        self._store = VerdictStore(cache, must_exist=url is None)
+        self._server = (
+            None
+            if url is None
+            else ChatServer(
+                url,
+                model,
+                self.usage,
+                key_variable=key_variable,
+                max_in_flight=max_in_flight,
+                max_retries=max_retries,
+                backoff_s=backoff_s,
+                timeout_s=timeout_s,
+            )
         )
 
     async def __aenter__(self) -> Judge:
@@ -103,7 +109,8 @@ class Judge:
 
     async def close(self) -> None:
         """Closes the connection and the cache."""
-        await self._server.close()
+        if self._server is not None:
+            await self._server.close()
         self._store.close()
 
     async def same(
@@ -171,6 +178,12 @@ class Judge:
         self.usage.num_cached += len(keys) - len(open_indices)
 
         async def ask_batch(batch: Sequence[int]) -> None:
+            if self._server is None:
+                raise ScoringError(
+                    f"the verdicts of {self.model} in {self._store.path} lack "
+                    f"{len(open_indices)} of {len(keys)} that are needed; score the responses that "
+                    "they were recorded for, or give a judge to ask"
+                )
             data: dict[str, Any] = {
                 "pairs" if references is None else "names": {
                     str(number): questions[index] for number, index in enumerate(batch)

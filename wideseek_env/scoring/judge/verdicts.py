@@ -18,14 +18,18 @@ class VerdictStore:
     """Key to verdict; failures are never stored.
 
     Args:
-        path: the file, made when missing; None keeps verdicts in memory.
+        path: the file, made when missing; None keeps verdicts in memory. It may be one of recorded
+            tool calls.
+        must_exist: whether a missing file is an error, as for replay.
 
     Raises:
-        DataError: the file is no such store, or cannot be opened.
+        DataError: the file is missing, no such store, or cannot be opened.
     """
 
-    def __init__(self, path: Path | str | None) -> None:
-        self._path = path or "in memory"
+    def __init__(self, path: Path | str | None, *, must_exist: bool = False) -> None:
+        self.path = path or "in memory"
+        if must_exist and path is not None and not Path(path).is_file():
+            raise DataError(f"expected a file of recorded verdicts at {path}, found none")
         try:
             # Of any thread: an environment in a notebook scores in a thread of its own.
             self._connection = sqlite3.connect(
@@ -79,6 +83,6 @@ class VerdictStore:
             yield
         except sqlite3.Error as error:
             raise ScoringError(
-                f"cannot use the cache of verdicts {self._path}: {error}; look whether its disk is "
+                f"cannot use the cache of verdicts {self.path}: {error}; look whether its disk is "
                 "full, or another process holds it"
             ) from error
