@@ -18,6 +18,7 @@ PRINTS = {
     "advantage": "[-1.   1.   0.  -0.5 -0.5  1. ]",
     "backend": "A yew grows to 15 metres and lives for 2000 years.",
     "policy": "3 episodes, item F1 0.",
+    "scorer": "strict: item F1 0.75\nwhole rows: item F1 0.67",
     "task_source": "2 tasks, item F1 1.00",
     "tool": "sum: 42.5",
     "tool_format": 'open: {"url": "/a", "part": 2}\nTrue',
@@ -54,3 +55,20 @@ def test_a_policy_of_ones_own_is_benchmarked_without_an_edit(tmp_path: Path) -> 
     assert main(words) == 0
     record = (tmp_path / "r" / "episodes.jsonl").read_text()
     assert "examples.policy:Quote" in record
+
+
+def test_a_scorer_of_ones_own_scores_a_benchmark_in_workers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from agents.episode_file import read_episodes
+    from wideseek_env.cli.commands import main
+
+    words = ["benchmark", "--scorer", "examples.scorer:whole_rows", "--policies", "solo",
+             "--sources", "conflict", "--widths", "0", "--depths", "", "--num-tasks", "4",
+             "--num-workers", "2", "--out", str(tmp_path), "--name", "r"]  # fmt: skip
+    assert main(words) == 0
+    scores = [episode.score for episode in read_episodes(tmp_path / "r" / "episodes.jsonl")]
+    assert len(scores) == 4
+    assert all(score is not None and score.item_f1 == score.row_f1 for score in scores)
+    assert any(score is not None and 0 < score.item_precision != score.row_f1 for score in scores)
+    assert "scored by examples.scorer:whole_rows" in " ".join(capsys.readouterr().out.split())

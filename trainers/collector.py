@@ -20,6 +20,7 @@ from trainers.config import RunConfig
 from trainers.log import episode_metrics
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Episode
+from wideseek_env.scoring.named import scorer_named
 from wideseek_env.tasks.named import SourceOptions, preset_named, source_named
 from wideseek_env.tasks.source import TaskSource
 
@@ -52,6 +53,7 @@ class Collector:
         self.source = source_of(config) if source is None else source
         paper = config.reward == "paper"
         self._reward = RewardConfig.paper() if paper else RewardConfig()
+        self._scorer = scorer_named(config.scorer)
         self._pass, self._numbers = -1, np.zeros(0, dtype=np.int64)
 
     def collect(self, iteration: int) -> list[Episode]:
@@ -62,8 +64,13 @@ class Collector:
         """
         jobs = self.jobs(iteration)
         policy = self._policy([job.task for job in jobs])
-        limit = self._config.max_concurrent
-        played = evaluate(jobs, policy, max_concurrent=limit, reward=self._reward)
+        played = evaluate(
+            jobs,
+            policy,
+            max_concurrent=self._config.max_concurrent,
+            scorer=self._scorer,
+            reward=self._reward,
+        )
         return list(asyncio.run(played).episodes)
 
     def jobs(self, iteration: int) -> list[Job]:
@@ -124,12 +131,13 @@ def held_out_scores(config: RunConfig, policy: MakePolicy) -> Callable[[int], di
     text = config.source if config.eval_source is None else config.eval_source
     source = held_out(text, config.eval_tasks, kind=config.kind, backend=config.backend)
     exam = Exam(source, config.n_subagents, seed=config.seed)
+    scorer, limit = scorer_named(config.scorer), config.max_concurrent
 
     def scores(iteration: int) -> dict[str, float]:
         if (iteration + 1) % config.eval_every:
             return {}
         who = policy([job.task for job in exam])
-        played = asyncio.run(evaluate(exam, who, max_concurrent=config.max_concurrent))
+        played = asyncio.run(evaluate(exam, who, max_concurrent=limit, scorer=scorer))
         return {f"eval/{name}": v for name, v in episode_metrics(played.episodes).items()}
 
     return scores

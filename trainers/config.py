@@ -21,7 +21,9 @@ from wideseek_env.cli.options import (
     Share,
     check_values,
 )
+from wideseek_env.plugins import check
 from wideseek_env.records import Role
+from wideseek_env.scoring.named import SCORERS
 
 OutName = Annotated[str, PathRule("folder", "write")]
 
@@ -66,6 +68,8 @@ class RunConfig:
     """Tasks of an iteration."""
     group_size: Count = 8
     """Episodes of each task in an iteration (G)."""
+    scorer: str = "strict"
+    """Scores the answers: strict, official, or a Python path such as my_package.scoring:Mine."""
     reward: Literal["paper", "item_f1"] = "paper"
     """`paper` adds small terms for format, opening pages and length to the item F1."""
     format: Literal["hermes", "json"] = "hermes"
@@ -124,6 +128,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_values(self)
+        check("scorers", self.scorer, SCORERS)
 
 
 TINY: dict[str, Any] = {

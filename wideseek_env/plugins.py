@@ -1,6 +1,7 @@
 """Things that a user names: one of ours, one of an installed package, or one of the user's own.
 
-A thing of a kind (`policies`, `sources`, `backends`, `formats`, `engines`) is named by
+A thing of a kind (`policies`, `sources`, `backends`, `formats`, `engines`, `scorers`, `advantages`)
+is named by
 
 - a name of our table of that kind, such as `fanout`;
 - a Python path, `my_package.policies:Mine`, so that nobody edits our files to take part;
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
@@ -85,6 +87,21 @@ def resolve(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     check(kind, name, known)
     (point, *_) = entry_points(group=f"wideseek.{kind}", name=name)
     return _imported(kind, point.value)
+
+
+def made(kind: str, name: str, found: Any) -> Any:
+    """Gives a thing that `resolve` found, or what it makes when it is a class or a function.
+
+    Raises:
+        ValueError: it cannot be made without arguments.
+    """
+    if not callable(found):
+        return found
+    try:
+        inspect.signature(found).bind()
+    except TypeError as error:
+        raise ValueError(f"{kind}: {name} is called without arguments, but {error}") from error
+    return found()
 
 
 def check(kind: str, name: str, known: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ from benchmarks.compare.run_folder import EPISODES, RunInfo, check_same
 from benchmarks.compare.settings import GridCell, Settings
 from wideseek_env.backends.named import close_named
 from wideseek_env.records import Episode
+from wideseek_env.scoring.named import scorer_named
 from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.tasks.source import TaskSource
 
@@ -57,15 +58,17 @@ def parts_of(settings: Settings, models: Mapping[str, Policy] | None = None) -> 
         models: the opened language models, by their names among the policies.
     """
     sources = {text: source_of(settings, text) for text in settings.sources}
+    scorer = scorer_named(settings.scorer)
     by_policy = sorted(settings.cells(), key=lambda cell: (cell.source, cell.policy))
     parts = []
     for (text, name), members in groupby(by_policy, lambda cell: (cell.source, cell.policy)):
         source = sources[text]
         exams = [exam_of(settings, cell, source) for cell in members]
         if models and name in models:
-            parts.append(Part(exams, partial(_same, models[name]), settings.llm.max_concurrent))
+            make, limit = partial(_same, models[name]), settings.llm.max_concurrent
         else:
-            parts.append(Part(exams, partial(_make, name, source), entry_of(name).max_concurrent))
+            make, limit = partial(_make, name, source), entry_of(name).max_concurrent
+        parts.append(Part(exams, make, limit, scorer))
     return parts
 
 

@@ -18,6 +18,7 @@ from benchmarks.compare.llm import LLM, REACHED_BY, LLMSettings, is_model
 from benchmarks.compare.policies import POLICIES, entry_of
 from wideseek_env.cli.options import Count, PathRule, Seed, check_values, recorded
 from wideseek_env.plugins import check
+from wideseek_env.scoring.named import SCORERS
 from wideseek_env.worlds import PRESETS
 
 Width = Annotated[int, Meta(ge=0, le=256)]
@@ -45,6 +46,8 @@ class Settings:
     """Of worlds, tasks, policies and intervals."""
     budget: Count | None = 240
     """Search and open calls of all agents together, the same for every policy and width."""
+    scorer: str = "strict"
+    """Who scores: strict, official, or a Python path such as my_package.scoring:Mine."""
     backend: str | None = None
     """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
     record: Annotated[str, PathRule("file", "write")] | None = None
@@ -65,6 +68,7 @@ class Settings:
             check("policies", name, POLICIES)
         for text in self.sources:
             check("sources", text, PRESETS)  # others, such as corpus:DIR, when they are played
+        check("scorers", self.scorer, SCORERS)
         check_values(self)
         recorded(self.backend, self.record, self.replay_tools)
         for option, values in (

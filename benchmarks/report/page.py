@@ -89,7 +89,8 @@ def describe(info: RunInfo) -> str:
     # A source may hold fewer tasks than were asked for.
     num_tasks = info.num_expected // (len(settings.cells()) * settings.num_trials)
     tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
-    return f"{tasks} each on {where}, {trials}, seed {settings.seed}. {_budget(info)}"
+    scorer = "" if settings.scorer == "strict" else f", scored by {settings.scorer}"
+    return f"{tasks} each on {where}, {trials}, seed {settings.seed}{scorer}. {_budget(info)}"
 
 
 def _budget(info: RunInfo) -> str:

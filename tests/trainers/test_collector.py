@@ -90,6 +90,18 @@ def test_collector_gives_the_rewards_that_were_asked_for():
     assert Collector(bare, POLICIES["oracle"]).collect(0)[0].reward_terms == {"item_f1": 1.0}
 
 
+def test_collector_scores_as_it_is_told_to():
+    config = replace(CONFIG, source="worlds:conflict:0", reward="item_f1")
+    strict = Collector(config, POLICIES["fanout"]).collect(0)
+    own = replace(config, scorer="examples.scorer:whole_rows")
+    for one, other in zip(strict, Collector(own, POLICIES["fanout"]).collect(0), strict=True):
+        assert one.answer == other.answer
+        assert other.reward == other.score.row_f1 == one.score.row_f1
+    assert any(one.reward != one.score.row_f1 for one in strict)
+    with pytest.raises(ValueError, match="scorers: expected one of official, strict"):
+        replace(config, scorer="stric")
+
+
 def test_collector_with_too_few_tasks_says_so():
     with pytest.raises(ValueError, match="`tasks_per_iteration` must be at most the 6 tasks"):
         Collector(replace(CONFIG, tasks_per_iteration=7), POLICIES["random"]).collect(0)

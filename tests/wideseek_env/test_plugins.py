@@ -6,7 +6,7 @@ import pytest
 
 from agents.llm.engines import make_engine
 from wideseek_env.formats import FORMATS, get_format
-from wideseek_env.plugins import MissingExtra, names, require, resolve
+from wideseek_env.plugins import MissingExtra, made, names, require, resolve
 
 OURS = {"fanout": 1, "solo": 2, "lazy": "collections:OrderedDict"}
 
@@ -89,3 +89,10 @@ def test_formats_and_engines_are_found_by_path() -> None:
     assert make_engine("agents.llm.engines.openai:OpenAIEngine", "m").name == "openai m"
     with pytest.raises(ValueError, match="did you mean hermes"):
         get_format("hermse")
+
+
+def test_what_is_named_may_make_the_thing_but_not_want_arguments() -> None:
+    assert made("sources", "x:y", 3) == 3
+    assert made("sources", "x:y", lambda: 4) == 4
+    with pytest.raises(ValueError, match="sources: x:y is called without arguments, but missing"):
+        made("sources", "x:y", lambda place: place)

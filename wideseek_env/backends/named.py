@@ -26,7 +26,7 @@ from wideseek_env.backends import Backend
 from wideseek_env.backends.corpus.building import IndexBackend, is_index
 from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.backends.recording import CallStore, StoredBackend
-from wideseek_env.plugins import resolve
+from wideseek_env.plugins import made, resolve
 
 CAP = "WIDESEEK_CAP_USD"
 
@@ -40,8 +40,8 @@ def backend_named(text: str) -> Backend:
     Raises:
         DataError: the folder holds no pages, the index cannot be written there, or the record is
             none.
-        ValueError: there is no such folder, and nothing has this name; or the service needs a key.
-        TypeError: what has this name is no backend.
+        ValueError: there is no such folder, and nothing has this name, or no backend; or the
+            service needs a key.
     """
     if text not in _named:
         _named[text] = _opened(text)
@@ -87,15 +87,14 @@ def _made(text: str, store: CallStore | None) -> Backend:
     if text.startswith("web:"):
         return _web(text.removeprefix("web:"), store)
     try:
-        found = resolve("backends", text, {})
+        backend = made("backends", text, resolve("backends", text, {}))
     except ValueError as error:
         raise ValueError(
             f"backend: expected a folder or file of pages, or a plug-in, got {text!r}: no such "
             f"file, and {error}"
         ) from error
-    backend = found() if callable(found) else found
     if not isinstance(backend, Backend):
-        raise TypeError(f"expected {text} to be or make a `Backend`, got {backend!r}")
+        raise ValueError(f"expected {text} to be or make a `Backend`, got {backend!r}")
     return backend
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -24,12 +24,14 @@ from wideseek_env.cli.options import (
 from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.cli.terminal import print_table, progress
 from wideseek_env.errors import DataError, Interrupted
+from wideseek_env.plugins import check
 from wideseek_env.scoring.explain import explain, print_explanation
 from wideseek_env.scoring.explain_html import to_html
 from wideseek_env.scoring.judge.judge import Judge
 from wideseek_env.scoring.judge.strict import align_judged
+from wideseek_env.scoring.named import SCORERS
 from wideseek_env.scoring.official.dates import utc_now
-from wideseek_env.scoring.responses import MODES, by_task, read_responses, score_responses
+from wideseek_env.scoring.responses import by_task, read_responses, score_responses
 from wideseek_env.scoring.statistics import avg_max_pass_at_k
 from wideseek_env.scoring.tables import read_table
 from wideseek_env.tasks.files import load_tasks
@@ -58,13 +60,14 @@ class ScoreOptions:
     """JSON lines with instance_id, response and, if you like, trial_idx."""
     tables: Path | None = None
     """Folder of WideSearch's gold tables, <instance_id>.csv."""
-    mode: Literal["official", "strict", "both"] = "both"
-    """Which scorer: WideSearch's own, the one without its holes, or both."""
+    scorers: tuple[str, ...] = tuple(SCORERS)
+    """Who scores: official, WideSearch's own; strict, without its holes; or Python paths such as
+    my_package.scoring:Mine."""
     now: str | None = None
     """Day from which the official scorer completes dates, such as 2026-11-23T00:22; none is now."""
     judge: str | None = None
-    """OpenAI-compatible server, up to and including /v1, asked in both modes what the rules leave
-    open."""
+    """OpenAI-compatible server, up to and including /v1, which official and strict ask what their
+    rules leave open."""
     judge_model: str | None = None
     """What the server calls the model."""
     record: OutFile | None = None
@@ -85,6 +88,11 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         check_values(self)
+        if not self.scorers or len(set(self.scorers)) < len(self.scorers):
+            got = ",".join(self.scorers) or "none"
+            raise ValueError(f"--scorers: expected at least one, and each once, got {got}")
+        for name in self.scorers:
+            check("scorers", name, SCORERS)
         if not self.out and not self.explain:
             raise ValueError("expected `--out FILE` for the scores, or `--explain ID`; got neither")
         if self.replay_tools is not None and (self.judge or self.record):
@@ -184,7 +192,7 @@ async def _score(
     lines = score_responses(
         responses,
         tasks,
-        modes=MODES if options.mode == "both" else (options.mode,),
+        scorers=options.scorers,
         now=options.moment(),
         judge=judge,
     )
@@ -211,19 +219,19 @@ def _print_summary(
 ) -> None:
 
     num_answered = len({line.instance_id for line in scored})
-    for mode in scored[0].scores:
-        trials = by_task(scored, mode, "success")
+    for scorer in scored[0].scores:
+        trials = by_task(scored, scorer, "success")
         if not trials:
-            console.print(f"{mode}: nothing could be scored")
+            console.print(f"{scorer}: nothing could be scored")
             continue
         fewest, most = min(map(len, trials)), max(map(len, trials))
         k = str(most) if fewest == most else f"{fewest}..{most}"
-        grid = Table(title=f"{mode}, in %", title_justify="left", box=SIMPLE_HEAD)
+        grid = Table(title=f"{scorer}, in %", title_justify="left", box=SIMPLE_HEAD)
         grid.add_column("figure", no_wrap=True)
         for name in (f"Avg@{k}", f"Max@{k}", f"Pass@{k}"):
             grid.add_column(name, justify="right", no_wrap=True)
         for figure in _FIGURES:
-            result = avg_max_pass_at_k(by_task(scored, mode, figure))
+            result = avg_max_pass_at_k(by_task(scored, scorer, figure))
             passed = _percent(result.passed) if figure == "success" else ""
             name = figure.replace("_", " ")
             grid.add_row(name, _percent(result.avg), _percent(result.max), passed)

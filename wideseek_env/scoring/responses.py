@@ -15,13 +15,13 @@ import msgspec
 from wideseek_env.errors import DataError, ScoringError
 from wideseek_env.jsonlines import read_numbered_lines
 from wideseek_env.records import METRICS, Score, Task
+from wideseek_env.scoring import checked
 from wideseek_env.scoring.judge.judge import Judge
 from wideseek_env.scoring.judge.official import score_official_judged
 from wideseek_env.scoring.judge.strict import JudgedScorer
+from wideseek_env.scoring.named import SCORERS, scorer_named
 from wideseek_env.scoring.official.scorer import OfficialResult, score_official
-from wideseek_env.scoring.strict import StrictScorer
 
-MODES = ("official", "strict")
 _AT_ONCE = 64
 """Responses scored at the same time; what a judge is asked in parallel."""
 
@@ -41,16 +41,16 @@ class ScoredResponse:
     instance_id: str
     trial_idx: int | None
     scores: Mapping[str, Score | None]
-    """Mode to score; None: could not be scored."""
+    """Scorer's name to score; None: could not be scored."""
     error: str | None
     """Why a score is missing, or what the official scorer raised before it gave 0."""
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the line: figures by mode, and the error."""
+        """Gives the line: figures by scorer, and the error."""
         return {
             "instance_id": self.instance_id,
             "trial_idx": self.trial_idx,
-            **{mode: _figures(score) for mode, score in self.scores.items()},
+            **{name: _figures(score) for name, score in self.scores.items()},
             "error": self.error,
         }
 
@@ -101,7 +101,7 @@ async def score_responses(
     responses: Sequence[Response],
     tasks: Mapping[str, Task],
     *,
-    modes: Sequence[str] = MODES,
+    scorers: Sequence[str] = tuple(SCORERS),
     now: datetime,
     judge: Judge | None = None,
 ) -> AsyncIterator[ScoredResponse]:
@@ -110,28 +110,30 @@ async def score_responses(
     Args:
         responses: each of a task in `tasks`.
         tasks: by id.
-        modes: any of `MODES`.
-        now: the official mode's clock, UTC and naive.
-        judge: asked in both modes what the rules leave open; None: nobody is asked.
+        scorers: names that `scorer_named` knows.
+        now: the official scorer's clock, UTC and naive.
+        judge: asked what the rules of our two scorers leave open; None: nobody is asked.
     """
-    score_strict = JudgedScorer(judge) if judge else StrictScorer()
+    others = {name: scorer_named(name) for name in scorers if name != "official"}
+    if judge and "strict" in others:
+        others["strict"] = JudgedScorer(judge)
 
     async def score(response: Response) -> ScoredResponse:
         task = tasks[str(response.instance_id)]
         scores: dict[str, Score | None] = {}
         errors = []
-        for mode in modes:
+        for name in scorers:
             try:
-                if mode == "strict":
-                    scores[mode] = await score_strict(task, response.response)
+                if name in others:
+                    scores[name] = checked(await others[name](task, response.response))
                 else:
                     result = await _score_official(task, response.response, now, judge)
-                    scores[mode] = result.score
+                    scores[name] = result.score
                     if result.error is not None:
                         errors.append(f"official scorer raises {result.error}")
             except ScoringError as error:
-                scores[mode] = None
-                errors.append(f"{mode}: {error}")
+                scores[name] = None
+                errors.append(f"{name}: {error}")
         return ScoredResponse(task.id, response.trial_idx, scores, "; ".join(errors) or None)
 
     for start in range(0, len(responses), _AT_ONCE):
@@ -140,11 +142,11 @@ async def score_responses(
             yield scored
 
 
-def by_task(lines: Sequence[ScoredResponse], mode: str, figure: str) -> list[list[float]]:
+def by_task(lines: Sequence[ScoredResponse], scorer: str, figure: str) -> list[list[float]]:
     """Returns a figure as [task][trial], without what could not be scored."""
     trials: dict[str, list[float]] = defaultdict(list)
     for line in lines:
-        score = line.scores.get(mode)
+        score = line.scores.get(scorer)
         if score is not None:
             trials[line.instance_id].append(getattr(score, figure))
     return list(trials.values())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wideseek_env.backends import Backend
-from wideseek_env.plugins import resolve
+from wideseek_env.plugins import made, resolve
 from wideseek_env.records import Task
 from wideseek_env.tasks.source import NUM_TASKS, TaskSource
 from wideseek_env.worlds import PRESETS, Split, TaskKind
@@ -49,8 +49,8 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
     """Makes the source that a text of the module's table stands for; no page is read yet.
 
     Raises:
-        ValueError: nothing is called so, or what the source needs is missing.
-        TypeError: what has this name makes no `TaskSource`.
+        ValueError: nothing is called so, what the source needs is missing, or what has this name
+            makes no `TaskSource`.
     """
     options = options or SourceOptions()
     if text in PRESETS:
@@ -68,10 +68,9 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
     if kind in _KINDS:
         source = _KINDS[kind](rest, options)
     else:
-        found = resolve("sources", text, PRESETS)
-        source = found() if callable(found) else found
+        source = made("sources", text, resolve("sources", text, PRESETS))
         if not isinstance(source, TaskSource):
-            raise TypeError(f"expected {text} to be or make a `TaskSource`, got {source!r}")
+            raise ValueError(f"expected {text} to be or make a `TaskSource`, got {source!r}")
     return source.sample(options.num_tasks, options.seed) if options.num_tasks else source
 
 

@@ -89,17 +89,36 @@ def test_score_writes_one_line_for_each_response(
     assert "1 responses make the official scorer raise" in shown
 
 
-def test_score_mode_gives_one_mode(folder: Path) -> None:
+def test_scorers_are_those_that_were_named_one_of_ones_own_among_them(folder: Path) -> None:
+    wrong_cell = GOOD.replace("| 2 |", "| 3 |")
+    _write(folder / "responses.jsonl", [{"instance_id": "t1", "response": wrong_cell}])
+    out, own = folder / "scores.jsonl", "examples.scorer:whole_rows"
+    for scorers in (["official"], ["strict"], [own, "strict"]):
+        assert _score(folder, "--scorers", ",".join(scorers), "--out", str(out)) == 0
+        (line,) = [json.loads(line) for line in out.read_text().splitlines()]
+        assert set(line) == {"instance_id", "trial_idx", *scorers, "error"}
+        if own in scorers:
+            assert line[own]["item_f1"] == 0.5  # one of two rows is right
+            assert line["strict"]["item_f1"] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "strikt",
+            "scorers: expected one of official, strict, got 'strikt' (did you mean strict?)",
+        ),
+        ("strict,strict", "--scorers: expected at least one, and each once, got strict,strict"),
+        ("wideseek_env.scoring:score_strict", "to be a scorer, an async function"),
+    ],
+)
+def test_what_is_no_scorer_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], given: str, said: str
+) -> None:
     _responses(folder)
-    out = folder / "scores.jsonl"
-    for mode in ("official", "strict"):
-        assert _score(folder, "--mode", mode, "--out", str(out)) == 0
-        assert set(json.loads(out.read_text().splitlines()[0])) == {
-            "instance_id",
-            "trial_idx",
-            mode,
-            "error",
-        }
+    assert _score(folder, "--scorers", given, "--out", str(folder / "scores.jsonl")) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 def test_score_bad_lines_are_named_and_counted_or_stop(

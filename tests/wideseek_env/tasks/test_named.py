@@ -104,9 +104,9 @@ def test_text_that_is_no_source_says_what_is(text, message) -> None:
 
 
 def test_names_of_other_things_are_refused(own_module) -> None:
-    with pytest.raises(TypeError, match="be or make a `TaskSource`"):
+    with pytest.raises(ValueError, match="be or make a `TaskSource`"):
         source_named(f"{own_module}:number")
-    with pytest.raises(TypeError, match="be or make a `Backend`"):
+    with pytest.raises(ValueError, match="be or make a `Backend`"):
         backend_named(f"{own_module}:make")
     with pytest.raises(ValueError, match="expected a folder or file of pages"):
         backend_named("no/such/folder")

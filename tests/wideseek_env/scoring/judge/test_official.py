@@ -203,7 +203,7 @@ async def test_score_responses_one_judge_serves_both_modes(server: JudgeServer) 
         (line,) = [
             scored
             async for scored in score_responses(
-                responses[:1], {"t": TASK}, modes=("official",), now=NOW, judge=judge
+                responses[:1], {"t": TASK}, scorers=["official"], now=NOW, judge=judge
             )
         ]
     assert line.scores == {"official": None}
