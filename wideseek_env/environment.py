@@ -70,7 +70,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
             learns the names of one by heart.
         num_tasks: of each world, or of own tasks (a draw); None: 64, or all own tasks.
         tasks: own tasks instead of a world's; then `backend` is needed as well.
-        backend: where search and open get their answers.
+        backend: where search and open get their answers, or the text that `backend_named` takes.
         source: tasks with all that belongs to them, or the text that `source_named` takes, instead
             of `tasks` and `backend` or a world.
         limits: budgets; by default those of the source's first task.
@@ -103,7 +103,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         world_seed: int | Sequence[int] = 0,
         num_tasks: int | None = None,
         tasks: Iterable[Task] | None = None,
-        backend: Backend | None = None,
+        backend: Backend | str | None = None,
         source: TaskSource | str | None = None,
         limits: Limits | None = None,
         scorer: Scorer | None = None,

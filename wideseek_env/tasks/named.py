@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wideseek_env.backends import Backend
+from wideseek_env.backends.named import backend_named
 from wideseek_env.plugins import made, resolve
 from wideseek_env.records import Task
 from wideseek_env.tasks.source import NUM_TASKS, TaskSource
@@ -77,7 +78,7 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
 def pick_source(
     source: TaskSource | str | None,
     tasks: Iterable[Task] | None,
-    backend: Backend | None,
+    backend: Backend | str | None,
     *,
     preset: str,
     split: Split,
@@ -87,7 +88,7 @@ def pick_source(
     """Makes the source of an environment: what it is given, own tasks, or closed worlds.
 
     Raises:
-        ValueError: they exclude one another, or what one needs is missing.
+        ValueError: they exclude one another, what one needs is missing, or nothing is called so.
         TypeError: the tasks are no `Task` records, or the backend is none.
     """
     if source is not None and tasks is not None:
@@ -97,7 +98,8 @@ def pick_source(
     if (tasks is None) != (backend is None):
         raise ValueError("`tasks` and `backend` belong together: give both, or neither")
     if tasks is not None and backend is not None:
-        source = TaskSource.listed(tasks, backend)
+        asked = backend_named(backend) if isinstance(backend, str) else backend
+        source = TaskSource.listed(tasks, asked)
     if source is not None:
         return source.sample(num_tasks) if num_tasks else source
     num_tasks = num_tasks or NUM_TASKS

@@ -16,23 +16,23 @@ import pytest
 
 from wideseek_env.backends import Backend, Hit, Page
 from wideseek_env.backends.corpus.pages import RawPage
-from wideseek_env.errors import PageNotFound
+from wideseek_env.errors import PageNotFound, ToolError
 
 LONG_ROWS = 400
 CONTRACT_PAGES = (
-    RawPage("https://w.example/alden", "Alden", "<h1>Alden</h1><p>Alden is a river in Torvia.</p>"),
-    RawPage("https://w.example/brook", "Brook", "<h1>Brook</h1><p>Brook is a river too.</p>"),
-    RawPage("https://w.example/cities", "Cities", "<p>Marlow and Tarn are towns.</p>"),
+    RawPage("http://w.example/alden", "Alden", "<h1>Alden</h1><p>Alden is a river in Torvia.</p>"),
+    RawPage("http://w.example/brook", "Brook", "<h1>Brook</h1><p>Brook is a river too.</p>"),
+    RawPage("http://w.example/cities", "Cities", "<p>Marlow and Tarn are towns.</p>"),
     RawPage(
-        "https://w.example/long",
+        "http://w.example/long",
         "Long list",
         "<table><tr><th>Number<th>Name</tr>"
         + "".join(f"<tr><td>{i}<td>entry{i}x</tr>" for i in range(LONG_ROWS))
         + "</table>",
     ),
-    RawPage("https://w.example/长城", "长城", "<p>长城是中国古代的军事防御工程。</p>"),
-    RawPage("https://w.example/b-same", "Same", "<p>identical twins</p>"),
-    RawPage("https://w.example/a-same", "Same", "<p>identical twins</p>"),
+    RawPage("http://w.example/长城", "长城", "<p>长城是中国古代的军事防御工程。</p>"),
+    RawPage("http://w.example/b-same", "Same", "<p>identical twins</p>"),
+    RawPage("http://w.example/a-same", "Same", "<p>identical twins</p>"),
 )
 HOSTILE_QUERIES = (
     "",
@@ -55,14 +55,14 @@ def test_backend_is_one(backend: Backend) -> None:
 async def test_search_finds_the_page(backend: Backend) -> None:
     hits = await backend.search("river in Torvia", 3)
     assert all(isinstance(hit, Hit) for hit in hits)
-    assert hits[0].url == "https://w.example/alden"
+    assert hits[0].url == "http://w.example/alden"
     assert hits[0].title == "Alden"
     assert "Torvia" in hits[0].snippet
 
 
 async def test_search_snippet_is_one_line_with_the_match(backend: Backend) -> None:
     [hit, *_] = await backend.search("entry321x", 3)
-    assert hit.url == "https://w.example/long"
+    assert hit.url == "http://w.example/long"
     assert "entry321x" in hit.snippet[:300]
     assert "\n" not in hit.snippet
 
@@ -78,12 +78,12 @@ async def test_search_without_a_match_is_empty(backend: Backend) -> None:
 
 async def test_search_breaks_ties_by_url(backend: Backend) -> None:
     hits = await backend.search("identical twins", 1)
-    assert [hit.url for hit in hits] == ["https://w.example/a-same"]
+    assert [hit.url for hit in hits] == ["http://w.example/a-same"]
 
 
 async def test_search_reads_chinese(backend: Backend) -> None:
     hits = await backend.search("古代防御", 3)
-    assert [hit.url for hit in hits] == ["https://w.example/长城"]
+    assert [hit.url for hit in hits] == ["http://w.example/长城"]
 
 
 @pytest.mark.parametrize("query", HOSTILE_QUERIES)
@@ -99,18 +99,18 @@ async def test_search_same_query_same_answer_that_nobody_can_change(backend: Bac
 
 
 async def test_open_gives_the_text(backend: Backend) -> None:
-    page = await backend.open("https://w.example/alden")
+    page = await backend.open("http://w.example/alden")
     assert page == Page(
-        "https://w.example/alden", "Alden", "# Alden\nAlden is a river in Torvia.", 1, 1
+        "http://w.example/alden", "Alden", "# Alden\nAlden is a river in Torvia.", 1, 1
     )
 
 
 async def test_open_parts_hold_each_row_once_under_the_header(backend: Backend) -> None:
-    first = await backend.open("https://w.example/long")
+    first = await backend.open("http://w.example/long")
     assert first.num_parts > 1
     rows: list[str] = []
     for part in range(1, first.num_parts + 1):
-        page = await backend.open("https://w.example/long", part)
+        page = await backend.open("http://w.example/long", part)
         assert (page.part, page.num_parts) == (part, first.num_parts)
         header, *lines = page.text.split("\n")
         assert header == "Number | Name"
@@ -121,12 +121,10 @@ async def test_open_parts_hold_each_row_once_under_the_header(backend: Backend) 
 @pytest.mark.parametrize(
     ("url", "part"),
     [
-        ("https://w.example/none", 1),
-        ("", 1),
-        ("\ud800", 1),
-        ("https://w.example/alden", 2),
-        ("https://w.example/alden", 0),
-        ("https://w.example/alden", -1),
+        ("http://w.example/none", 1),
+        ("http://w.example/alden", 2),
+        ("http://w.example/alden", 0),
+        ("http://w.example/alden", -1),
     ],
 )
 async def test_open_of_what_is_not_there_says_so(backend: Backend, url: str, part: int) -> None:
@@ -135,17 +133,24 @@ async def test_open_of_what_is_not_there_says_so(backend: Backend, url: str, par
     assert 0 < len(str(raised.value)) < 400
 
 
+@pytest.mark.parametrize("url", ["", "\ud800", "http://w.example/\ud800", "\x00", "http://"])
+async def test_open_of_what_is_no_url_is_told_to_the_agent(backend: Backend, url: str) -> None:
+    with pytest.raises(ToolError) as raised:  # of the live web a refusal, elsewhere `PageNotFound`
+        await backend.open(url)
+    assert 0 < len(str(raised.value)) < 400
+
+
 async def test_calls_at_once_do_not_mix(backend: Backend) -> None:
     names = ["alden", "brook", "cities"] * 5
-    pages = await asyncio.gather(*(backend.open(f"https://w.example/{name}") for name in names))
-    assert [page.url for page in pages] == [f"https://w.example/{name}" for name in names]
+    pages = await asyncio.gather(*(backend.open(f"http://w.example/{name}") for name in names))
+    assert [page.url for page in pages] == [f"http://w.example/{name}" for name in names]
 
 
 async def test_close_is_harmless_twice_and_a_later_call_opens_again(backend: Backend) -> None:
-    before = await backend.open("https://w.example/alden")
+    before = await backend.open("http://w.example/alden")
     await backend.close()
     await backend.close()
     hits = await backend.search("river in Torvia or so", 3)
-    assert hits[0].url == "https://w.example/alden"
-    assert await backend.open("https://w.example/alden") == before
-    assert (await backend.open("https://w.example/brook")).title == "Brook"
+    assert hits[0].url == "http://w.example/alden"
+    assert await backend.open("http://w.example/alden") == before
+    assert (await backend.open("http://w.example/brook")).title == "Brook"

@@ -98,7 +98,7 @@ def test_hybrid_finds_what_either_finds() -> None:
     hits = asyncio.run(hybrid.search("waterway in Varnia", 5))  # no page has the word
     assert "/a" in [hit.url for hit in hits]
     words = asyncio.run(hybrid.search("entry321x", 5))
-    assert "https://w.example/long" in [hit.url for hit in words]
+    assert "http://w.example/long" in [hit.url for hit in words]
     asyncio.run(hybrid.close())
 
 

@@ -35,10 +35,10 @@ async def test_other_clients_are_told_both_tools_and_can_call_them() -> None:
         assert set(tools) == {"search", "open"}
         assert tools["search"].input_schema["required"] == ["query"]
         found = await client.call_tool("search", {"query": "river in Torvia"})
-        assert found.structured_content["result"][0]["url"] == "https://w.example/alden"
-        page = await client.call_tool("open", {"url": "https://w.example/alden"})
+        assert found.structured_content["result"][0]["url"] == "http://w.example/alden"
+        page = await client.call_tool("open", {"url": "http://w.example/alden"})
         assert "Alden is a river in Torvia." in page.content[0].text
-        wrong = await client.call_tool("open", {"url": "https://w.example/none"})
+        wrong = await client.call_tool("open", {"url": "http://w.example/none"})
         assert wrong.is_error
 
 

@@ -70,6 +70,15 @@ def test_environment_takes_a_source_or_its_text(own_module) -> None:
         assert env.game.task == TASK
 
 
+def test_environment_takes_a_backend_by_its_text(tmp_path) -> None:
+    folder = str(write_corpus(tmp_path / "pages"))
+    env = wideseek_env.parallel_env(tasks=[TASK], backend=folder)
+    env.reset(seed=0)
+    env.close()
+    with pytest.raises(ValueError, match="expected a folder or file of pages"):
+        wideseek_env.parallel_env(tasks=[TASK], backend="no/such/folder")
+
+
 def test_environment_draws_from_many_worlds() -> None:
     env = wideseek_env.parallel_env(1, preset="starter", world_seed=range(40), num_tasks=2)
     seen = set()

@@ -27,7 +27,7 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
     [task] = tasks_of(
         tmp_path,
         {
-            "url": "https://w.example/Alden",
+            "url": "http://w.example/Alden",
             "title": "River Alden",
             "table_index": 2,
             "columns": ["No.", "Bridge", "Opened", "Length\n(m)", "Empty"],
@@ -38,7 +38,7 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
             ],
         },
     )
-    assert task.id == "https://w.example/Alden#table-2"
+    assert task.id == "http://w.example/Alden#table-2"
     assert "“River Alden”" in task.question
     assert "No., Bridge, Opened, Length (m)" in task.question
     assert task.question.endswith(" Its first row is that of “Old Bridge”.")
@@ -54,7 +54,7 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
         ("2", "New Bridge", "June 4, 1955", "80.5"),
         ("3", "Mill Bridge", "", ""),
     )
-    assert task.sources == ((("https://w.example/Alden",),) * 4,) * 3
+    assert task.sources == ((("http://w.example/Alden",),) * 4,) * 3
     assert decode_task(encode(task)) == task
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urljoin
 
 from wideseek_env.backends import Hit
+from wideseek_env.backends.corpus.pagestore import encodable
 from wideseek_env.backends.html.text import one_line, read_html
 from wideseek_env.backends.http import HttpClient, Patience
 from wideseek_env.backends.recording import CallStore
@@ -185,7 +186,7 @@ class WebSearch:
             ToolError: the service does not answer this query.
             BackendError: it answers none: the key is wrong, or the cap is reached.
         """
-        query = one_line(query)[:_MAX_QUERY_CHARS]
+        query = encodable(one_line(query))[:_MAX_QUERY_CHARS]
         if not query:
             return []
         self.ledger.pay(self.api.name, self.api.price_usd)

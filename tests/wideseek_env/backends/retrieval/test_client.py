@@ -291,7 +291,7 @@ def test_environment_that_is_closed_leaves_no_socket(served_at: str) -> None:
         env.reset(seed=0)
         env.step({"lead": [{"name": "delegate", "arguments": {"subtasks": ["rivers"]}}]})
         found = env.step({"subagent_0": [{"name": "search", "arguments": {"query": "river"}}]})
-        assert "https://w.example/alden" in found[0]["subagent_0"]["text"]
+        assert "http://w.example/alden" in found[0]["subagent_0"]["text"]
         assert num_sockets() > before
         env.close()
     time.sleep(0.1)  # the server closes its own ends
@@ -387,8 +387,8 @@ async def test_soak_under_faults_and_restarts_every_call_ends_rightly_or_as_an_e
         start_s = time.perf_counter()
         try:
             if number % 2:
-                page = await backend.open(f"https://w.example/{name}")
-                assert page.url == f"https://w.example/{name}"
+                page = await backend.open(f"http://w.example/{name}")
+                assert page.url == f"http://w.example/{name}"
             else:
                 hits = await backend.search("Alden" if number % 4 else "Brook", 1)
                 assert [hit.title for hit in hits] == ["Alden" if number % 4 else "Brook"]
