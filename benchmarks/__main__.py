@@ -1,4 +1,4 @@
-"""`python -m benchmarks [report FOLDER]`: as `wideseek benchmark` and `wideseek report`."""
+"""`python -m benchmarks [report FOLDER | view RUN]`: as `wideseek benchmark`, `report`, `view`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from wideseek_env.cli.commands import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Plays or reports; returns the exit status."""
+    """Plays, reports or shows; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["report"]:
-        return run_command("report", words[1:])
+    if words[:1] in (["report"], ["view"]):
+        return run_command(words[0], words[1:])
     return run_command("benchmark", words)
 
 

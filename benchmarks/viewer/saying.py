@@ -164,21 +164,20 @@ def _values_of(text: str, column: Column) -> dict[Hashable, tuple[int, ...]]:
     for number, line in enumerate(text.split("\n")):
         if not any(map(str.isdigit, line)):
             continue
-        for candidate in dict.fromkeys(_candidates(_LINK.sub(r"\1", line))):
+        for spellings in _candidates(_LINK.sub(r"\1", line)):
             for reader in readers:
-                for key in _said(read_value(candidate, reader)):
+                for key in next(filter(None, (_said(read_value(s, reader)) for s in spellings)), ()):
                     found.setdefault(key, {})[number] = None
     return {value: tuple(lines) for value, lines in found.items()}
 
 
-def _said(value: Value) -> Iterator[Hashable]:
-    """Yields the keys under which a number or date of a text is found."""
+def _said(value: Value) -> tuple[Hashable, ...]:
+    """Returns the keys under which a number or date of a text is found; () for a text."""
     if isinstance(value.form, Number):
         number = value.form
-        yield ("any unit", number._replace(unit=None))
-        yield _in_unit(number) if number.unit else ("no unit", number)
-    elif value.kind == "date":
-        yield value.form
+        exact = _in_unit(number) if number.unit else ("no unit", number)
+        return (("any unit", number._replace(unit=None)), exact)
+    return (value.form,) if value.kind == "date" else ()
 
 
 def _wanted(value: Value) -> Iterator[Hashable]:
@@ -207,16 +206,21 @@ def _in_unit(number: Number) -> Hashable:
     return (unit.dimension, *ends, number.bound)
 
 
-def _candidates(line: str) -> Iterator[str]:
-    """Yields the parts of a line that may be a number or a date: cells, and words with digits."""
-    yield from _YEAR_OF_DATE.findall(line)
+def _candidates(line: str) -> Iterator[tuple[str, ...]]:
+    """Yields the parts of a line that may be a number or a date, each with what it may be short for.
+
+    The first of a part's spellings that can be read counts: of `13 m` not the 13 alone.
+    """
+    for year in _YEAR_OF_DATE.findall(line):
+        yield (year,)
     for piece in _PIECE.split(line):
         words = piece.split()
         if len(words) <= 2 * _MAX_WORDS:
-            yield piece.strip(_EDGES + " ")
+            yield (piece.strip(_EDGES + " "),)
         for at, word in enumerate(words):
-            if not any(map(str.isdigit, word)):
-                continue
-            for begin in range(max(at - 1, 0), at + 1):
-                for end in range(at + 1, min(begin + _MAX_WORDS, len(words)) + 1):
-                    yield " ".join(words[begin:end]).strip(_EDGES)
+            if any(map(str.isdigit, word)):
+                yield tuple(
+                    " ".join(words[begin:end]).strip(_EDGES)
+                    for begin in range(at, max(at - 2, -1), -1)
+                    for end in range(min(begin + _MAX_WORDS, len(words)), at, -1)
+                )

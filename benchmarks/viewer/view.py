@@ -140,7 +140,7 @@ def _table(episode: Episode) -> dict[str, Any] | None:
             {
                 "gold": row.gold,
                 "answer": row.answer,
-                "cells": [_cell(episode, row, cell) for cell in row.cells],
+                "cells": [_cell(episode, row, column) for column in range(len(names))],
             }
             for row in rows
         ],
@@ -148,7 +148,8 @@ def _table(episode: Episode) -> dict[str, Any] | None:
     }
 
 
-def _cell(episode: Episode, row: Row, cell: Cell) -> dict[str, Any]:
+def _cell(episode: Episode, row: Row, column: int) -> dict[str, Any]:
+    cell = row.cells[column]
     return {
         "fate": cell.fate,
         "text": cell.text,
@@ -157,7 +158,14 @@ def _cell(episode: Episode, row: Row, cell: Cell) -> dict[str, Any]:
         "reads": [_place(place) for place in cell.reads],
         "reports": [_place(place) for place in cell.reports],
         "misread": [_place(place) for place in cell.misread],
+        "sources": _sources(episode, row, column) if cell.lost == "unread" else [],
     }
+
+
+def _sources(episode: Episode, row: Row, column: int) -> list[str]:
+    """Returns the first pages that hold a gold cell."""
+    known = row.gold is not None and episode.task.sources
+    return list(episode.task.sources[row.gold][column][:3]) if known else []
 
 
 def _place(place: Place) -> list[Any]:

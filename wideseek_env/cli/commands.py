@@ -83,6 +83,11 @@ COMMANDS = {
         "benchmarks.compare.command:ReportOptions",
         "benchmarks.compare.command:report",
     ),
+    "view": Command(
+        "look at the episodes of runs in a browser",
+        "benchmarks.viewer.command:ViewOptions",
+        "benchmarks.viewer.command:run",
+    ),
     "speed serving": Command(
         "measure the retrieval server under load",
         "benchmarks.speed.serving:ServingOptions",
