@@ -83,15 +83,19 @@ class Row:
     """The answer's row that says the same as this one, which therefore does not count."""
 
 
-def fates(episode: Episode) -> tuple[Row, ...]:
+def fates(episode: Episode, *, brief: bool = False) -> tuple[Row, ...]:
     """Returns the gold table row by row, then rows that nobody asked for; () when it is not scored.
 
     Without an answer, or one that holds no table, every cell has the fate of the last step that it
     took.
+
+    Args:
+        episode: the record.
+        brief: whether fates are enough; places and the way of wrong values are left out then.
     """
     if episode.score is None:
         return ()
-    return tuple(_Tracer(episode).rows())
+    return tuple(_Tracer(episode, brief=brief).rows())
 
 
 def count_fates(rows: Sequence[Row]) -> dict[Fate, int]:
@@ -133,8 +137,9 @@ class _Words:
 class _Tracer:
     """Follows the cells of one episode."""
 
-    def __init__(self, episode: Episode) -> None:
+    def __init__(self, episode: Episode, *, brief: bool) -> None:
         self._episode = episode
+        self._brief = brief
         self._task = task = episode.task
         self._table = _table_of(episode)
         names = task.column_names
@@ -204,6 +209,9 @@ class _Tracer:
         """Follows one cell of the gold table."""
         gold = self._task.gold[row][column]
         text = "" if mine is None else self._said(mine, column)
+        right = (row, column) in self._right
+        if self._brief and (right or text.strip()):
+            return Cell("right" if right else "wrong", text, gold)
         told = column if gold else self._key_column(row)  # a blank is found with its row
         sources = self._task.sources[row][told] if self._task.sources else None
         reads = self._reads(row, told, sources)
@@ -213,7 +221,7 @@ class _Tracer:
             if (line := self._sayings.line_of(words.text, row, told, about=False)) is not None
         ]
         found = {"reads": tuple(reads), "reports": tuple(_first_of_each(reports))}
-        if (row, column) in self._right:
+        if right:
             reads = reads or self._credited(row, column)
             text = text if mine is not None else gold  # paired by a judge, whose pairs are not kept
             return Cell("right", text, gold, None, tuple(reads), found["reports"])
@@ -272,7 +280,7 @@ class _Tracer:
 
     def _extra(self, row: int, column: int, text: str) -> Cell:
         """Follows a cell that nobody asked for."""
-        places = self._misread(row, column, text) if text.strip() else ()
+        places = self._misread(row, column, text) if text.strip() and not self._brief else ()
         pages = tuple(place for place in places if place.reporter is None)
         reports = tuple(place for place in places if place.reporter is not None)
         return Cell("extra", text, None, None, pages, reports)

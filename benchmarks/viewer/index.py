@@ -216,7 +216,7 @@ def fates_at(path: Path, offsets: list[int]) -> list[dict[str, int] | None]:
     counts: list[dict[str, int] | None] = []
     for offset in offsets:
         try:
-            counts.append(dict(count_fates(fates(read_episode(path, offset)))))
+            counts.append(dict(count_fates(fates(read_episode(path, offset), brief=True))))
         except (OSError, ValueError):
             counts.append(None)
     return counts

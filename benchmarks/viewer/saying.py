@@ -164,9 +164,10 @@ def _values_of(text: str, column: Column) -> dict[Hashable, tuple[int, ...]]:
     for number, line in enumerate(text.split("\n")):
         if not any(map(str.isdigit, line)):
             continue
-        for spellings in _candidates(_LINK.sub(r"\1", line)):
+        for candidate, unit_follows in dict.fromkeys(_candidates(_LINK.sub(r"\1", line))):
             for reader in readers:
-                for key in next(filter(None, (_said(read_value(s, reader)) for s in spellings)), ()):
+                keys = _said(read_value(candidate, reader))
+                for key in keys[:1] if unit_follows else keys:
                     found.setdefault(key, {})[number] = None
     return {value: tuple(lines) for value, lines in found.items()}
 
@@ -206,21 +207,22 @@ def _in_unit(number: Number) -> Hashable:
     return (unit.dimension, *ends, number.bound)
 
 
-def _candidates(line: str) -> Iterator[tuple[str, ...]]:
-    """Yields the parts of a line that may be a number or a date, each with what it may be short for.
+def _candidates(line: str) -> Iterator[tuple[str, bool]]:
+    """Yields the parts of a line that may be a number or a date: cells, and words with digits.
 
-    The first of a part's spellings that can be read counts: of `13 m` not the 13 alone.
+    With each, whether it is a bare number before a word that may be its unit: the 13 of `13 m` has
+    not the unit that a column's header gives to bare numbers.
     """
     for year in _YEAR_OF_DATE.findall(line):
-        yield (year,)
+        yield year, False
     for piece in _PIECE.split(line):
         words = piece.split()
         if len(words) <= 2 * _MAX_WORDS:
-            yield (piece.strip(_EDGES + " "),)
+            yield piece.strip(_EDGES + " "), False
         for at, word in enumerate(words):
-            if any(map(str.isdigit, word)):
-                yield tuple(
-                    " ".join(words[begin:end]).strip(_EDGES)
-                    for begin in range(at, max(at - 2, -1), -1)
-                    for end in range(min(begin + _MAX_WORDS, len(words)), at, -1)
-                )
+            if not any(map(str.isdigit, word)):
+                continue
+            for begin in range(max(at - 1, 0), at + 1):
+                for end in range(at + 1, min(begin + _MAX_WORDS, len(words)) + 1):
+                    unit_follows = end == at + 1 < len(words) and word[-1].isalnum()
+                    yield " ".join(words[begin:end]).strip(_EDGES), unit_follows

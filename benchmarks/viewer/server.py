@@ -143,6 +143,7 @@ class _Viewer:
     async def _trace(self, pool: ProcessPoolExecutor) -> None:
         """Finds out what became of the cells, in a process of its own: it takes a while."""
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(_FOLLOW_S)  # the page comes first
         with suppress(BrokenExecutor):  # its process was killed: the list does without
             while True:
                 run, batch = self._untraced()

@@ -228,8 +228,8 @@ class EpisodeView {
   }
 
   counts(counts) {
-    return el("div", { class: "legend" }, ...Object.entries(FATES).filter(([fate]) => counts[fate]).map(([fate, name]) =>
-      el("span", {}, el("i", { class: `fate-${fate}` }), `${counts[fate]} ${fate === "extra" ? "rows " : ""}${name}`)));
+    return el("div", { class: "legend" }, ...Object.keys(FATES).filter((fate) => counts[fate]).map((fate) =>
+      el("span", {}, el("i", { class: `fate-${fate}` }), counted(counts[fate], fate))));
   }
 
   cell(cell, r, c) {
@@ -250,11 +250,11 @@ class EpisodeView {
     this.path.hidden = false;
     this.path.replaceChildren(
       el("h3", {}, `${key.gold || key.text} · ${name}`),
-      el("p", { class: "reason" }, el("i", { class: `fate-${cell.fate}` }), `${cell.reason}.`),
+      el("p", { class: "reason" }, el("i", { class: `fate-${cell.fate}` }), `${cell.reason[0].toUpperCase()}${cell.reason.slice(1)}.`),
       el("div", { class: "facts" }, ...facts.map(([label, value]) => el("span", {}, `${label} `, el("b", {}, value)))),
       ...this.places("Where it was read", cell.reads), ...this.places("Where the lead was told", cell.reports),
       ...this.places("Where the wrong value was seen", cell.misread));
-    if (cell.sources.length) this.path.append(el("div", { class: "label" }, `On ${cell.sources.join(", ")}`));
+    if (cell.sources.length) this.path.append(el("div", { class: "label" }, `Pages that hold it: ${cell.sources.join(", ")}`));
     if (tell) {
       this.set({ cell: `${r}.${c}`, turn: null });
       this.path.scrollIntoView({ block: "nearest" });
@@ -277,6 +277,10 @@ class EpisodeView {
     if (places.length > items.length) items.push(el("li", {}, `and ${places.length - items.length} more`));
     return [el("div", { class: "label" }, title), el("ol", {}, ...items)];
   }
+}
+
+function counted(count, fate) {
+  return `${count} ${fate === "extra" ? (count === 1 ? "row " : "rows ") : ""}${FATES[fate]}`;
 }
 
 function cellNotes(cell, episode) {

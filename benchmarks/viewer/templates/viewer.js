@@ -151,7 +151,7 @@ function drawRow(row, many) {
 function fateBar(row) {
   if (row.fates === null) return el("span", { class: "muted" }, row.item_f1 === null ? "" : "…");
   const found = Object.keys(FATES).filter((fate) => row.fates[fate]);
-  const words = found.map((fate) => `${row.fates[fate]} ${fate === "extra" ? "rows " : ""}${FATES[fate]}`).join(", ");
+  const words = found.map((fate) => counted(row.fates[fate], fate)).join(", ");
   const bar = el("span", { class: "fates", role: "img", "aria-label": words, title: words });
   for (const fate of found) {
     const stripe = el("i", { class: `fate-${fate}` });

@@ -185,6 +185,7 @@ NUMBERS = replace(
         "River C0: 1.102 km",
         "River C0:\n\nRiver X is 102 km long",  # named in the answer, so no line of River C0
         "102 km",  # of nobody
+        "River C0: 102 m",  # of another kind
     ],
 )
 def test_fates_report_that_says_something_like_it_does_not_say_it(text):
@@ -209,6 +210,17 @@ def test_fates_wrong_value_tells_where_the_right_and_the_wrong_one_were_seen():
         (1, 0, 2, None),
         (0, 0, 1, 1),
     ]
+
+
+def test_fates_in_brief_are_the_same_fates():
+    sub = subagent(0, [river(C, 102)])
+    answer = HEADER + WHOLE.replace("101", "9") + "| River X | 5 | Nowhere |\n"
+    for played in (episode(answer, sub), episode(None, sub), episode(HEADER + WHOLE + C_ROW, sub)):
+        brief, whole = fates(played, brief=True), fates(played)
+        assert count_fates(brief) == count_fates(whole)
+        assert [[x.fate for x in row.cells] for row in brief] == [
+            [x.fate for x in row.cells] for row in whole
+        ]
 
 
 def test_fates_blank_cell_of_a_row_that_is_there_is_lost_and_not_wrong():

@@ -24,6 +24,7 @@ NEEDED = {
     "score": ["--tasks", "hub", "--tables", "t", "--responses", __file__, "--out", "o.jsonl"],
     "world": ["--out", "w.jsonl"],
     "report": ["."],
+    "view": ["."],
     "serve": ["pages"],
     "mcp": ["pages"],
     "index": ["pages", "--out", "i"],
