@@ -2,7 +2,7 @@
 // the path of the cell that was chosen.
 
 const LANE = 34, LABEL = 104, BOX = 20;
-const TOOLS = ["search", "open", "delegate", "report", "answer"];
+const TOOLS = ["search", "open", "delegate", "report", "fold", "answer"];
 const FATES = {
   right: "right",
   unread: "never read",
