@@ -12,9 +12,11 @@ from typing import TypeAlias
 from agents.policy import Policy
 from agents.scripted.cheaters import CHEATERS, CheaterPolicy
 from agents.scripted.fanout import FanoutPolicy
+from agents.scripted.page_tables import parse_table_question
 from agents.scripted.partial import PartialPolicy
 from agents.scripted.simple import OraclePolicy, RandomPolicy
 from agents.scripted.solo import SoloPolicy
+from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Task
 
 __all__ = [
@@ -27,9 +29,18 @@ __all__ = [
     "PartialPolicy",
     "RandomPolicy",
     "SoloPolicy",
+    "reads",
 ]
 
 MakePolicy: TypeAlias = Callable[[Iterable[Task]], Policy]
+
+
+def reads(question: str) -> bool:
+    """Tells whether `solo`, `fanout` and those that are made of them can read a question.
+
+    They read the English of closed worlds and of tables on pages, and give all others up at once.
+    """
+    return parse_question(question) is not None or parse_table_question(question) is not None
 
 
 def _cheater(name: str) -> MakePolicy:

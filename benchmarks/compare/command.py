@@ -21,7 +21,7 @@ from benchmarks.compare.llm import figures_of
 from benchmarks.compare.policies import POLICIES, entry_of
 from benchmarks.compare.responses import write_responses
 from benchmarks.compare.run_folder import EPISODES, RUN, RunInfo, calls_told
-from benchmarks.compare.runner import play
+from benchmarks.compare.runner import play, unread
 from benchmarks.compare.settings import Settings
 from benchmarks.compare.table import print_table
 from benchmarks.report.page import describe
@@ -102,6 +102,12 @@ def run(options: BenchmarkOptions) -> int:
         unplayed = ", ".join(settings.left_out())
         console.print(
             f"[yellow]{unplayed}: nothing to play at these widths and sources[/] (--list)"
+        )
+    for text, blind in unread(settings).items():
+        console.print(
+            f"[yellow]{', '.join(blind)}: can read no question of {escape(text)}, and score 0 "
+            "there[/] (docs/scripted.md tells what they read)",
+            soft_wrap=True,
         )
     started_s, interrupted = time.perf_counter(), False
     try:

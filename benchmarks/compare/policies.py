@@ -24,7 +24,7 @@ from agents.learned import LearnedPolicy
 from agents.learned.lm import tiny_model
 from agents.learned.sb3 import sb3_policy
 from agents.policy import Policy
-from agents.scripted import CHEATERS, MakePolicy
+from agents.scripted import CHEATERS, MakePolicy, reads
 from agents.scripted import POLICIES as SCRIPTED
 from benchmarks.compare.llm import LLM, is_model
 from wideseek_env.plugins import resolve
@@ -51,6 +51,8 @@ class Entry:
     """Episodes at once in one process; more helps where a policy waits, as for an engine."""
     presets: Collection[str] | None = None
     """Closed worlds whose questions it can read; None: all, and those about other pages."""
+    reads: Callable[[str], bool] | None = None
+    """Whether it can read a question, where it plays; None: any."""
 
     def plays(self, source: str, width: int) -> bool:
         """Tells whether it plays this source with this number of subagents."""
@@ -124,11 +126,13 @@ POLICIES: Mapping[str, Entry] = {
         "one agent, page by page; reads questions of worlds and page tables",
         team="alone",
         sweep_depth=True,
+        reads=reads,
     ),
     "fanout": Entry(
         SCRIPTED["fanout"],
         "the lead splits, subagents read, the lead merges; questions as solo",
         team="team",
+        reads=reads,
     ),
     "mappo": Entry(
         lambda tasks: LearnedPolicy(),
@@ -159,7 +163,7 @@ POLICIES: Mapping[str, Entry] = {
     "random": Entry(SCRIPTED["random"], "random valid calls: the floor", reference=True),
     "oracle": Entry(SCRIPTED["oracle"], "answers the gold: the ceiling", reference=True),
     **{
-        name: Entry(SCRIPTED[name], "wants reward without the work", reference=True)
+        name: Entry(SCRIPTED[name], "wants reward without the work", reference=True, reads=reads)
         for name in CHEATERS
     },
 }

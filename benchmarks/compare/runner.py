@@ -20,7 +20,7 @@ from benchmarks.compare.settings import GridCell, Settings
 from wideseek_env.backends.named import close_named
 from wideseek_env.records import Episode
 from wideseek_env.scoring.named import scorer_named
-from wideseek_env.tasks.named import SourceOptions, source_named
+from wideseek_env.tasks.named import SourceOptions, preset_named, source_named
 from wideseek_env.tasks.source import TaskSource
 
 
@@ -48,6 +48,20 @@ def exam_of(settings: Settings, cell: GridCell, source: TaskSource) -> Exam:
         seed=settings.seed,
         metadata={"policy": cell.policy, "source": cell.source},
     )
+
+
+def unread(settings: Settings) -> dict[str, list[str]]:
+    """Finds the policies that can read no question of a source, and so score 0 on all of it."""
+    found: dict[str, list[str]] = {}
+    for text in settings.sources:
+        if preset_named(text):
+            continue  # read by every policy that plays it
+        questions = [assigned.task.question for assigned in source_of(settings, text)]
+        for name in dict.fromkeys(cell.policy for cell in settings.cells() if cell.source == text):
+            reads = entry_of(name).reads
+            if reads is not None and not any(map(reads, questions)):
+                found.setdefault(text, []).append(name)
+    return found
 
 
 def parts_of(settings: Settings, models: Mapping[str, Policy] | None = None) -> list[Part]:

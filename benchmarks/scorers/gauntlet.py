@@ -1,7 +1,8 @@
 """Who can cheat a scorer: `wideseek gauntlet`.
 
 Two rounds, each in both modes. First, answers that real scorers get wrong, with what each mode
-gives them. Then the cheating agents play a closed world beside the honest agent `solo`. The command
+gives them. Then the cheating agents play closed worlds, or other tasks, beside the honest agent
+`solo`. The command
 fails when strict mode pays a cheater more than `solo`, by the mean over the same tasks, or when a
 case does not get what is stated for it.
 """
@@ -20,17 +21,19 @@ from rich.text import Text
 
 from agents.evaluate import evaluate
 from agents.rollout import Job
-from agents.scripted import CHEATERS, POLICIES
+from agents.scripted import CHEATERS, POLICIES, reads
 from benchmarks.scorers.cheating_cells import CELL_CASES
 from benchmarks.scorers.cheating_tables import NOW, TABLE_CASES, Figures
 from wideseek_env.cli.commands import run_command
-from wideseek_env.cli.options import Count, Natural, Seed, check_presets, check_values
+from wideseek_env.cli.options import Count, Natural, Seed, check_values
 from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.cli.terminal import print_table
+from wideseek_env.plugins import check
 from wideseek_env.records import Episode, Score
 from wideseek_env.scoring import score_strict
 from wideseek_env.scoring.official.scorer import score_official
-from wideseek_env.tasks.source import TaskSource
+from wideseek_env.tasks.named import SourceOptions, source_named
+from wideseek_env.worlds import PRESETS
 
 _TOLERANCE = 1e-9
 
@@ -50,9 +53,10 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """Mean item F1 of one agent over the tasks of a world."""
+    """Mean item F1 of one agent over the tasks of a source."""
 
     name: str
+    num_tasks: int
     official: float
     strict: float
     num_above_honest: int
@@ -67,19 +71,23 @@ class GauntletOptions:
     the same tasks, or when a case does not get what is stated for it.
     """
 
-    presets: tuple[str, ...] = ("default",)
-    """Worlds that the agents play."""
+    sources: tuple[str, ...] = ("default",)
+    """What the agents play: presets of closed worlds, held out from training, corpus:DIR, file:FILE
+    or a Python path; solo must be able to read the questions."""
+    backend: str | None = None
+    """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
     num_tasks: Count = 20
-    """Tasks of each preset."""
+    """Tasks of each source."""
     seed: Seed = 0
     """Of world and tasks."""
     width: Natural = 8
     """Subagents of each agent; 0: all play alone."""
     max_calls: Count | None = None
-    """`search` and `open` calls of an episode; by default the preset's own budgets alone."""
+    """`search` and `open` calls of an episode; by default the source's own budgets alone."""
 
     def __post_init__(self) -> None:
-        check_presets(self.presets)
+        for text in self.sources:
+            check("sources", text, PRESETS)
         check_values(self)
 
 
@@ -112,14 +120,26 @@ def play_cases() -> list[CaseResult]:
     return results
 
 
-async def play_agents(preset: str, options: GauntletOptions) -> list[AgentResult]:
-    """Returns `solo` first, then every cheater, on the same tasks of one preset.
+async def play_agents(text: str, options: GauntletOptions) -> list[AgentResult]:
+    """Plays `solo`, then every cheater, on the same tasks of one source.
 
     Raises:
         WideSeekError: an episode is invalid, which is not a score of 0.
+        ValueError: the source stands for nothing, has a deep task, which has no table, or no
+            question that `solo` reads.
     """
-    source = TaskSource.world(preset, seed=options.seed, split="test", num_tasks=options.num_tasks)
+    num, seed = options.num_tasks, options.seed
+    how = SourceOptions(options.backend, split="test", seed=seed, num_tasks=num)
+    source = source_named(text, how)
     tasks = [chosen.task for chosen in source]
+    deep = next((task.id for task in tasks if task.kind == "deep"), None)
+    if deep is not None:
+        raise ValueError(f"{text}: expected tasks whose answer is a table, got {deep}, a deep one")
+    if not any(reads(task.question) for task in tasks):
+        raise ValueError(
+            f"{text}: expected questions that solo can read, of closed worlds or of tables on "
+            f"pages, got others, such as {tasks[0].question[:80]!r}: all would score 0 there"
+        )
     jobs = [
         Job(
             chosen.task,
@@ -140,6 +160,7 @@ async def play_agents(preset: str, options: GauntletOptions) -> list[AgentResult
         results.append(
             AgentResult(
                 name,
+                len(tasks),
                 _mean([_official_item_f1(episode) for episode in episodes]),
                 _mean(list(strict.values())),
                 sum(strict[task] > honest[task] + _TOLERANCE for task in strict),
@@ -183,8 +204,8 @@ def _show(figures: Figures) -> str:
     return " ".join(f"{figure:.2f}".rstrip("0").rstrip(".") for figure in figures)
 
 
-def _print_agents(results: Sequence[AgentResult], preset: str, num: int, console: Console) -> None:
-    title = f"Agents on {num} tasks of the world {preset!r}: mean item F1"
+def _print_agents(results: Sequence[AgentResult], text: str, console: Console) -> None:
+    title = f"Agents on {results[0].num_tasks} tasks of {text}: mean item F1"
     grid = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     for name in ("agent", "official", "strict", "tasks above the honest agent"):
         grid.add_column(name, justify="left" if name == "agent" else "right")
@@ -202,11 +223,11 @@ def run(options: GauntletOptions) -> int:
     _print_cases(cases, console)
     num_wrong = sum(not case.as_stated for case in cases)
     winners = []
-    for preset in options.presets:
-        honest, *cheaters = asyncio.run(play_agents(preset, options))
-        _print_agents([honest, *cheaters], preset, options.num_tasks, console)
+    for text in options.sources:
+        honest, *cheaters = asyncio.run(play_agents(text, options))
+        _print_agents([honest, *cheaters], text, console)
         best = honest.strict + _TOLERANCE
-        winners += [f"{agent.name} ({preset})" for agent in cheaters if agent.strict > best]
+        winners += [f"{agent.name} ({text})" for agent in cheaters if agent.strict > best]
     console.print(
         f"{len(cases)} cases, {num_wrong} not as stated; cheaters that strict mode pays more than "
         f"solo: {', '.join(winners) or 'none'}"

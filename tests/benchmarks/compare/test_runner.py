@@ -197,6 +197,19 @@ def test_own_policy_plays_own_pages_named_on_the_command_line(tmp_path):
     assert all(row.item_f1.mean == 1.0 for row in rows)  # tables are copied by `solo`, too
 
 
+def test_a_policy_that_can_read_no_question_of_a_source_is_named(tmp_path, capsys):
+    arguments = ["--policies", "solo,fanout,oracle", "--sources", "examples.task_source:trees"]
+    arguments += ["--widths", "0,2", "--depths", "", "--num-workers", "1", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert told.count("can read no question") == 1
+    assert "solo, fanout: can read no question of examples.task_source:trees" in told
+    readable = write_corpus(tmp_path / "pages", tasks=True)
+    arguments[3] = f"corpus:{readable}"
+    assert main(arguments) == 0
+    assert "can read no question" not in capsys.readouterr().out
+
+
 def test_jobs_of_never_exceed_the_budget_in_play(tmp_path):
     settings = replace(SMALL, policies=("random",), budget=3, num_tasks=4)
     episodes = run(tmp_path / "r", settings)
