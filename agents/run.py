@@ -8,28 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
-import os
-import signal
-import threading
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rich.progress import Progress, TextColumn
 
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.policy import Policy
 from agents.rollout import Job, rollout
-from wideseek_env.backends.named import close_named
-from wideseek_env.errors import WideSeekError
+from agents.workers import Worker, interrupt_blocked
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.jsonlines import decode_episode, encode
 from wideseek_env.records import Episode
@@ -39,6 +32,8 @@ _SLICE = 6
 """Episodes that a worker plays before it hands them back."""
 
 OnEpisode = Callable[[Episode], None]
+Slice: TypeAlias = tuple[int, int, int]
+"""Number of a part, of its exam, of the first job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +134,8 @@ def play_in_workers(
         WideSeekError: a worker process died.
     """
     waiting = _slices(parts)
-    workers: list[_Worker] = []
-    busy: dict[Connection, _Worker] = {}
+    workers: list[Worker] = []
+    busy: dict[Connection, Worker] = {}
 
     def take(pipe: Connection, go_on: bool) -> None:
         worker = busy.pop(pipe)
@@ -154,13 +149,13 @@ def play_in_workers(
     ensure_running()  # the first start of a process would do it, and let Ctrl-C in meanwhile
     try:
         for part in islice(waiting, num_workers):
-            with _interrupt_blocked():
-                workers.append(_Worker(parts, done))
+            with interrupt_blocked():
+                workers.append(Worker(partial(_player, parts, done)))
                 workers[-1].send(part)
                 busy[workers[-1].pipe] = workers[-1]
         while busy:
             for pipe in wait(list(busy)):
-                with _interrupt_blocked():
+                with interrupt_blocked():
                     take(cast(Connection, pipe), go_on=True)
     except KeyboardInterrupt:
         for pipe in list(busy):
@@ -171,52 +166,7 @@ def play_in_workers(
             worker.end(is_busy=worker.pipe in busy)
 
 
-class _Worker:
-    """A process that plays slices, and the pipe to it.
-
-    Each has a pipe of its own: in a queue for all, a worker that is killed while it writes leaves
-    half a message and a lock that nobody gives back, and the run would wait for ever.
-    """
-
-    def __init__(self, parts: Sequence[Part], done: frozenset[str]) -> None:
-        # Spawned, as a fork would copy the locks of the index's threads.
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, parts, done))
-        self._process.start()
-        theirs.close()  # so that the pipe ends with the process
-
-    def send(self, part: tuple[int, int, int]) -> None:
-        with _death():
-            self.pipe.send(part)
-
-    def receive(self) -> list[bytes]:
-        """Waits for the episodes of the slice; raises what its play raised."""
-        with _death():
-            answer: list[bytes] | BaseException = self.pipe.recv()
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def end(self, is_busy: bool) -> None:
-        """Ends the process: at once when it is busy, as nobody waits for what it plays."""
-        if is_busy:
-            self._process.terminate()
-        self.pipe.close()
-        self._process.join()
-
-
-@contextmanager
-def _death() -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, OSError) as error:
-        raise WideSeekError(
-            "a worker process died, perhaps for want of memory; go on with fewer workers"
-        ) from error
-
-
-def _slices(parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
+def _slices(parts: Sequence[Part]) -> Iterator[Slice]:
     """Yields (number of the part, of its exam, of the first job), in order: workers hold few."""
     for number, part in enumerate(parts):
         for which, exam in enumerate(part.exams):
@@ -224,29 +174,16 @@ def _slices(parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
                 yield number, which, start
 
 
-def _work(pipe: Connection, parts: Sequence[Part], done: frozenset[str]) -> None:
-    """Plays what comes through the pipe, until it or the process at its other end ends."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        raise RuntimeError("expected to be run in a worker process, got the main process")
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _player(parts: Sequence[Part], done: frozenset[str]) -> Callable[[Slice], list[bytes]]:
+    """Makes what plays slices in a worker; each policy is made once."""
     policy_of = cache(lambda number: parts[number].make())
-    with contextlib.suppress(EOFError):
-        while True:
-            number, which, start = pipe.recv()
-            try:
-                jobs = parts[number].exams[which][start : start + _SLICE]
-                answer: object = _play_slice(parts[number], jobs, policy_of(number), done)
-            except BaseException as error:  # noqa: BLE001 - raised again by whoever receives it
-                error.add_note(f"in a worker process:\n{traceback.format_exc()}")
-                answer = error
-            pipe.send(answer)
-    close_named()
+
+    def play(which: Slice) -> list[bytes]:
+        number, exam, start = which
+        jobs = parts[number].exams[exam][start : start + _SLICE]
+        return _play_slice(parts[number], jobs, policy_of(number), done)
+
+    return play
 
 
 def _play_slice(
@@ -259,23 +196,3 @@ def _play_slice(
 
     asyncio.run(_play(part, jobs, policy, done, keep))
     return lines
-
-
-@contextmanager
-def _interrupt_blocked() -> Iterator[None]:
-    """Holds Ctrl-C back for a moment; processes that are begun in it never get it.
-
-    The terminal sends it to every process, but only the one that writes may act on it. Blocking is
-    what the new processes inherit; in this one another thread may still take the signal, and a
-    process that is half begun would complain, so it is put off as well.
-    """
-    held: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-        if held:
-            signal.raise_signal(signal.SIGINT)
