@@ -43,7 +43,7 @@ class DiscretePolicy:
 
     def __init__(self, act: Act, name: str = "own") -> None:
         self.name = name
-        self._act = act
+        self.act = act
 
     def begin(self, info: EpisodeInfo) -> _Player:
         """Gives the player of one episode; all it draws follows from `info.seed`.
@@ -56,7 +56,7 @@ class DiscretePolicy:
                 f"the moves of {self.name} are a lead's, who has subagents; got `n_subagents` 0, "
                 "give 1 up"
             )
-        return _Player(self._act, info)
+        return _Player(self.act, info)
 
 
 class _Player:

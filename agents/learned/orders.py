@@ -15,20 +15,47 @@ from numpy.typing import NDArray
 from agents.learned.discrete import DiscretePolicy
 from wideseek_env.discrete.moves import LEAD_MOVES, SUBAGENT_MOVES, Move
 
-_READ = ("open_lists", "open_list", "open_rows_5", "open_rows_3", "open_row", "follow")
+_READ = ("open_lists", "open_list", "open_rows_5", "open_rows_3", "open_row")
+_OTHERS = ("open_others", "open_other")
+_KINDS = ("search_kinds", "search_kind")
 _END = ("report", "search_list")
+_FIND = ("find_all", "find_5", "find_2")
+_CHECK = ("check_all", "check_2")
 
 ORDERS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "wide": (
-        ("locate", "list_all", "list_two", "list_one", "find_all", "find_5", "find_2", "answer"),
-        (*_READ, *_END),
+        ("locate", "list_all", "list_two", "list_one", *_FIND, "answer"),
+        (*_READ, "follow", *_END),
     ),
     "verify": (
         ("list_two", "list_one", "find_5", "find_2", "check_2", "answer"),
-        (*_READ, "open_others", "open_other", *_END),
+        (*_READ, "follow", *_OTHERS, *_END),
+    ),
+    "confirm": (
+        ("list_two", "list_one", "confirm", *_FIND, *_CHECK, "answer"),
+        (*_READ, *_OTHERS, "follow", *_END),
+    ),
+    "split": (
+        ("list_all", "list_two", "list_one", *_FIND, "check_2", "answer"),
+        (*_READ, "follow", *_END),
+    ),
+    "follow": (
+        ("locate", "list_all", "list_two", "list_one", "find_5", "find_2", *_CHECK, "answer"),
+        ("follow", *_READ, *_OTHERS, *_END),
+    ),
+    "small": (
+        ("list_one", "find_2", *_CHECK, "answer"),
+        (*_READ, "follow", *_END),
+    ),
+    "query": (
+        ("query", "find_2", *_CHECK, "answer_all", "answer"),
+        (*_KINDS, *_READ, "follow", *_END),
     ),
 }
-"""Moves of the lead and of subagents, best first; where none of them is legal, another is made."""
+"""Moves of the lead and of subagents, best first; where none of them is legal, another is made.
+
+The last five are the best of some sixty that were drawn at random and played on training worlds, at
+25, 60 and 240 calls and 1, 4 and 16 subagents."""
 
 
 class OrderPolicy(DiscretePolicy):

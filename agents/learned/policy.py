@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learned.discrete import DiscretePolicy, draw
-from agents.learned.weights import load_weights
+from agents.learned.weights import Weights, load_weights
 
 WEIGHTS = Path(__file__).parent / "mappo" / "weights.safetensors"
 """The weights that we ship; `MODEL_CARD.md` beside them says how they were made."""
@@ -25,7 +25,7 @@ class LearnedPolicy(DiscretePolicy):
     else repeat a move that brings nothing.
 
     Args:
-        weights: file that `trainers/third_party/torchrl_mappo.py` wrote.
+        weights: actors, or the file that a trainer of the discrete interface wrote.
         name: as tables show it.
         temperature: divides the logits; 0 takes the likeliest move.
 
@@ -34,9 +34,12 @@ class LearnedPolicy(DiscretePolicy):
     """
 
     def __init__(
-        self, weights: Path = WEIGHTS, name: str = "mappo", temperature: float = TEMPERATURE
+        self,
+        weights: Path | Weights = WEIGHTS,
+        name: str = "mappo",
+        temperature: float = TEMPERATURE,
     ) -> None:
-        actors = load_weights(weights)
+        actors = load_weights(weights) if isinstance(weights, Path) else weights
 
         def act(agent: str, seen: dict[str, NDArray[Any]], rng: np.random.Generator) -> int:
             actor = actors.lead if agent == "lead" else actors.subagent

@@ -113,6 +113,11 @@ COMMANDS = {
         "trainers.ppo:PPOOptions",
         "trainers.ppo:run",
     ),
+    "train discrete": Command(
+        "train managers on the discrete interface: imitation, then PPO",
+        "trainers.discrete.options:DiscreteOptions",
+        "trainers.discrete.ppo:run",
+    ),
     "train trl": Command(
         "train lead and subagents with TRL's asynchronous GRPO",
         "trainers.third_party.trl_async_grpo:TRLOptions",

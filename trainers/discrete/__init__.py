@@ -1,0 +1,1 @@
+"""PPO of a whole team on the discrete interface: lessons first, then play."""
