@@ -45,11 +45,13 @@ def write_prompts(settings: TeamSettings, split: Split) -> Path:
     source = settings.tasks(split)
     number = len(source) if split == "train" else min(len(source), settings.eval_tasks)
     rng = np.random.default_rng((settings.seed, split == "eval"))
-    widths = rng.integers(min(settings.n_subagents, 1), settings.n_subagents + 1, number)
+    widths = rng.integers(min(settings.n_subagents, 1), settings.n_subagents + 1, len(source))
     path = settings.folder(f"prompts-{split}.jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        for index in range(number):
+        # As drawn: OpenRLHF's `--data.max_samples` takes the first lines, which would else be all
+        # tasks of the first few worlds.
+        for index in rng.permutation(len(source))[:number].tolist():
             width = int(widths[index]) if settings.random_width else settings.n_subagents
             label = Label(split, index, width)
             line = {
