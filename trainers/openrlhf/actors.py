@@ -40,13 +40,13 @@ class TeamPolicyWorker(_Policy):  # type: ignore[misc]
         """Takes one optimiser step for each epoch over the rows that were appended."""
         audit = None
         if TeamSettings.from_environment().audit:
-            from trainers.openrlhf.audit import Audit  # noqa: PLC0415 - only where it is asked for
+            from trainers.openrlhf.audit import PolicyAudit  # noqa: PLC0415 - where it is asked for
 
-            audit = Audit(self.actor.model.module, self.strategy.args, kl_ctl)
+            audit = PolicyAudit(self.actor.model.module, self.strategy.args, kl_ctl)
             audit.compute(self.trainer.replay_buffer.items)
         with one_step_an_epoch(self.trainer, self.strategy, self.actor.model):
             status: dict[str, float] = super().fit(kl_ctl)
-        return status | (audit.compare(status) if audit else {})
+        return status | (audit.compare(status["actor_grad_norm"]) if audit else {})
 
 
 class TeamCriticWorker(_Critic):  # type: ignore[misc]
@@ -59,9 +59,17 @@ class TeamCriticWorker(_Critic):  # type: ignore[misc]
 
     def fit(self) -> dict[str, float]:
         """Takes one optimiser step for each epoch over the rows that were appended."""
+        audit = None
+        if TeamSettings.from_environment().audit:
+            from trainers.openrlhf.audit import CriticAudit  # noqa: PLC0415 - where it is asked for
+
+            audit = CriticAudit(self.critic.module, self.strategy.args)
+            audit.compute(self.trainer.replay_buffer.items)
         with one_step_an_epoch(self.trainer, self.strategy, self.critic):
             status: dict[str, float] = super().fit()
-        return status
+        # OpenRLHF's own figure is a mean over micro-batches, of which the last alone has a norm.
+        status["critic_grad_norm"] = self.strategy.get_grad_norm(self.critic)
+        return status | (audit.compare(status["critic_grad_norm"]) if audit else {})
 
 
 @contextmanager

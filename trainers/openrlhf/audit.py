@@ -1,12 +1,13 @@
-"""The objective once more, computed independently in float32, against what the optimiser saw.
+"""The objectives once more, computed independently in float32, against what the optimisers saw.
 
-`--audit` compares the norm of DeepSpeed's gradient with the norm of the gradient of
+`--audit` compares the norms of DeepSpeed's gradients, the policy's and the critic's, with those of
 
     mean over episodes, mean over an episode's agents, mean over an agent's tokens
 
-made from rewards, tokens and the critic's values alone, with a float32 copy of the model. It costs
+made from rewards, tokens and the critic's values alone, with a float32 copy of each model. It costs
 a second update and is for tests, and for the first steps on new hardware. It knows the paper's
-objective: one step a batch, `--aggregation agent-mean`, no `--provenance`, no entropy bonus.
+objective: one step a batch, `--aggregation agent-mean`, no `--provenance`, no entropy bonus, no KL
+in the reward.
 
 Shape letters: B rows of this rank, L tokens of a row, M tokens of it that train.
 """
@@ -15,18 +16,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from transformers import AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM
 
 from trainers.losses import kl, policy_loss
 
 
-class Audit:
-    """One gradient, and how far the optimiser's is from it.
+class PolicyAudit:
+    """The policy's gradient, and how far the optimiser's is from it.
 
     Args:
         lm: the model that is trained, on this rank whole (ZeRO 0 to 2).
@@ -40,7 +41,7 @@ class Audit:
         self._lm = copy.float().eval()
         self._args = args
         self._kl_weight = kl_weight if args.algo.kl.use_loss else 0.0
-        self.norm = 0.0
+        self._norm = 0.0
 
     def compute(self, items: Sequence[Any]) -> None:
         """Computes the gradient of a batch, of all ranks together.
@@ -48,43 +49,23 @@ class Audit:
         Args:
             items: B experiences of one row each, from OpenRLHF's replay buffer.
         """
-        rows = [item for item in items if item.info["team_weight"] > 0]
-        named = [(int(row.info["team_episode"]), int(row.info["team_group"])) for row in rows]
-        told = _everywhere(
-            [(*n, float(r.info["reward"])) for n, r in zip(named, rows, strict=True)]
-        )
-        agents = Counter(episode for episode, _, _ in told)
+        rows, weights, told = _weighted(items)
         if self._args.algo.advantage.estimator == "gae":
             advantages = self._over_values(rows)
         else:
             by_episode = self._over_groups({(e, group): reward for e, group, reward in told})
-            advantages = [torch.tensor(by_episode[episode]) for episode, _ in named]
-        for row, (episode, _), advantage in zip(rows, named, advantages, strict=True):
-            self._add(row, advantage, 1 / (len(agents) * agents[episode]))
-        square = torch.zeros(())
-        for parameter in self._lm.parameters():
-            if parameter.grad is not None:
-                dist.all_reduce(parameter.grad)
-                square += parameter.grad.square().sum()
-        self.norm = math.sqrt(float(square))
+            advantages = [torch.tensor(by_episode[int(r.info["team_episode"])]) for r in rows]
+        for row, advantage, weight in zip(rows, advantages, weights, strict=True):
+            self._add(row, advantage, weight)
+        self._norm = _norm(self._lm.parameters())
 
-    def compare(self, status: dict[str, float]) -> dict[str, float]:
+    def compare(self, norm: float) -> dict[str, float]:
         """Returns the norm and the share by which the optimiser's differs from it."""
-        apart = abs(status["actor_grad_norm"] - self.norm) / max(self.norm, 1e-12)
-        return {"audit/gradient_norm": self.norm, "audit/difference": apart}
+        return _compared("audit/", self._norm, norm)
 
     def _over_values(self, rows: Sequence[Any]) -> list[torch.Tensor]:
         """Returns the advantage of each row's tokens, (M,), by the sum that defines it."""
-        gamma, lam = self._args.algo.advantage.gamma, self._args.algo.advantage.lambd
-        found = []
-        for row in rows:
-            values = row.values.double()[row.action_mask.bool()]
-            rewards = torch.zeros_like(values)
-            rewards[-1] = float(row.info["reward"])
-            errors = rewards + gamma * torch.cat([values[1:], values.new_zeros(1)]) - values
-            ahead = torch.arange(len(values)) - torch.arange(len(values)).unsqueeze(1)
-            decay = torch.where(ahead >= 0, (gamma * lam) ** ahead.clamp(0).double(), 0.0)
-            found.append(decay @ errors)
+        found = [_estimate(row, self._args) for row in rows]
         tokens = torch.tensor(_everywhere([a for row in found for a in row.tolist()]))
         spread = tokens.std(correction=0)
         return [((row - tokens.mean()) / spread).float() for row in found]
@@ -132,6 +113,84 @@ class Audit:
             reference = item.base_action_log_probs.float()[trained]
             loss = loss + self._kl_weight * kl(logprobs, reference, self._args.algo.kl.estimator)
         torch.autograd.backward(loss.mean() * weight)
+
+
+class CriticAudit:
+    """The critic's gradient, as `PolicyAudit` has the policy's.
+
+    Args:
+        critic: OpenRLHF's, on this rank whole (ZeRO 0 to 2).
+        args: OpenRLHF's.
+    """
+
+    def __init__(self, critic: Any, args: Any) -> None:
+        base = AutoModel.from_config(critic.config, attn_implementation="eager")
+        base.load_state_dict(getattr(critic, critic.base_model_prefix).state_dict())
+        self._base = base.float().eval()
+        head = getattr(critic, critic.value_head_prefix).weight
+        self._head = torch.nn.Parameter(head.detach().float().clone())
+        self._args = args
+        self._norm = 0.0
+
+    def compute(self, items: Sequence[Any]) -> None:
+        """Computes the gradient of the value loss of a batch, of all ranks together."""
+        rows, weights, _ = _weighted(items)
+        clip = self._args.critic.value_clip
+        for row, weight in zip(rows, weights, strict=True):
+            trained = row.action_mask.bool()
+            states = self._base(row.sequences.unsqueeze(0)).last_hidden_state[0, :-1]
+            values = (states @ self._head[0])[trained]
+            old = row.values.float()[trained]
+            target = (_estimate(row, self._args) + row.values.double()[trained]).float()
+            clipped = old + (values - old).clamp(-clip, clip)
+            loss = torch.maximum((values - target) ** 2, (clipped - target) ** 2) / 2
+            torch.autograd.backward(loss.mean() * weight)
+        self._norm = _norm([*self._base.parameters(), self._head])
+
+    def compare(self, norm: float) -> dict[str, float]:
+        """Returns the norm and the share by which the optimiser's differs from it."""
+        return _compared("audit/critic_", self._norm, norm)
+
+
+def _weighted(
+    items: Sequence[Any],
+) -> tuple[list[Any], list[float], list[tuple[int, int, float]]]:
+    """Returns the rows that count, what each weighs, and (episode, group, reward) of all ranks'."""
+    rows = [item for item in items if item.info["team_weight"] > 0]
+    named = [
+        (int(r.info["team_episode"]), int(r.info["team_group"]), float(r.info["reward"]))
+        for r in rows
+    ]
+    told = _everywhere(named)
+    agents = Counter(episode for episode, _, _ in told)
+    return rows, [1 / (len(agents) * agents[episode]) for episode, _, _ in named], told
+
+
+def _estimate(row: Any, args: Any) -> torch.Tensor:
+    """Returns the advantage of a row's tokens over the critic's values, (M,), by its sum."""
+    gamma, lam = args.algo.advantage.gamma, args.algo.advantage.lambd
+    values = row.values.double()[row.action_mask.bool()]
+    rewards = torch.zeros_like(values)
+    rewards[-1] = float(row.info["reward"])
+    errors = rewards + gamma * torch.cat([values[1:], values.new_zeros(1)]) - values
+    ahead = torch.arange(len(values)) - torch.arange(len(values)).unsqueeze(1)
+    decay = torch.where(ahead >= 0, (gamma * lam) ** ahead.clamp(0).double(), 0.0)
+    return decay @ errors
+
+
+def _norm(parameters: Iterable[torch.nn.Parameter]) -> float:
+    """Returns the norm of the gradient, of all ranks together."""
+    square = torch.zeros(())
+    for parameter in parameters:
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            square += parameter.grad.square().sum()
+    return math.sqrt(float(square))
+
+
+def _compared(name: str, expected: float, found: float) -> dict[str, float]:
+    apart = abs(found - expected) / max(expected, 1e-12)
+    return {f"{name}gradient_norm": expected, f"{name}difference": apart}
 
 
 def _everywhere(here: list[Any]) -> list[Any]:

@@ -96,6 +96,7 @@ def test_a_critic_for_teams(tmp_path: Path) -> None:
         *("--critic.adam.lr", "1e-3", "--critic.lr_warmup_ratio", "0"),
     )
     assert_right(run, 2)
+    assert all(step["audit/critic_difference"] < 0.01 for step in run.steps)
     first, second = run.steps
     assert second["critic_loss"] != first["critic_loss"]
     assert second["values"] > first["values"]  # rewards are positive, and values begin near 0

@@ -14,6 +14,8 @@ import pytest
 from wideseek_env.backends.corpus.building import IndexBackend, grow_index
 from wideseek_env.backends.corpus.folder import FolderBackend
 from wideseek_env.backends.corpus.index import Boosts
+from wideseek_env.backends.corpus.indexfiles import is_panic, seal
+from wideseek_env.backends.corpus.pages import reading_index
 from wideseek_env.backends.named import backend_named
 from wideseek_env.cli.commands import run_command
 from wideseek_env.errors import DataError
@@ -276,3 +278,30 @@ def test_command_builds_adds_and_its_index_is_a_backend(
     assert "1 broken lines left out, 5 replaced; 15 pages in" in shown
     [hit] = asyncio.run(backend_named(index).search("Page 14", 1))
     assert hit.url == "u/14"
+
+
+@pytest.mark.parametrize("suffix", ["term", "fast", "fieldnorm", "store", "pos", "idx"])
+def test_panic_of_tantivy_at_the_opening_is_damage(tmp_path: Path, suffix: str) -> None:
+    """A file of four bytes makes tantivy panic; sealed again, as checksums would tell before."""
+    corpus = write(tmp_path / "pages.jsonl", lines_of(range(20)))
+    index = tmp_path / "index"
+    grow_index(corpus, index)
+    for file in (index / "words").glob(f"*.{suffix}"):
+        file.write_bytes(file.read_bytes()[:4])
+    seal(index)
+    more = write(tmp_path / "more.jsonl", lines_of(range(20, 30)))
+    for open_it in (
+        lambda: IndexBackend(index),
+        lambda: backend_named(str(index)),
+        lambda: grow_index(more, index, add=True),
+    ):
+        with pytest.raises(DataError, match=r"build the index again|begin again") as raised:
+            open_it()
+        assert raised.value.__cause__ is not None
+        assert is_panic(raised.value.__cause__)
+
+
+def test_bug_or_ctrl_c_at_the_opening_is_no_damage(tmp_path: Path) -> None:
+    for error in (KeyboardInterrupt(), RuntimeError("a bug")):
+        with pytest.raises(type(error)), reading_index(tmp_path):
+            raise error
