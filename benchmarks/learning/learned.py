@@ -3,7 +3,7 @@
     wideseek learned --out runs/learned
 
 Every policy gets the same number of `search` and `open` calls, on worlds that no training saw. The
-table has item F1 with 95 % intervals over tasks, for each preset, budget and width. It tells where
+table has item F1 with 95 % intervals over tasks, for each source, budget and width. It tells where
 learning wins, and by how much: `won` counts only where the intervals do not touch. `--orders` adds
 fixed orders of the learned policy's moves, to tell what it learned from what the moves give.
 """
@@ -36,20 +36,22 @@ from wideseek_env.cli.options import (
     Count,
     OutFolder,
     Seed,
-    check_presets,
     check_values,
     flag,
 )
 from wideseek_env.errors import DataError, Interrupted
 from wideseek_env.plugins import check, one_of
+from wideseek_env.reading.question import parse_question
+from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.tasks.source import TaskSource
+from wideseek_env.worlds import PRESETS
 
 
 @dataclass(frozen=True, slots=True)
 class GridScore:
     """One cell of the experiment."""
 
-    preset: str
+    source: str
     budget: int
     """`search` and `open` calls of all agents together."""
     width: int
@@ -64,18 +66,33 @@ class GridScore:
     """Calls made, mean over tasks."""
 
 
-def sources_of(preset: str, seeds: Sequence[int], num_tasks: int) -> list[TaskSource]:
-    """Makes `num_tasks` tasks of a preset, in equal parts from the test worlds of these seeds."""
+def sources_of(
+    text: str, seeds: Sequence[int], num_tasks: int, backend: str | None = None
+) -> list[TaskSource]:
+    """Makes tasks of a source; of a preset, in equal parts from the test worlds of these seeds.
+
+    Raises:
+        ValueError: the source stands for nothing, or asks what no policy of moves can read.
+    """
+    if text not in PRESETS:
+        source = source_named(text, SourceOptions(backend, split="test", num_tasks=num_tasks))
+        for each in source:
+            if parse_question(each.task.question) is None:
+                raise ValueError(
+                    f"{text}: expected questions about things of closed worlds, in English, as the "
+                    f"learned policies read no others, got {each.task.question[:80]!r}"
+                )
+        return [source]
     parts = [num_tasks // len(seeds) + (i < num_tasks % len(seeds)) for i in range(len(seeds))]
     return [
-        TaskSource.world(preset, seed=seed, split="test", num_tasks=part)
+        TaskSource.world(text, seed=seed, split="test", num_tasks=part)
         for seed, part in zip(seeds, parts, strict=True)
         if part
     ]
 
 
 def play(
-    policy: Policy, preset: str, sources: Sequence[TaskSource], *, width: int, budget: int
+    policy: Policy, text: str, sources: Sequence[TaskSource], *, width: int, budget: int
 ) -> GridScore:
     """Plays all tasks at one width and budget.
 
@@ -86,32 +103,33 @@ def play(
     played = asyncio.run(evaluate(jobs, policy, max_concurrent=1)).checked()
     f1, calls = played.item_f1, fmean(e.num_tool_calls for e in played.episodes)
     num = len(played.episodes)
-    return GridScore(preset, budget, width, policy.name, num, f1.mean, f1.low, f1.high, calls)
+    return GridScore(text, budget, width, policy.name, num, f1.mean, f1.low, f1.high, calls)
 
 
 def experiment(
     teams: Sequence[Policy],
-    presets: Sequence[str],
+    texts: Sequence[str],
     budgets: Sequence[int],
     widths: Sequence[int],
     *,
     num_tasks: int,
     seeds: Sequence[int] = (0,),
+    backend: str | None = None,
     rows: Rows | None = None,
 ) -> Iterator[GridScore]:
-    """Plays `solo`, `fanout` and other teams on test worlds; yields row by row.
+    """Plays `solo`, `fanout` and other teams on held-out tasks; yields row by row.
 
     Rows that `rows` has are not played again, and the others are added to it.
     """
-    for preset in presets:
-        sources = sources_of(preset, seeds, num_tasks)
+    for text in texts:
+        sources = sources_of(text, seeds, num_tasks, backend)
         for budget in budgets:
             cells: list[tuple[Policy, int]] = [(SoloPolicy(), 0)]
             cells += [(policy, width) for width in widths for policy in (FanoutPolicy(), *teams)]
             for policy, width in cells:
-                row = rows.find(preset, budget, width, policy.name) if rows else None
+                row = rows.find(text, budget, width, policy.name) if rows else None
                 if row is None:
-                    row = play(policy, preset, sources, width=width, budget=budget)
+                    row = play(policy, text, sources, width=width, budget=budget)
                     if rows:
                         rows.add(row)
                 yield row
@@ -132,7 +150,7 @@ def won(
             row.low > other.high
             for other in rows
             if other.policy in against
-            and (other.preset, other.budget) == (row.preset, row.budget)
+            and (other.source, other.budget) == (row.source, row.budget)
             and other.width in (0, row.width)
         )
     ]
@@ -140,7 +158,7 @@ def won(
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedOptions:
-    """Compares learned with scripted policies at equal, scarce tool calls, on held-out worlds.
+    """Compares learned with scripted policies at equal, scarce tool calls, on held-out tasks.
 
     Each row is kept as it comes, and the same command goes on; the defaults take about an hour.
     """
@@ -155,19 +173,23 @@ class LearnedOptions:
     """Of the weights."""
     orders: tuple[str, ...] = ()
     """Fixed orders of the learned policy's moves that play as well; docs/discrete.md has them."""
-    presets: tuple[str, ...] = ("default", "conflict", "missing")
-    """Worlds."""
+    sources: tuple[str, ...] = ("default", "conflict", "missing")
+    """Presets of closed worlds, or other sources that ask about things of them in English, which is
+    what learned policies read, such as file:made/tasks.jsonl."""
+    backend: str | None = None
+    """Where the tasks of a file are looked up: a folder of pages, or a Python path."""
     budgets: tuple[Count, ...] = (25, 40, 60, 90)
     """Search and open calls of all agents together."""
     widths: tuple[Count, ...] = (1, 2, 3, 4, 6, 8, 12, 16)
     """Numbers of subagents."""
     num_tasks: Count = 60
-    """Tasks of each preset."""
+    """Tasks of each source."""
     seeds: tuple[Seed, ...] = (0,)
     """Of the test worlds."""
 
     def __post_init__(self) -> None:
-        check_presets(self.presets)
+        for text in self.sources:
+            check("sources", text, PRESETS)
         check_values(self)
         for order in self.orders:
             if order not in ORDERS:
@@ -178,7 +200,7 @@ class LearnedOptions:
                 raise ValueError(f"--policies: expected one of your own, got {name!r}")
         if not (self.weights or self.policies):
             raise ValueError("expected --weights or --policies, got neither")
-        for name in ("presets", "budgets", "widths", "seeds"):
+        for name in ("sources", "budgets", "widths", "seeds"):
             if not getattr(self, name):
                 raise ValueError(f"{flag(name)}: expected at least one, got none")
 
@@ -189,6 +211,7 @@ class LearnedOptions:
             "policies": list(self.policies),
             "temperature": self.temperature,
             "num_tasks": self.num_tasks,
+            "backend": self.backend,
             "seeds": list(self.seeds),
         }
 
@@ -222,10 +245,10 @@ class Rows:
         about.write_text(json.dumps(terms, indent=1) + "\n", "utf-8")
         self._write([field.name for field in fields(GridScore)])
 
-    def find(self, preset: str, budget: int, width: int, policy: str) -> GridScore | None:
+    def find(self, source: str, budget: int, width: int, policy: str) -> GridScore | None:
         """Looks for a row that was played before."""
-        wanted = preset, budget, width, policy
-        rows = (r for r in self.kept if (r.preset, r.budget, r.width, r.policy) == wanted)
+        wanted = source, budget, width, policy
+        rows = (r for r in self.kept if (r.source, r.budget, r.width, r.policy) == wanted)
         return next(rows, None)
 
     def add(self, row: GridScore) -> None:
@@ -249,14 +272,19 @@ def run(options: LearnedOptions) -> int:
     learned += [entry_of(name).make(()) for name in options.policies]
     teams = [*(OrderPolicy(order) for order in options.orders), *learned]
     rows, shown = Rows(options.out, options.terms()), []
-    grid = options.presets, options.budgets, options.widths
+    grid = options.sources, options.budgets, options.widths
     try:
         for row in experiment(
-            teams, *grid, num_tasks=options.num_tasks, seeds=options.seeds, rows=rows
+            teams,
+            *grid,
+            num_tasks=options.num_tasks,
+            seeds=options.seeds,
+            backend=options.backend,
+            rows=rows,
         ):
             shown.append(row)
             print(
-                f"{row.preset:9} {row.budget:4} calls  n={row.width:<3} {row.policy:8} item F1 "
+                f"{row.source:9} {row.budget:4} calls  n={row.width:<3} {row.policy:8} item F1 "
                 f"{row.item_f1:.3f} [{row.low:.3f}, {row.high:.3f}]  {row.num_calls:.0f} made",
                 flush=True,
             )

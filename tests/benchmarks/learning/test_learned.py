@@ -1,3 +1,5 @@
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ from agents.learned.orders import OrderPolicy
 from benchmarks.learning import learned
 from benchmarks.learning.learned import GridScore, experiment, sources_of, won
 from wideseek_env.cli.commands import run_command
+from wideseek_env.jsonlines import encode
+from wideseek_env.worlds import World
 
 
 def row(policy: str, width: int, low: float, high: float, budget: int = 25) -> GridScore:
@@ -41,7 +45,7 @@ def test_tasks_come_in_equal_parts_from_the_test_worlds_of_the_seeds() -> None:
     ]  # fmt: skip
 
 
-SMALL = ["--presets", "starter", "--budgets", "6", "--widths", "1,2", "--num-tasks", "2"]
+SMALL = ["--sources", "starter", "--budgets", "6", "--widths", "1,2", "--num-tasks", "2"]
 
 
 def test_rows_are_kept_as_they_come_and_the_same_command_goes_on(
@@ -80,3 +84,22 @@ def test_rows_of_other_terms_are_not_mixed(
     assert run_command("learned", [*SMALL, "--widths", "1", "--out", str(tmp_path)]) == 0
     assert run_command("learned", [*SMALL, "--seeds", "1", "--out", str(tmp_path)]) == 1
     assert "give another --out" in capsys.readouterr().err
+
+
+def test_tasks_of_other_sources_play_when_they_ask_about_things_of_worlds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World("starter", seed=3, split="test")
+    (tmp_path / "tasks.jsonl").write_bytes(b"\n".join(map(encode, world.tasks(2))))
+    with (tmp_path / "pages.jsonl").open("w") as file:
+        for page in world.pages():
+            file.write(json.dumps({"url": page.url, "title": page.title, "html": page.html}) + "\n")
+    name = f"file:{tmp_path / 'tasks.jsonl'}"
+    words = ["--sources", name, "--backend", str(tmp_path / "pages.jsonl"), *SMALL[2:]]
+    assert run_command("learned", [*words, "--out", str(tmp_path / "out")]) == 0
+    rows = list(csv.DictReader((tmp_path / "out" / "learned.csv").read_text().splitlines()))
+    assert {(row["source"], row["num_tasks"]) for row in rows} == {(name, "2")}
+    assert max(float(row["item_f1"]) for row in rows) > 0
+    words = ["--sources", "examples.task_source:trees", "--out", str(tmp_path / "other")]
+    assert run_command("learned", words) == 2
+    assert "expected questions about things of closed worlds" in capsys.readouterr().err
