@@ -34,6 +34,7 @@ from wideseek_env.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY = 10_000  # pages
+_BUILDING = ".building-"
 _BROKEN_LINES_FILE = "broken_lines"
 _JSON_LINES = (".jsonl", ".jsonl.gz")
 _HTML = (".html", ".htm")
@@ -247,13 +248,15 @@ def _build(corpus: Corpus, kept: Path, links: bool, on_page: Callable[[int], Non
 
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=kept.parent))
+        _remove_left_by_killed(kept.parent)
+        building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=kept.parent))
     except OSError as error:
         raise DataError(
             f"cannot write the index of {corpus.name!r} to {str(kept.parent)!r} ({error}); give a "
             "folder that can be written as `index_dir`"
         ) from error
     _LOG.info("indexing %s in %s", corpus.name, kept)
+    held = hold(building, alone=True)  # a kill lets go of it, and the next who builds removes it
     try:
         build_index(corpus.pages(), building / "index", links=links, on_page=progress)
         (building / "index" / _BROKEN_LINES_FILE).write_text(str(corpus.num_broken_lines))
@@ -261,6 +264,8 @@ def _build(corpus: Corpus, kept: Path, links: bool, on_page: Callable[[int], Non
         _move(building / "index", kept)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+        if held is not None:
+            os.close(held)
 
 
 def _move(built: Path, kept: Path) -> None:
@@ -270,6 +275,21 @@ def _move(built: Path, kept: Path) -> None:
         if not kept.is_dir():
             raise
         # Another process was quicker with the same corpus; its index is as good.
+
+
+def _remove_left_by_killed(home: Path) -> None:
+    """Removes what those have begun who were killed while they built, any corpus's."""
+    for building in home.glob(f"{_BUILDING}*"):
+        try:
+            held = hold(building, alone=True, wait=False)
+        except BlockingIOError:
+            continue
+        if held is None:
+            continue  # gone, or there are no locks here: nobody knows whether it is still built
+        # One that is empty may be made this moment, and not be held yet.
+        if any(building.iterdir()):
+            shutil.rmtree(building, ignore_errors=True)
+        os.close(held)
 
 
 def _remove_old(corpus: Corpus, home: Path) -> None:

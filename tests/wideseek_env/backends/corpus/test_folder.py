@@ -231,6 +231,40 @@ def test_half_an_index_of_a_killed_process_is_not_used(tmp_path: Path) -> None:
     assert titles(FolderBackend(corpus), "beta") == ["Two"]
 
 
+def test_what_a_killed_process_had_begun_is_removed_and_what_others_build_is_not(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "indexes"
+    code = (
+        "import sys, time; from wideseek_env.backends.corpus.folder import FolderBackend\n"
+        "def stop(count): print(count, flush=True); time.sleep(600)\n"
+        "FolderBackend(sys.argv[1], index_dir=sys.argv[2], on_page=stop)"
+    )
+    builders, begun = [], []
+    for name in ("one", "two"):
+        corpus = write_pages(tmp_path / f"{name}.jsonl", TWO)
+        builders.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code, corpus, home], stdout=subprocess.PIPE, text=True
+            )
+        )
+        assert builders[-1].stdout is not None
+        assert builders[-1].stdout.readline() == "1\n"
+        begun.append(set(home.glob(".building-*")))
+    try:
+        assert [len(folders) for folders in begun] == [1, 2]
+        builders[0].kill()
+        builders[0].wait()
+        FolderBackend(write_pages(tmp_path / "three.jsonl", TWO), index_dir=home)
+        assert set(home.glob(".building-*")) == begun[1] - begun[0]
+    finally:
+        for builder in builders:
+            builder.kill()
+            builder.communicate()
+    FolderBackend(write_pages(tmp_path / "four.jsonl", TWO), index_dir=home)
+    assert sorted(path.name.partition(".")[0] for path in home.iterdir()) == ["four", "three"]
+
+
 def test_processes_that_build_at_once_all_get_a_whole_index(tmp_path: Path) -> None:
     corpus = write_pages(
         tmp_path / "pages.jsonl", [(f"u/{i}", f"T{i}", f"<p>word{i} alpha") for i in range(300)]
