@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
@@ -12,10 +14,14 @@ _Task: TypeAlias = asyncio.Task[Any]
 
 
 class LoopRunner:
-    """A private event loop, made when it is first needed; a pickled runner comes back without."""
+    """A private event loop, made when it is first needed; a pickled runner comes back without.
+
+    One that is dropped without `close`, or left at exit, ends its loop all the same.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: weakref.finalize[[asyncio.AbstractEventLoop], LoopRunner] | None = None
         self._thread: ThreadPoolExecutor | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -26,6 +32,8 @@ class LoopRunner:
         """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            # Not `__del__`, which comes after the loop's tasks and files may be gone themselves.
+            self._ending = weakref.finalize(self, _end_dropped, self._loop)
         loop, before = self._loop, asyncio.all_tasks(self._loop)
         try:
             asyncio.get_running_loop()
@@ -51,14 +59,32 @@ class LoopRunner:
             self._thread.shutdown()
         if self._loop is not None:
             self._loop.close()
-        self._loop = self._thread = None
-
-    def __del__(self) -> None:
-        if self._loop is not None and not self._loop.is_running():
-            self._loop.close()
+        if self._ending is not None:
+            self._ending.detach()
+        self._loop = self._thread = self._ending = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_loop": None, "_thread": None}
+        return {"_loop": None, "_thread": None, "_ending": None}
+
+
+def _end_dropped(loop: asyncio.AbstractEventLoop) -> None:
+    """Ends a loop that nobody has any more, wherever the collector finds that out."""
+
+    def end() -> None:
+        loop.run_until_complete(_end())
+        loop.close()
+
+    if loop.is_running():  # at exit, in a thread that was left
+        return
+    loop.set_exception_handler(lambda loop, context: None)  # there is nobody to tell
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        end()
+        return
+    thread = Thread(target=end)  # as this one's is the loop of somebody else
+    thread.start()
+    thread.join()
 
 
 async def _end() -> None:

@@ -1,6 +1,9 @@
 import asyncio
 import pickle
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +75,60 @@ def test_close_ends_tasks_and_connections_that_are_left() -> None:
     runner.run(leave())
     runner.close()
     assert sorted(ended) == ["connection", "task"]
+
+
+LEFT = """
+import asyncio, gc, os, sys, threading
+from wideseek_env.interfaces.loop import LoopRunner
+
+kept = []
+
+async def connection():
+    try:
+        yield
+    finally:
+        await asyncio.sleep(0)
+        print("connection ended")
+
+async def leave():
+    kept.extend((asyncio.create_task(asyncio.sleep(60)), connection()))
+    await anext(kept[1])
+    await asyncio.sleep(0)
+
+def held():
+    return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+async def inside(runner):
+    runner.run(leave())
+    del runner
+    gc.collect()
+
+before = held()
+runner = LoopRunner()
+if sys.argv[1] == "in a loop":
+    asyncio.run(inside(LoopRunner()))
+else:
+    runner.run(leave())
+    runner.cycle = runner
+    if sys.argv[1] == "dropped":
+        del runner
+if sys.argv[1] != "at exit":
+    gc.collect()
+    kept.clear()
+    gc.collect()
+    assert held() == before, (held(), before)
+print("end")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
+@pytest.mark.parametrize("how", ["dropped", "in a loop", "at exit"])
+def test_a_runner_that_is_dropped_without_close_is_silent_and_leaves_nothing(how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", LEFT, how],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert sorted(done.stdout.splitlines()) == ["connection ended", "end"]
