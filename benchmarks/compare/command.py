@@ -25,7 +25,7 @@ from benchmarks.compare.runner import play, unread
 from benchmarks.compare.settings import Settings
 from benchmarks.compare.table import print_table
 from benchmarks.report.page import describe
-from benchmarks.report.report import make_report
+from benchmarks.report.report import make_report, report_path
 from wideseek_env.cli.options import Count, InFolder, OutFolder, check_values
 from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.cli.terminal import progress
@@ -86,7 +86,7 @@ class ReportOptions:
     folder: Positional[InFolder]
     """Folder of the run."""
     task: str | None = None
-    """Id of a task whose episodes are shown whole."""
+    """Id of a task whose episodes are shown whole, on a page of its own beside the report."""
 
 
 def run(options: BenchmarkOptions) -> int:
@@ -214,7 +214,8 @@ def _finish(folder: Path, console: Console, task: str | None) -> int:
             console.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
     for path in write_responses(folder):
         console.print(f"Responses in WideSearch's format: [bold]{path}[/]", soft_wrap=True)
-    console.print(f"Report: [bold]{folder / 'report.html'}[/]", soft_wrap=True)
+    console.print(f"Report: [bold]{report_path(folder, task)}[/]", soft_wrap=True)
+    console.print(f"Every episode: [bold]wideseek view {escape(str(folder))}[/]", soft_wrap=True)
     return num_finished - num_invalid
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from benchmarks.compare.run_folder import RunInfo, calls_told
 from benchmarks.compare.summary import CellSummary, Result
 from benchmarks.compare.table import TableColumn, columns
 from benchmarks.report import charts
-from benchmarks.report.episode_view import MAX_TEXT_CHARS
 from wideseek_env.records import Limits
 from wideseek_env.scoring.statistics import Interval
 from wideseek_env.tasks.named import preset_named
@@ -29,7 +30,7 @@ def render(
     rows: Sequence[CellSummary],
     results: Sequence[Result],
     episodes: Sequence[dict[str, Any]],
-    name: str,
+    folder: Path,
 ) -> str:
     """Returns the whole page.
 
@@ -37,13 +38,20 @@ def render(
         info: what was asked for.
         rows: the table.
         results: all episodes' figures, for the map of tasks.
-        episodes: the ones to show whole, from `episode_view.view`.
-        name: of the run.
+        episodes: the ones to show whole, packed.
+        folder: of the run.
     """
-    data = {"columns": _map_columns(rows), "tasks": _map_tasks(rows, results), "episodes": episodes}
+    command = f"wideseek view {shlex.quote(str(folder))}"
+    data = {
+        "columns": _map_columns(rows),
+        "tasks": _map_tasks(rows, results),
+        "episodes": episodes,
+        "command": command,
+    }
     policies = list(dict.fromkeys(row.cell.policy for row in rows))
     return _template().render(
-        name=name,
+        name=folder.resolve().name,
+        view_command=command,
         lede=describe(info),
         notices=_notices(info, rows),
         cards=_cards(rows, policies),
@@ -58,7 +66,6 @@ def render(
         table=[_table_row(row, columns(rows), policies) for row in rows],
         episodes=episodes,
         num_results=len(results),
-        max_text_chars=MAX_TEXT_CHARS,
         settings=_texts(
             {**info.settings.to_json(), "calls": calls_told(info.settings), "command": info.command}
         ),
@@ -69,7 +76,8 @@ def render(
 
 @cache
 def _template() -> Template:
-    loader = PackageLoader("benchmarks.report", "templates")
+    # The viewer draws the episodes: the page has its styles and scripts.
+    loader = ChoiceLoader([PackageLoader("benchmarks.report"), PackageLoader("benchmarks.viewer")])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     return environment.get_template("report.html")
 
@@ -129,7 +137,7 @@ def _notices(info: RunInfo, rows: Sequence[CellSummary]) -> list[str]:
 
 
 def _cards(rows: Sequence[CellSummary], policies: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns one card for each source: the best team against the best single agent."""
+    """Returns one card for each source: the best, and every policy at its best."""
     cards = []
     for source in dict.fromkeys(row.cell.source for row in rows):
         scored = [r for r in rows if r.cell.source == source and r.item_f1 and r.cell.depth is None]
@@ -137,18 +145,17 @@ def _cards(rows: Sequence[CellSummary], policies: Sequence[str]) -> list[dict[st
         if not honest:
             continue
         best = max(honest, key=_f1)
-        alone = [row for row in honest if row.cell.width == 0]
-        reference = [row for row in scored if charts.is_reference(row.cell.policy)]
-        shown = [best, *([max(alone, key=_f1)] if alone else [])]
-        ends = {row.cell.policy: row for row in sorted(reference, key=_f1)}
-        shown += sorted(ends.values(), key=_f1, reverse=True)
+        # The last that is kept is the greatest: each policy once, at its best width.
+        tops = {row.cell.policy: row for row in sorted(scored, key=_f1)}
         team = "one agent" if best.cell.width == 0 else f"{best.cell.width} subagents"
         cards.append(
             {
                 "source": source,
                 "best": {"policy": best.cell.policy, "f1": _f1(best)},
                 "team": team,
-                "meters": [_meter(row, policies) for row in dict.fromkeys(shown)],
+                "meters": [
+                    _meter(row, policies) for row in sorted(tops.values(), key=_f1, reverse=True)
+                ],
             }
         )
     return cards

@@ -6,7 +6,10 @@ Pages are written by strangers: every text is escaped here, or set by the page a
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,24 +18,24 @@ from typing import Any
 from benchmarks.compare.run_folder import EPISODES, RunInfo, write_whole
 from benchmarks.compare.summary import CellSummary, Result, read_results, summarise
 from benchmarks.report import charts
-from benchmarks.report.episode_view import view
 from benchmarks.report.page import render
+from benchmarks.viewer.view import view
 from wideseek_env.jsonlines import decode_episode
 
-MAX_EPISODES = 24
-"""Most whole episodes in a report."""
 MAX_EPISODE_BYTES = 1_500_000
-"""Most bytes that they take together."""
+"""Most bytes that whole episodes take together, packed; `wideseek view` shows all of a run."""
 SHOW_WIDTH = 8
 """Teams are shown at the width nearest to this; wider ones are hard to follow by eye."""
 
+_NO_NAME = re.compile(r"[^\w.-]+")
+
 
 def make_report(folder: Path, task: str | None = None) -> list[CellSummary]:
-    """Writes summary.json, the PNGs and report.html into a run's folder; returns the table.
+    """Writes summary.json, the PNGs and the page into a run's folder; returns the table.
 
     Args:
         folder: of the run; holds run.json and episodes.jsonl.
-        task: id of a task whose episodes are the ones shown whole; None chooses.
+        task: id of a task whose episodes are shown whole, on a page of its own; None chooses.
 
     Raises:
         DataError: the folder holds no run, or a line of it is no episode.
@@ -51,8 +54,13 @@ def make_report(folder: Path, task: str | None = None) -> list[CellSummary]:
     charts.save_png(charts.draw_budget(rows), folder / "budget.png")
     chosen = _of_task(results, task) if task else choose(results)
     episodes = _read_views(folder / EPISODES, chosen)
-    write_whole(folder / "report.html", render(info, rows, results, episodes, folder.name))
+    write_whole(report_path(folder, task), render(info, rows, results, episodes, folder))
     return rows
+
+
+def report_path(folder: Path, task: str | None = None) -> Path:
+    """Returns the file of a run's report, or of the one that shows a task's episodes."""
+    return folder / ("report.html" if task is None else f"report-{_NO_NAME.sub('-', task)}.html")
 
 
 def summary_of(info: RunInfo, rows: Sequence[CellSummary]) -> dict[str, Any]:
@@ -72,10 +80,11 @@ def summary_of(info: RunInfo, rows: Sequence[CellSummary]) -> dict[str, Any]:
 
 
 def choose(results: Sequence[Result]) -> list[tuple[str, Result]]:
-    """Returns (why, result) of the episodes to show whole, the most telling first.
+    """Returns (why, result) of all episodes in the order in which they are worth being shown whole.
 
-    Of each policy that is no reference, at the width nearest to `SHOW_WIDTH`: the middle one by
-    item F1, the worst and the best, source by source; then those that are invalid.
+    Those that are invalid, three at most; of each policy that is no reference, at the width nearest
+    to `SHOW_WIDTH`, the middle one by item F1, the worst and the best, source by source; then the
+    rest, task by task.
     """
     shown: list[tuple[int, int, str, Result]] = []
     by_policy: dict[tuple[str, str], list[Result]] = {}
@@ -91,13 +100,13 @@ def choose(results: Sequence[Result]) -> list[tuple[str, Result]]:
             # Policies with more agents first: they are what the viewer is for.
             shown += [(i, -width, why, ranked[at]) for i, (why, at) in enumerate(places.items())]
     shown.sort(key=lambda entry: entry[:2])
-    invalid = [(3, 0, "invalid", result) for result in results if not result.valid][:3]
+    telling = [("", result) for result in results if not result.valid][:3]
+    telling += [(why, result) for _, _, why, result in shown]
+    rest = sorted(results, key=lambda r: (r.trial, r.cell.depth is not None, r.task_id))
     unique: dict[int, tuple[str, Result]] = {}
-    for _, _, why, result in (*invalid, *shown):
+    for why, result in (*telling, *(("", result) for result in rest)):
         unique.setdefault(result.offset, (why, result))
-    ordered = [entry for entry in unique.values() if entry[0] != "invalid"]
-    kept = ordered[: MAX_EPISODES - len(invalid)]
-    return kept + [entry for entry in unique.values() if entry[0] == "invalid"]
+    return list(unique.values())
 
 
 def _of_task(results: Sequence[Result], task: str) -> list[tuple[str, Result]]:
@@ -108,24 +117,37 @@ def _of_task(results: Sequence[Result], task: str) -> list[tuple[str, Result]]:
             f"--task: no episode has task {task!r}; the run has {', '.join(known[:8])}"
             + (f" and {len(known) - 8} more" if len(known) > 8 else "")
         )
-    return found[:MAX_EPISODES]
+    return found
 
 
 def _read_views(path: Path, chosen: Sequence[tuple[str, Result]]) -> list[dict[str, Any]]:
-    """Returns the chosen episodes for the viewer, as many as `MAX_EPISODE_BYTES` allows."""
+    """Returns the chosen episodes for the page, whole, as many as `MAX_EPISODE_BYTES` allows."""
     views: list[dict[str, Any]] = []
     size_bytes = 0
     with path.open("rb") as file:
         for why, result in chosen:
             file.seek(result.offset)
-            episode = view(decode_episode(file.readline()))
-            size_bytes += len(json.dumps(episode))
+            packed = pack(view(decode_episode(file.readline())))
+            size_bytes += len(packed)
             if views and size_bytes > MAX_EPISODE_BYTES:
                 break
+            cell = result.cell
             figure = "invalid" if not result.valid else f"item F1 {result.item_f1:.3f}"
-            team = "alone" if result.cell.width == 0 else f"{result.cell.width} subagents"
-            depth = "" if result.cell.depth is None else f", at most {result.cell.depth} turns"
-            title = f"{result.cell.policy}, {team}{depth}: {figure}"
-            episode["title"] = f"{title} ({why})" if why and why != "invalid" else title
-            views.append(episode)
+            team = "alone" if cell.width == 0 else f"{cell.width} subagents"
+            depth = "" if cell.depth is None else f", at most {cell.depth} turns"
+            title = f"{cell.policy}, {team}{depth}: {figure}"
+            views.append(
+                {
+                    **asdict(cell),
+                    "task_id": result.task_id,
+                    "title": f"{title} ({why})" if why else f"{title}, {result.task_id}",
+                    "packed": packed,
+                }
+            )
     return views
+
+
+def pack(shown: dict[str, Any]) -> str:
+    """Packs an episode as the page unpacks it: texts repeat so much that a tenth is left."""
+    data = json.dumps(shown, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()

@@ -1,27 +1,6 @@
-"use strict";
-// The page's own behaviour: colour scheme, the sortable table, the map of tasks. Every text from an
-// episode goes in through textContent, never as HTML: pages are written by strangers.
+// The report's own behaviour: the sortable table, the map of tasks, the choice of an episode.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
-
-function setUpScheme() {
-  const button = document.getElementById("scheme");
-  const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-  button.addEventListener("click", () => {
-    const now = document.documentElement.style.colorScheme || (dark() ? "dark" : "light");
-    document.documentElement.style.colorScheme = now === "dark" ? "light" : "dark";
-  });
-}
 
 // One chip is chosen at a time; `choose` is told which.
 function chips(parent, names, choose) {
@@ -87,22 +66,76 @@ function heatCell(task, column, value) {
   const shown = DATA.episodes.findIndex((episode) =>
     episode.task_id === task.id && episode.source === task.source && episode.policy === column.policy &&
     episode.width === column.width && episode.depth === column.depth);
-  const open = () => showEpisode(shown, true);
+  const figure = value === null ? "no valid episode" : `item F1 ${value.toFixed(3)}`;
+  const open = () => (shown >= 0 ? showEpisode(shown, true) : tellElsewhere(task, column, figure));
   const cell = el("td", {
     class: [value === null ? "none" : "", shown >= 0 ? "has" : ""].join(" "),
-    title: `${column.title}: ${value === null ? "no valid episode" : `item F1 ${value.toFixed(3)}`}`,
-    ...(shown >= 0 ? { onclick: open, tabindex: 0, onkeydown: (e) => e.key === "Enter" && open() } : {}),
+    title: `${column.title}: ${figure}`, role: "button", tabindex: 0, onclick: open,
+    onkeydown: (event) => event.key === "Enter" && open(),
   }, value === null ? "" : value === 1 ? "1" : value.toFixed(2).slice(1));
   if (value !== null) {
     cell.style.background = `color-mix(in oklab, var(--accent) ${Math.round(value * 88)}%, var(--sunken))`;
-    if (value > 0.7) cell.style.color = "light-dark(#fff, #0d1117)";
+    if (value > 0.6) cell.style.color = "light-dark(#fff, #0d1117)";
   }
   return cell;
+}
+
+// Of an episode that is not in this page: what it is, and the command that shows it.
+function tellElsewhere(task, column, figure) {
+  const words = new URLSearchParams([["task", task.id], ["source", task.source], ["policy", column.policy], ["width", column.width]]);
+  if (column.depth !== null) words.set("depth", column.depth);
+  const where = `http://127.0.0.1:8090/?${words}`;
+  const told = document.getElementById("elsewhere");
+  told.hidden = false;
+  told.replaceChildren(el("b", {}, `${task.id}, ${column.title}: ${figure}. `), "It is not in this page: ",
+    el("code", {}, DATA.command), " shows it at ", el("a", { href: where }, where), ".");
+  told.scrollIntoView({ block: "center" });
+}
+
+// --- episodes -----------------------------------------------------------------------------------
+
+function setUpEpisodes() {
+  if (DATA.episodes.length === 0) return;
+  const policies = [...new Set(DATA.episodes.map((episode) => episode.policy))];
+  const policy = el("select", { id: "policy", "aria-label": "Policy", onchange: () => list(policy.value, true) },
+    el("option", { value: "" }, "all policies"), ...policies.map((name) => el("option", { value: name }, name)));
+  const select = el("select", { id: "chosen", "aria-label": "Episode", onchange: () => showEpisode(Number(select.value)) });
+  const list = (name, go) => {
+    const groups = [...new Set(DATA.episodes.map((episode) => episode.source))].map((source) =>
+      el("optgroup", { label: source }, ...DATA.episodes.flatMap((episode, i) =>
+        (episode.source === source && (!name || episode.policy === name) ? [el("option", { value: i }, episode.title)] : []))));
+    select.replaceChildren(...groups.filter((group) => group.childElementCount));
+    if (go) showEpisode(Number(select.value));
+  };
+  list("", false);
+  document.getElementById("picker").replaceChildren(policy, select);
+  showEpisode(0);
+}
+
+async function showEpisode(index, scroll = false) {
+  const [policy, select] = document.querySelectorAll("#picker select");
+  if (policy.value && policy.value !== DATA.episodes[index].policy) {
+    policy.value = "";
+    policy.dispatchEvent(new Event("change"));
+  }
+  select.value = index;
+  document.getElementById("elsewhere").hidden = true;
+  const episode = await unpacked(DATA.episodes[index].packed);
+  const ids = el("div", { class: "facts ids" }, el("span", {}, "task ", el("code", {}, episode.task_id), " ", copyButton(episode.task_id, "copy task")));
+  if (Number(select.value) !== index) return; // another one was chosen meanwhile
+  drawEpisode(document.getElementById("viewer"), episode, {}, () => {}, [ids]);
+  if (scroll) document.getElementById("episode").scrollIntoView();
+}
+
+async function unpacked(packed) {
+  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
 }
 
 function start() {
   setUpScheme();
   setUpTable();
   if (DATA.tasks.length) setUpTasks();
-  setUpViewer();
+  setUpEpisodes();
 }
