@@ -38,6 +38,8 @@ class Page:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.errors: list[str] = []
         """What the console showed as an error, and what was thrown."""
+        self.address = ""
+        """For tests: of the page that they look at."""
         self.reading = asyncio.create_task(self._read())
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:

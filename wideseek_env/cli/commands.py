@@ -83,6 +83,11 @@ COMMANDS = {
         "benchmarks.compare.command:ReportOptions",
         "benchmarks.compare.command:report",
     ),
+    "play": Command(
+        "play an agent yourself, in the terminal",
+        "agents.play:PlayOptions",
+        "agents.play:run",
+    ),
     "view": Command(
         "look at the episodes of runs in a browser",
         "benchmarks.viewer.command:ViewOptions",

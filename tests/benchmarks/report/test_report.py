@@ -237,7 +237,7 @@ def test_make_report_headline_has_every_policy_at_its_best_width(tmp_path):
 @needs_chromium
 async def test_report_in_a_browser_shows_every_cell_and_runs_no_page_text(tmp_path, monkeypatch):
     folder = make_run(tmp_path / "run", title=ATTACK, question=ATTACK)
-    monkeypatch.setattr(report_module, "MAX_EPISODE_BYTES", 20_000)
+    monkeypatch.setattr(report_module, "MAX_EPISODE_BYTES", 6_000)
     make_report(folder)
     async with opened(tmp_path) as page:
         await page.size(1280, 900)
