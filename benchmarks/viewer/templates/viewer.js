@@ -115,7 +115,7 @@ function drawSelects(choices) {
 function filter(changes, push = true) {
   go({ ...changes, start: null }, push);
   chosen = null;
-  showList();
+  return showList();
 }
 
 function drawRows() {
@@ -343,7 +343,12 @@ async function start() {
   setUpScheme();
   const form = byId("filters");
   let waits = null;
-  form.addEventListener("submit", (event) => { event.preventDefault(); choose(0); });
+  form.addEventListener("submit", async (event) => { // Enter: on to what was found
+    event.preventDefault();
+    clearTimeout(waits);
+    await filter(Object.fromEntries(new FormData(form)), false);
+    choose(0);
+  });
   form.addEventListener("input", (event) => {
     if (event.target.matches("select")) return;
     clearTimeout(waits);
