@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -99,6 +100,8 @@ class RunIndex:
     """Grows with every change of what is shown."""
     whole: bool = False
     """Whether all that is in the file has been read."""
+    untraced: deque[Fact] = field(default_factory=deque)
+    """Episodes whose cells nobody has followed yet."""
     _offset: int = 0
     _line: int = 0
     _file_id: int | None = None
@@ -152,6 +155,7 @@ class RunIndex:
 
     def _begin_again(self, file_id: int) -> None:
         self.facts.clear()
+        self.untraced.clear()
         self._offset = self._line = 0
         self._file_id = file_id
         self.num_changes += 1
@@ -162,6 +166,8 @@ class RunIndex:
         if before is None or (before.item_f1 is None and fact.item_f1 is not None):
             self.facts[fact.id] = fact
             self.num_changes += 1
+            if fact.item_f1 is not None:
+                self.untraced.append(fact)
 
     def _fact(self, line: bytes) -> Fact:
         try:

@@ -146,21 +146,15 @@ class _Viewer:
         await asyncio.sleep(_FOLLOW_S)  # the page comes first
         with suppress(BrokenExecutor):  # its process was killed: the list does without
             while True:
-                run, batch = self._untraced()
+                run = next((run for run in self._runs if run.untraced), None)
                 if run is None:
                     await asyncio.sleep(_FOLLOW_S)
                     continue
+                batch = [run.untraced.popleft() for _ in range(min(_BATCH, len(run.untraced)))]
                 offsets = [fact.offset for fact in batch]
                 counts = await loop.run_in_executor(pool, fates_at, run.path, offsets)
                 for fact, count in zip(batch, counts, strict=True):
                     run.set_fates(fact, count or {})
-
-    def _untraced(self) -> tuple[RunIndex | None, list[Fact]]:
-        for run in self._runs:
-            batch = [f for f in run.facts.values() if f.fates is None and f.item_f1 is not None]
-            if batch:
-                return run, batch[:_BATCH]
-        return None, []
 
     async def runs(self, request: web.Request) -> web.Response:
         """Says which runs there are, and how far they are read."""

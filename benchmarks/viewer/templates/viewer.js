@@ -13,6 +13,7 @@ let runs = [];
 let version = -1;
 let rows = [];
 let chosen = null; // key of the row that j and k move from
+let returns = false; // whether the list is shown again after an episode
 let near = {}; // the open episode's neighbours in the list
 let view = null; // what draws the open episode
 let asked = 0; // an answer that comes after a newer question is dropped
@@ -119,6 +120,7 @@ function filter(changes, push = true) {
 }
 
 function drawRows() {
+  const within = byId("rows").tBodies[0].contains(document.activeElement);
   const sort = address.get("sort"), descending = address.get("desc") === "1";
   const many = runs.length > 1;
   byId("rows").tHead.replaceChildren(el("tr", {}, ...COLUMNS.map(([name, label]) => {
@@ -129,7 +131,10 @@ function drawRows() {
       filter({ sort: name, desc: down ? "1" : null }) }, label));
   })));
   byId("rows").tBodies[0].replaceChildren(...rows.map((row) => drawRow(row, many)));
-  if (chosen !== null) choose(rows.findIndex((row) => keyOf(row) === chosen));
+  const index = rows.findIndex((row) => keyOf(row) === chosen);
+  if (returns) choose(index);
+  else if (within) byId("rows").tBodies[0].rows[index]?.querySelector("a").focus({ preventScroll: true });
+  returns = false;
 }
 
 function drawRow(row, many) {
@@ -296,6 +301,7 @@ function close() {
   const key = address.get("open");
   go(Object.fromEntries(HERE.map((name) => [name, null])));
   chosen = key;
+  returns = true;
   show();
 }
 
