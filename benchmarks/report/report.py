@@ -22,7 +22,7 @@ from benchmarks.report.page import render
 from benchmarks.viewer.view import view
 from wideseek_env.jsonlines import decode_episode
 
-MAX_EPISODE_BYTES = 1_500_000
+MAX_EPISODE_BYTES = 1_000_000
 """Most bytes that whole episodes take together, packed; `wideseek view` shows all of a run."""
 SHOW_WIDTH = 8
 """Teams are shown at the width nearest to this; wider ones are hard to follow by eye."""
