@@ -9,6 +9,7 @@ import codecs
 import gzip
 import json
 import math
+import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ from wideseek_env.records import (
 
 _MAX_DEPTH = 16
 """Levels of lists and objects that `plain` keeps."""
+_BLOCK = 65_536
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -89,6 +91,23 @@ def _decode_line(line: bytes, decoder: msgspec.json.Decoder[_Line]) -> _Line:
     except msgspec.DecodeError:
         value = json.loads(line.decode(), parse_constant=lambda name: None)
         return decoder.decode(utf8(json.dumps(value, ensure_ascii=False)))
+
+
+def cut_tail(path: Path) -> None:
+    """Cuts off what a kill left of the last line of a file that is appended to, if there is one."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        at = file.seek(0, os.SEEK_END)
+        while at > 0:
+            start = max(0, at - _BLOCK)
+            file.seek(start)
+            found = file.read(at - start).rfind(b"\n")
+            if found >= 0:
+                at = start + found + 1
+                break
+            at = start
+    os.truncate(path, at)
 
 
 def encode(record: Task | Episode | Score | Decision | tuple[list[Decision], Episode]) -> bytes:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from wideseek_env.errors import DataError
-from wideseek_env.jsonlines import read_json_lines
+from wideseek_env.jsonlines import cut_tail, read_json_lines
 
 
 class Line(msgspec.Struct):
@@ -99,3 +99,14 @@ def test_read_json_lines_utf16_says_so(tmp_path: Path) -> None:
     path.write_text(json.dumps({"question": "q"}), encoding="utf-16")
     with pytest.raises(DataError, match="UTF-8"):
         list(read_json_lines(path, Question))
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 70_000])
+def test_cut_tail_cuts_a_line_without_an_end_alone(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "x.jsonl"
+    cut_tail(path)
+    assert not path.exists()
+    for whole in (b"", b"1\n", b"1\n" + b"2" * 70_000 + b"\n"):
+        path.write_bytes(whole + b"3" * size)
+        cut_tail(path)
+        assert path.read_bytes() == whole

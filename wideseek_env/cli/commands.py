@@ -78,6 +78,11 @@ COMMANDS = {
         "benchmarks.compare.command:BenchmarkOptions",
         "benchmarks.compare.command:run",
     ),
+    "difficulty": Command(
+        "play made tasks and keep how hard they are in their rows",
+        "benchmarks.compare.difficulty:DifficultyOptions",
+        "benchmarks.compare.difficulty:run",
+    ),
     "report": Command(
         "make the report of a benchmark run again",
         "benchmarks.compare.command:ReportOptions",

@@ -40,7 +40,7 @@ from wideseek_env.tasks.synthesis.card import (
     Worded,
     data_card,
 )
-from wideseek_env.tasks.synthesis.difficulty import read_difficulty, with_difficulty
+from wideseek_env.tasks.synthesis.difficulty import made_tasks, read_difficulty, with_difficulty
 from wideseek_env.tasks.synthesis.drafts import DraftRules, make_drafts
 from wideseek_env.tasks.synthesis.model.grounds import Grounds
 from wideseek_env.tasks.synthesis.outputs import as_wideseek_r1, write_widesearch
@@ -144,7 +144,7 @@ class Synthesis:
     def _put_into_words(self, plan: ModelPlan) -> Result:
         from wideseek_env.tasks.synthesis.model import run  # noqa: PLC0415 - aiohttp takes its time
 
-        tasks, grounds = self._tasks_of(CHECKED), Grounds(self._kept_relations())
+        tasks, grounds = made_tasks(self._out, CHECKED), Grounds(self._kept_relations())
         pages = self._texts(run.urls_of(tasks, grounds) if plan.rules.num_answers else ())
         material = run.Material(tasks, grounds, pages)
         worded = run.put_into_words(material, self._out, plan, self._advance)
@@ -163,7 +163,7 @@ class Synthesis:
             )
         from wideseek_env.tasks.synthesis.model import price, run  # noqa: PLC0415
 
-        tasks, grounds = self._tasks_of(CHECKED), Grounds(self._kept_relations())
+        tasks, grounds = made_tasks(self._out, CHECKED), Grounds(self._kept_relations())
         some = price.priced(tasks) if plan.rules.num_answers else ()
         pages = self._texts(run.urls_of(some, grounds))
         return price.plan_text(run.Material(tasks, grounds, pages), plan)
@@ -173,7 +173,7 @@ class Synthesis:
         begun_s = time.perf_counter()
         known = read_difficulty(self._out)
         train, test = list[Task](), list[Task]()
-        for task in self._tasks_of(file):
+        for task in made_tasks(self._out, file):
             side = test if task.metadata["synthesis"]["split"] == "test" else train
             side.append(with_difficulty(task, known))
         write_lines(self._out / TASKS, map(encode, train))
@@ -185,10 +185,6 @@ class Synthesis:
         card = data_card(self.state, train, test, worded)
         (self._out / CARD).write_text(card, encoding="utf-8")
         return Result(num, worded)
-
-    def _tasks_of(self, file: str) -> list[Task]:
-        path = self._out / file
-        return list(load_tasks(path, strict=True)) if path.stat().st_size else []
 
     def _kept_relations(self) -> Iterator[Relation]:
         return map(_whole, read_json_lines(self._out / RELATIONS, Relation))

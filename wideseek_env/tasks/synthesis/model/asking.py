@@ -22,7 +22,7 @@ import msgspec
 from wideseek_env.backends.http import HttpClient, HttpLimits
 from wideseek_env.backends.replies import bearer, check_url, count, message_text
 from wideseek_env.errors import DataError, HttpError, WideSeekError
-from wideseek_env.jsonlines import read_json_lines, utf8
+from wideseek_env.jsonlines import cut_tail, read_json_lines, utf8
 from wideseek_env.tasks.synthesis.model.purse import Purse
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -73,14 +73,13 @@ class ReplyFile:
 
     def __init__(self, path: Path) -> None:
         self.replies: dict[str, Reply] = {}
-        self._file = path.open("ab+", buffering=0)
-        size = _whole_size(path)
-        if size < path.stat().st_size:
-            self._file.truncate(size)
-        for reply in read_json_lines(path, Reply):
-            if isinstance(reply, DataError):
-                raise DataError(f"{reply}; delete that line, and what it held is asked for again")
-            self.replies[reply.key] = reply
+        cut_tail(path)
+        if path.exists():
+            for reply in read_json_lines(path, Reply):
+                if isinstance(reply, DataError):
+                    raise DataError(f"{reply}; delete that line: what it held is asked for again")
+                self.replies[reply.key] = reply
+        self._file = path.open("ab", buffering=0)
         self._synced_s = time.monotonic()
 
     def add(self, reply: Reply) -> None:
@@ -97,20 +96,6 @@ class ReplyFile:
         """Closes the file, with all in it on the disk."""
         os.fsync(self._file.fileno())
         self._file.close()
-
-
-def _whole_size(path: Path) -> int:
-    """Counts the bytes up to the end of the last line that ends."""
-    with path.open("rb") as file:
-        at = file.seek(0, os.SEEK_END)
-        while at > 0:
-            start = max(0, at - 65_536)
-            file.seek(start)
-            found = file.read(at - start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
-            at = start
-    return 0
 
 
 @dataclass(frozen=True, slots=True)
