@@ -27,11 +27,17 @@ from wideseek_env.worlds import TaskKind
 
 ALONE_TURNS = 80
 """Turns of one agent alone: a source's limits are for a lead that delegates. The calls and the
-context bind first."""
+context bind first. A fold takes no turn from the others: it has one more for each that it may make.
+"""
 
 
 def limits_for(
-    width: int, given: Limits, *, budget: int | None = None, depth: int | None = None
+    width: int,
+    given: Limits,
+    *,
+    budget: int | None = None,
+    depth: int | None = None,
+    max_folds: int = 0,
 ) -> Limits:
     """Adapts a source's limits to the number of subagents.
 
@@ -39,10 +45,13 @@ def limits_for(
         width: subagents; one agent alone gets `depth` turns.
         given: the source's own.
         budget: `search` and `open` calls of all agents together; None: as `given` has it.
-        depth: turns of one agent alone; None: `ALONE_TURNS`.
+        depth: turns of one agent alone, folds among them; None: `ALONE_TURNS` and its folds.
+        max_folds: of each agent on one (sub)task; 0: as `given` has it.
     """
+    if max_folds:
+        given = replace(given, max_folds=max_folds)
     if width == 0:
-        given = replace(given, max_lead_turns=depth or ALONE_TURNS)
+        given = replace(given, max_lead_turns=depth or ALONE_TURNS + given.max_folds)
     return given if budget is None else replace(given, max_tool_calls=budget)
 
 
@@ -87,7 +96,9 @@ class Exam(Sequence[Job]):
     budget: int | None = None
     """`search` and `open` calls of an episode, all agents together; None: the source's limit."""
     depth: int | None = None
-    """Turns of one agent alone; None: `ALONE_TURNS`."""
+    """Turns of one agent alone; None: as `limits_for` has it."""
+    max_folds: int = 0
+    """Folds of each agent on one (sub)task; 0: the source's limit."""
     seed: int = 0
     """Of the episodes' seeds."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +122,13 @@ class Exam(Sequence[Job]):
             chosen.task,
             chosen.backend,
             n_subagents=self.width,
-            limits=limits_for(self.width, chosen.limits, budget=self.budget, depth=self.depth),
+            limits=limits_for(
+                self.width,
+                chosen.limits,
+                budget=self.budget,
+                depth=self.depth,
+                max_folds=self.max_folds,
+            ),
             seed=zlib.crc32(f"{self.seed}/{chosen.task.id}/{trial}".encode()),
             source=self.source.name,
             metadata={

@@ -16,6 +16,7 @@ from agents.scripted.page_tables import parse_table_question
 from agents.scripted.partial import PartialPolicy
 from agents.scripted.simple import OraclePolicy, RandomPolicy
 from agents.scripted.solo import SoloPolicy
+from agents.scripted.solo_fold import SoloFoldPolicy
 from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Task
 
@@ -28,6 +29,7 @@ __all__ = [
     "OraclePolicy",
     "PartialPolicy",
     "RandomPolicy",
+    "SoloFoldPolicy",
     "SoloPolicy",
     "reads",
 ]
@@ -50,6 +52,7 @@ def _cheater(name: str) -> MakePolicy:
 POLICIES: Mapping[str, MakePolicy] = {
     "random": lambda tasks: RandomPolicy(),
     "solo": lambda tasks: SoloPolicy(),
+    "solo_fold": lambda tasks: SoloFoldPolicy(),
     "fanout": lambda tasks: FanoutPolicy(),
     "partial": lambda tasks: PartialPolicy(),
     "oracle": OraclePolicy,

@@ -6,7 +6,7 @@ agent and the subagents of `fanout` work with it alike; they differ in their sha
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from agents.scripted.needs import Known, Needs
 from agents.scripted.notebook import Notebook, Thing
@@ -30,6 +30,8 @@ class Gathering:
         thorough: whether to read second pages about things too, where they may be newer.
         max_calls: calls a turn, at least 1.
         max_chars: what the agent's context holds; it begins no more things than fit.
+        whole: whether it stops before a page that its context may not hold, and is `full` then.
+        page_chars: lengths of pages about things that are known beforehand.
     """
 
     def __init__(
@@ -41,10 +43,21 @@ class Gathering:
         thorough: bool = False,
         max_calls: int = 5,
         max_chars: int = 120_000,
+        whole: bool = False,
+        page_chars: Sequence[int] = (),
     ) -> None:
         self.question = question
-        self._notebook = Notebook()
-        self._needs = Needs(question, self._notebook)
+        self.notebook = Notebook()
+        """What it has read."""
+        self.needs = Needs(question, self.notebook)
+        """What the question needs of it."""
+        self.full = False
+        """Whether it ended because the context holds no further page."""
+        self.num_calls = 0
+        """Calls that it has made."""
+        self.page_chars = list(page_chars)
+        """Lengths of the pages about things that were read."""
+        self._whole = whole
         self._share, self._thorough = share, thorough
         self._max_calls, self._chars_left = max_calls, max_chars
         if targets is None and question.start:
@@ -55,27 +68,28 @@ class Gathering:
         """URL of what was searched for, by query."""
         self._asked: set[str] = set()
         """Queries and URLs that calls were made for; none is made twice."""
-        self._page_chars: list[int] = []
-        """Lengths of the pages about things that were read."""
 
-    def work(self, observation: Observation) -> Generator[Calls, Observation, None]:
+    def work(self, observation: Observation) -> Generator[Calls, Observation, Observation]:
         """Searches and opens until nothing is left to do, or only the last turn.
 
         Args:
-            observation: what the agent sees now.
+            observation: what the agent sees now; what it sees in the end is returned.
         """
         while observation.turns_left > 1 and (calls := self._next_calls()):
+            self.num_calls += len(calls)
             observation = yield calls
             self._chars_left -= len(observation.text)
             useful = [self._take(result) for result in observation.results]
             if not any(useful):
                 break  # out of calls or context, or the tools do not answer
+        self.full = self.full or (self._whole and self._room() < 1)
+        return observation
 
     def rows(self) -> list[Known]:
         """Lists what is known of each thing that meets all conditions."""
         found: list[Known] = []
-        for target, thing in self._things():
-            known: Known = self._needs.known(thing) if thing else {(): target.text}
+        for target, thing in self.things():
+            known: Known = self.needs.known(thing) if thing else {(): target.text}
             if self.question.matches(known) and not read_list_title(target.text):
                 found.append(known)
         return found
@@ -84,37 +98,45 @@ class Gathering:
         """Returns the targets that were not read, or not to the end of every relation."""
         return [
             _link(thing) if thing else target
-            for target, thing in self._things()
-            if thing is None or any(True for _ in self._needs.leads(thing))
+            for target, thing in self.things()
+            if thing is None or any(True for _ in self.needs.leads(thing))
         ]
 
     def doubtful(self) -> list[Link]:
         """Lists things not ruled out that have a second page, maybe newer, not read yet."""
         return [
             _link(thing)
-            for _, thing in self._things()
+            for _, thing in self.things()
             if thing
-            and not self._needs.ruled_out(thing)
-            and any(True for _ in self._needs.second_pages(thing))
+            and not self.needs.ruled_out(thing)
+            and any(True for _ in self.needs.second_pages(thing))
         ]
 
     def ruled_out(self) -> list[Link]:
         """Lists the things that were read and fail a condition."""
-        read = (thing for _, thing in self._things() if thing)
-        return [_link(thing) for thing in read if self._needs.ruled_out(thing)]
+        read = (thing for _, thing in self.things() if thing)
+        return [_link(thing) for thing in read if self.needs.ruled_out(thing)]
 
-    def _things(self) -> list[tuple[Link, Thing | None]]:
-        return [(target, self._notebook.find(target)) for target in self._targets or ()]
+    def things(self) -> list[tuple[Link, Thing | None]]:
+        """Lists the targets, each with what was read of it; none before the list was found."""
+        return [(target, self.notebook.find(target)) for target in self._targets or ()]
 
     def _next_calls(self) -> Calls:
         """Returns the calls of one turn, none of them made before."""
         calls: list[ToolCall] = []
+        most = self._max_calls
+        if self._whole:
+            most = min(most, max(self._room(), int(self.num_calls == 0)))
         for call in self._wishes():
             (wish,) = (str(value) for value in call.arguments.values())
-            if wish not in self._asked:
-                self._asked.add(wish)
-                calls.append(call)
-            if len(calls) == self._max_calls:
+            if wish in self._asked:
+                continue
+            if most <= 0:
+                self.full = True
+                break
+            self._asked.add(wish)
+            calls.append(call)
+            if len(calls) == most:
                 break
         return tuple(calls)
 
@@ -123,10 +145,10 @@ class Gathering:
         if self._targets is None:
             yield search(self.question.list_title)
             return
-        things = self._things()
+        things = self.things()
         read = [thing for _, thing in things if thing]
         for thing in read:
-            for lead in self._needs.leads(thing):
+            for lead in self.needs.leads(thing):
                 yield self._way_to(lead.link, lead.noun)
         unread = [target for target, thing in things if thing is None]
         lists = [target for target in unread if read_list_title(target.text)]
@@ -135,16 +157,20 @@ class Gathering:
             yield self._way_to(target, self.question.noun)
         if self._thorough:
             for thing in read:
-                if not self._needs.ruled_out(thing):
-                    yield from map(open_page, self._needs.second_pages(thing))
+                if not self.needs.ruled_out(thing):
+                    yield from map(open_page, self.needs.second_pages(thing))
 
     def _num_to_begin(self) -> int:
         """Returns how many things can be begun now and still be read to their ends; at least 1."""
-        if self._needs.num_pages == 1:
+        if self.needs.num_pages == 1:
             return self._max_calls  # a page that is cut off costs no other
-        pages = self._page_chars or [_USUAL_PAGE_CHARS]
+        pages = self.page_chars or [_USUAL_PAGE_CHARS]
         num_fitting = self._chars_left * len(pages) / sum(pages)
-        return max(1, int(num_fitting / self._needs.num_pages))
+        return max(1, int(num_fitting / self.needs.num_pages))
+
+    def _room(self) -> int:
+        """Returns how many pages the context holds for certain, if they are no longer than ever."""
+        return self._chars_left // max(self.page_chars, default=_USUAL_PAGE_CHARS)
 
     def _way_to(self, link: Link, noun: str) -> ToolCall:
         """Returns the call that opens the page of a thing, or else searches for it."""
@@ -159,13 +185,13 @@ class Gathering:
         if result.call.name == "search":
             self._take_hits(str(result.call.arguments["query"]), result.text)
             return True
-        notes = self._notebook.read(result.text)
+        notes = self.notebook.read(result.text)
         if notes is None:
             return False
         if read_list_title(notes.title):
             self._take_list(notes)
         else:
-            self._page_chars.append(len(result.text))
+            self.page_chars.append(len(result.text))
         return True
 
     def _take_hits(self, query: str, text: str) -> None:

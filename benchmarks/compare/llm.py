@@ -54,6 +54,8 @@ class LLMSettings:
     """Episodes of a run (episodes.jsonl) that are played again instead, without any engine."""
     config: OmitArgPrefixes[LLMConfig] = field(default_factory=LLMConfig)
     """How the model plays."""
+    max_folds: Natural = 0
+    """Times that an agent may fold its context into notes on one (sub)task; 0: it cannot."""
     max_retries: Natural = 6
     """Of a request to a server that fails for a passing reason."""
     max_concurrent: Count = 64

@@ -47,6 +47,8 @@ class Entry:
     """Marks an end of the scale; drawn in grey."""
     sweep_depth: bool = False
     """Whether the depth sweep plays it, as a single agent."""
+    max_folds: int = 0
+    """Folds that it is allowed on one (sub)task; 0: it has no tool `fold`."""
     max_concurrent: int = 1
     """Episodes at once in one process; more helps where a policy waits, as for an engine."""
     presets: Collection[str] | None = None
@@ -127,6 +129,13 @@ POLICIES: Mapping[str, Entry] = {
         team="alone",
         sweep_depth=True,
         reads=reads,
+    ),
+    "solo_fold": Entry(
+        SCRIPTED["solo_fold"],
+        "one agent that folds its full context into notes and reads on; questions as solo",
+        team="alone",
+        sweep_depth=True,
+        max_folds=80,
     ),
     "fanout": Entry(
         SCRIPTED["fanout"],

@@ -13,7 +13,7 @@ from agents.episode_file import EpisodeFile
 from agents.evaluate import Exam
 from agents.policy import Policy
 from agents.run import OnEpisode, Part, play_here, play_in_workers
-from benchmarks.compare.llm import LLM
+from benchmarks.compare.llm import LLM, is_model
 from benchmarks.compare.policies import entry_of
 from benchmarks.compare.run_folder import EPISODES, RunInfo, check_same
 from benchmarks.compare.settings import GridCell, Settings
@@ -39,12 +39,14 @@ def source_of(settings: Settings, text: str) -> TaskSource:
 
 def exam_of(settings: Settings, cell: GridCell, source: TaskSource) -> Exam:
     """Makes the jobs of one cell of the grid."""
+    llm = is_model(cell.policy)
     return Exam(
         source,
         cell.width,
         num_trials=settings.num_trials,
         budget=settings.budget,
         depth=cell.depth,
+        max_folds=settings.llm.max_folds if llm else entry_of(cell.policy).max_folds,
         seed=settings.seed,
         metadata={"policy": cell.policy, "source": cell.source},
     )

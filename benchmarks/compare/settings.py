@@ -28,12 +28,12 @@ Width = Annotated[int, Meta(ge=0, le=256)]
 class Settings:
     """One run; the defaults end in about a minute on two cores."""
 
-    policies: tuple[str, ...] = ("solo", "fanout", "mappo", "random", "oracle")
+    policies: tuple[str, ...] = ("solo", "solo_fold", "fanout", "mappo", "random", "oracle")
     """Who plays: names that `--list` tells; your own as my_package.policies:Mine; weights:FILE or
     sb3:FILE, a checkpoint; hf:FOLDER, a language model; http://HOST/v1, the model of a server."""
     widths: tuple[Width, ...] = (0, 1, 2, 4, 8, 16)
     """Numbers of subagents; 0 is a single agent that searches and opens by itself."""
-    depths: tuple[Count, ...] = (2, 3, 4, 5, 10, 20, 40, 80)
+    depths: tuple[Count, ...] = (2, 3, 4, 5, 10, 20, 40, 80, 160)
     """Turn limits of the single agent in the depth sweep; an empty text leaves the sweep out."""
     sources: tuple[str, ...] = ("default", "conflict", "hard")
     """Tasks to play: presets of closed worlds, held out from training (split `test`); corpus:DIR, a

@@ -14,6 +14,7 @@ from statistics import fmean
 from agents.episode_file import scan_episodes
 from benchmarks.compare.llm import figures_of
 from benchmarks.compare.settings import GridCell
+from benchmarks.compare.waiting import waiting_s
 from wideseek_env.errors import DataError
 from wideseek_env.records import Episode
 from wideseek_env.scoring.statistics import (
@@ -40,6 +41,7 @@ class Result:
     tool_calls: int
     chars_read: int
     critical_path_turns: int
+    waiting_s: float
     seconds: float
     tokens: float
     """That models wrote."""
@@ -72,6 +74,8 @@ class CellSummary:
     tool_calls: float | None
     chars_read: float | None
     critical_path_turns: float | None
+    waiting_s: float | None
+    """Wall time under the stated latencies of `waiting.py`; `seconds` is that of this machine."""
     seconds: float | None
     tokens: float | None
     cost_usd: float | None
@@ -123,6 +127,7 @@ def result_of(episode: Episode, offset: int = 0) -> Result:
         tool_calls=episode.num_tool_calls,
         chars_read=episode.chars_read,
         critical_path_turns=episode.critical_path_turns,
+        waiting_s=waiting_s(episode),
         seconds=episode.seconds,
         tokens=tokens,
         cost_usd=cost_usd,
@@ -168,6 +173,7 @@ def _row(cell: GridCell, results: Sequence[Result], seed: int) -> CellSummary:
         tool_calls=_mean(result.tool_calls for result in valid),
         chars_read=_mean(result.chars_read for result in valid),
         critical_path_turns=_mean(result.critical_path_turns for result in valid),
+        waiting_s=_mean(result.waiting_s for result in valid),
         seconds=_mean(result.seconds for result in valid),
         tokens=_mean(result.tokens for result in valid),
         cost_usd=_mean(result.cost_usd for result in valid),

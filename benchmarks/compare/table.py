@@ -80,6 +80,7 @@ def columns(rows: Sequence[CellSummary]) -> list[TableColumn]:
         TableColumn("Calls", "search and open, all agents", lambda r: r.tool_calls, 1),
         TableColumn("Chars read", "that search and open showed", lambda r: r.chars_read, 0),
         TableColumn("Path", "turns that wait for one another", lambda r: r.critical_path_turns, 1),
+        TableColumn("Wait", "seconds, if models wrote", lambda r: r.waiting_s, 0),
         TableColumn("Seconds", "wall time of an episode", lambda r: r.seconds, 2),
         *spent,
         TableColumn("Tasks", "with a valid episode", lambda r: r.num_tasks, 0),

@@ -1,4 +1,4 @@
-"""The two figures of a run: item F1 against width, and against the budget that was used.
+"""The two figures of a run: what width gives and takes, and item F1 against the budget used.
 
 Drawn once with matplotlib for both outputs: PNG with fixed colours, and SVG whose colours are the
 CSS variables of the page that holds it, so that it follows the page's light and dark scheme.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -23,6 +23,8 @@ from matplotlib.lines import Line2D
 from benchmarks.compare.policies import POLICIES
 from benchmarks.compare.summary import CellSummary
 
+Panel: TypeAlias = Callable[[Axes, list[CellSummary]], None]
+"""Draws the rows of one source."""
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 10,
@@ -80,7 +82,11 @@ def is_reference(policy: str) -> bool:
 
 
 def draw_width(rows: Sequence[CellSummary], theme: Theme = PNG_THEME) -> Figure:
-    """Returns item F1 against the number of subagents, one panel for each source."""
+    """Returns item F1 and what it takes against the number of subagents.
+
+    One column of panels for each source: item F1, turns on the critical path, and minutes of
+    waiting (`benchmarks/compare/waiting.py`). One agent alone has a dotted line for teams to meet.
+    """
     shown = [row for row in rows if row.cell.depth is None and row.item_f1]
     widths = sorted({row.cell.width for row in shown})
     policies = list(dict.fromkeys(row.cell.policy for row in rows))
@@ -98,10 +104,32 @@ def draw_width(rows: Sequence[CellSummary], theme: Theme = PNG_THEME) -> Figure:
             _plot(axes, line, at, color, theme)
             if len(line) == 1 and line[0].item_f1:  # one agent: the mark for teams to beat
                 axes.axhline(line[0].item_f1.mean, color=color, lw=1, ls=":", alpha=0.8, zorder=1)
+        ticks(axes)
+
+    def taken(figure_of: Callable[[CellSummary], float]) -> Panel:
+        def panel(axes: Axes, members: list[CellSummary]) -> None:
+            axes.set_yscale("log")
+            for policy in drawn:
+                line = [row for row in members if row.cell.policy == policy]
+                line.sort(key=lambda row: row.cell.width)
+                at = [float(widths.index(row.cell.width)) for row in line]
+                color = theme.of(policy, policies)
+                if not is_reference(policy):
+                    _plot_taken(axes, at, [figure_of(row) for row in line], color, theme)
+            ticks(axes)
+
+        return panel
+
+    def ticks(axes: Axes) -> None:
         axes.set_xticks(range(len(widths)), [str(width) for width in widths])
         axes.set_xlim(-0.3, len(widths) - 0.7)
 
-    figure = _panels(shown, panel, theme, "Subagents (0: one agent alone)")
+    measures = {
+        "Item F1": panel,
+        "Turns in a row": taken(lambda row: row.critical_path_turns or 0.0),
+        "Minutes of waiting": taken(lambda row: (row.waiting_s or 0.0) / 60),
+    }
+    figure = _panels(shown, measures, theme, "Subagents (0: one agent alone)")
     named = [policy for policy in drawn if not is_reference(policy)]
     _legend(figure, [(policy, theme.of(policy, policies), False) for policy in named], theme)
     return figure
@@ -133,7 +161,9 @@ def draw_budget(rows: Sequence[CellSummary], theme: Theme = PNG_THEME) -> Figure
             _label_points(axes, line, color, most=most, taken=taken)
         axes.set_xlim(-0.1 * most, 1.1 * most)
 
-    figure = _panels(shown, panel, theme, "Thousand characters read by all agents (mean)")
+    figure = _panels(
+        shown, {"Item F1": panel}, theme, "Thousand characters read by all agents (mean)"
+    )
     entries = [
         (f"{policy}: {'turn limit' if sweep else 'subagents'}", theme.of(policy, policies), sweep)
         for policy, sweep in lines
@@ -180,35 +210,51 @@ def svg_of(figure: Figure, prefix: str) -> str:
 
 def _panels(
     rows: Sequence[CellSummary],
-    panel: Callable[[Axes, list[CellSummary]], None],
+    measures: Mapping[str, Panel],
     theme: Theme,
     x_label: str,
 ) -> Figure:
-    """Returns a figure with one panel for each source, at most three in a line."""
+    """Returns a figure with a column of panels for each source, at most three in a line.
+
+    Args:
+        rows: what is drawn.
+        measures: what draws the panels of a column, by the label of their y axes, from the top.
+        theme: colours.
+        x_label: of all panels.
+    """
     sources = list(dict.fromkeys(row.cell.source for row in rows)) or ["no valid episode"]
     num_columns = min(3, len(sources))
     num_lines = math.ceil(len(sources) / num_columns)
     with mpl.rc_context(_STYLE):
         width = 7.0 if num_columns == 1 else 3.6 * num_columns
-        figure = Figure((width, 0.75 + 2.75 * num_lines), layout="constrained")
+        heights = ([2.75] + [1.5] * (len(measures) - 1)) * num_lines
+        figure = Figure((width, 0.75 + sum(heights)), layout="constrained")
         figure.set_facecolor(theme.surface)
-        grid = figure.subplots(num_lines, num_columns, sharey=True, squeeze=False)
-        for axes, source in zip_longest(grid.flat, sources):
-            if source is None:
-                axes.set_axis_off()
-                continue
-            _dress(axes, theme)
-            axes.set_title(source, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
-            panel(axes, [row for row in rows if row.cell.source == source])
-        for axes in grid[:, 0]:
-            axes.set_ylabel("Item F1", color=theme.ink)
+        grid = figure.subplots(
+            len(heights), num_columns, sharey="row", squeeze=False, height_ratios=heights
+        )
+        for place, source in zip_longest(range(num_lines * num_columns), sources):
+            at, column = divmod(place, num_columns)
+            for below, (y_label, panel) in enumerate(measures.items()):
+                axes = grid[at * len(measures) + below, column]
+                if source is None:
+                    axes.set_axis_off()
+                    continue
+                _dress(axes, theme)
+                if below == 0:
+                    axes.set_title(
+                        source, loc="left", color=theme.ink, fontsize=11, fontweight="bold"
+                    )
+                    axes.set_ylim(-0.09, 1.05)
+                panel(axes, [row for row in rows if row.cell.source == source])
+                if column == 0:
+                    axes.set_ylabel(y_label, color=theme.ink)
         figure.supxlabel(x_label, color=theme.ink, fontsize=10)
     return figure
 
 
 def _dress(axes: Axes, theme: Theme) -> None:
     axes.set_facecolor("none")
-    axes.set_ylim(-0.09, 1.05)
     axes.grid(axis="y", color=theme.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=theme.muted, labelcolor=theme.ink, length=0, labelsize=9)
@@ -236,6 +282,14 @@ def _plot(
     axes.plot(at, means, color=color, linewidth=2, linestyle="--" if dashed else "-", zorder=3)
     axes.errorbar(at, means, bars, fmt="none", ecolor=color, elinewidth=1.2, alpha=0.55, zorder=2)
     axes.plot(at, means, "o", color=color, markersize=6, mec=theme.surface, mew=1.2, zorder=4)
+
+
+def _plot_taken(axes: Axes, at: list[float], taken: list[float], color: str, theme: Theme) -> None:
+    """Draws what each width takes; of one agent alone, a dotted line through its point."""
+    axes.plot(at, taken, color=color, linewidth=2, zorder=3)
+    axes.plot(at, taken, "o", color=color, markersize=6, mec=theme.surface, mew=1.2, zorder=4)
+    if len(taken) == 1:
+        axes.axhline(taken[0], color=color, lw=1, ls=":", alpha=0.8, zorder=1)
 
 
 def _label_points(
