@@ -152,7 +152,7 @@ class LLMPolicy:
 
 @dataclass(slots=True)
 class _Talk:
-    """What one agent has before it while it works on one (sub)task."""
+    """What one agent has before it while it works on one (sub)task, or on a segment of it."""
 
     role: Role
     prompt: str
@@ -165,6 +165,8 @@ class _Talk:
     turn: int = 0
     full: bool = False
     """Whether the agent was told that its context is nearly full."""
+    segment: int = 0
+    """Folds before this conversation began."""
     goals: dict[str, str] = field(default_factory=dict)
 
 
@@ -173,7 +175,8 @@ class LLMPlayer:
 
     A conversation ends when a turn of `max_tokens` (or of a quarter of the context, if that is
     less) no longer fits: what the last turn brought is cut to fit and the agent is told to finish;
-    when it does not, its trajectory ends as `context_budget` and the episode goes on.
+    when it does not, its trajectory ends as `context_budget` and the episode goes on. A fold begins
+    a conversation anew, with the system prompt, the (sub)task and the folded text.
     """
 
     def __init__(self, policy: LLMPolicy, info: EpisodeInfo, number: str) -> None:
@@ -194,13 +197,14 @@ class LLMPlayer:
         """
         usage: Usage = defaultdict(float)
         try:
-            if observation.turn == 0:
+            desk = self._desks.get(agent)
+            if desk is None or observation.turn == 0 or observation.segment > desk.segment:
                 desk = self._desks[agent] = self._sit_down(agent, observation)
                 fits = self._room(desk) >= 1
             else:
-                desk = self._desks[agent]
                 desk.turn = observation.turn
-                fits = self._fit(desk, await self._results(desk, observation, usage))
+                may_fold = desk.segment < self._info.limits.max_folds and observation.turns_left > 1
+                fits = self._fit(desk, await self._results(desk, observation, usage), may_fold)
             completion = await self._generate(desk, usage) if fits else None
         except ContextOverflow:
             completion = None
@@ -218,19 +222,27 @@ class LLMPlayer:
 
     def _sit_down(self, agent: str, observation: Observation) -> _Talk:
         role = role_of(agent)
-        number = self._subtasks[agent]
-        self._subtasks[agent] += 1
+        before, text, segment = self._desks.get(agent), observation.text, observation.segment
+        if segment == 0 or before is None:
+            name, prompt = f"{self._number}/{agent}/{self._subtasks[agent]}", text
+            self._subtasks[agent] += 1
+        else:  # after a fold, on the same (sub)task
+            name, prompt = f"{before.conversation.partition('+')[0]}+{segment}", before.prompt
+            if self._config.budget_hints:
+                text += f"\n\n{turn_hint(observation.turns_left, self._language)}"
         context = min(
             self._config.max_context_tokens,
             self._policy.engines[role].max_context_tokens or self._config.max_context_tokens,
         )
         return _Talk(
             role,
-            observation.text,
-            chat=self._new_chat(role, self._system(role), observation.text),
-            conversation=f"{self._number}/{agent}/{number}",
+            prompt,
+            chat=self._new_chat(role, self._system(role), text),
+            conversation=name,
             context=context,
             reserve=min(self._config.max_tokens, context // 4),
+            turn=observation.turn,
+            segment=segment,
         )
 
     def _system(self, role: Role) -> str:
@@ -283,7 +295,7 @@ class LLMPlayer:
     def _room(self, desk: _Talk) -> int:
         return desk.context - desk.chat.num_tokens
 
-    def _fit(self, desk: _Talk, results: Sequence[ToolResult]) -> bool:
+    def _fit(self, desk: _Talk, results: Sequence[ToolResult], may_fold: bool) -> bool:
         """Adds the results to the conversation, cut if they must be; False when it is full."""
         desk.chat.show(results)
         if self._room(desk) >= desk.reserve:
@@ -291,7 +303,8 @@ class LLMPlayer:
         if desk.full:
             return False
         desk.full = True
-        notice = ToolResult(full_notice(desk.role, self._language), "notice")
+        said = full_notice(desk.role, self._language, may_fold=may_fold)
+        notice = ToolResult(said, "notice")
         for share in (0.5, 0.25, 0.1, 0.0):
             desk.chat.show([*(_cut(result, share) for result in results), notice])
             if self._room(desk) >= desk.reserve:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from agents.policy import EpisodeInfo
 from wideseek_env.formats import ToolCallFormat
+from wideseek_env.game.fold import max_chars_of_fold
 from wideseek_env.records import Role, ToolCall
 
 Language = Literal["en", "zh"]
@@ -37,7 +38,11 @@ class Texts:
     """Turns that the agent has, in all."""
     turns_left: str
     full: str
-    """The context budget is nearly used up."""
+    """The context budget is nearly used up; what may be called then."""
+    either: str
+    """Joins two such calls."""
+    folds: str
+    """Added for an agent that may fold."""
     example_of: str
     example_text: str
     """What the example's first turn says before its call."""
@@ -83,7 +88,13 @@ TEXTS: Mapping[Language, Texts] = {
         calls="You may make up to {calls} calls in a turn; they run at the same time.",
         budget="You have {turns} turns.",
         turns_left="Turns left: {turns}.",
-        full="Your context is nearly full: call `{tool}` now with what you have.",
+        full="Your context is nearly full: call {tools} now with what you have.",
+        either="{} or {}",
+        folds=(
+            "Before your context is full, call `fold` with all that you will need, in at most "
+            "{chars} characters: it replaces all that you have read and written, and you go on "
+            "from it. You may do so {folds} times."
+        ),
         example_of="An example of a good {what}:",
         example_text="The items fall into two groups, so two subagents can work side by side.",
         subtasks=(
@@ -124,7 +135,12 @@ TEXTS: Mapping[Language, Texts] = {
         calls="每轮最多可以调用 {calls} 次工具，它们同时执行。",
         budget="你一共有 {turns} 轮。",
         turns_left="剩余轮数：{turns}。",
-        full="你的上下文快满了：请立即用 `{tool}` 提交已有的内容。",
+        full="你的上下文快满了：请立即用 {tools} 提交已有的内容。",
+        either="{} 或 {}",
+        folds=(
+            "上下文将满之前，用 `fold` 写下今后需要的全部内容，最多 {chars} 个字符："
+            "它会取代你读过和写过的一切，你由此继续。最多可以这样做 {folds} 次。"
+        ),
         example_of="一个好的{what}示例：",
         example_text="这些条目可以分成两组，因此两个子智能体可以同时工作。",
         subtasks=(
@@ -169,6 +185,9 @@ def system_prompt(
     parts.append(texts.budget.format(turns=turns))
     if role == "subagent" or info.n_subagents == 0 or limits.lead_tools:
         parts.append(texts.calls.format(calls=limits.max_calls_per_turn))
+    if limits.max_folds:
+        chars = max_chars_of_fold(limits)
+        parts.append(texts.folds.format(chars=chars, folds=limits.max_folds))
     if few_shot:
         parts.append(_example(role, info, texts, format))
     return "\n\n".join(parts)
@@ -176,10 +195,11 @@ def system_prompt(
 
 def short_prompt(role: Role, info: EpisodeInfo) -> str:
     """Returns the least that an agent cannot know otherwise, in the fewest tokens."""
+    folds = f" folds {info.limits.max_folds}" if info.limits.max_folds else ""
     if role == "subagent":
-        return "subagent"
+        return f"subagent{folds}"
     columns = "" if info.kind == "deep" else f" | {' | '.join(info.columns)}"
-    return f"lead {info.n_subagents}{columns}"
+    return f"lead {info.n_subagents}{folds}{columns}"
 
 
 def turn_hint(turns_left: int, language: Language) -> str:
@@ -187,9 +207,13 @@ def turn_hint(turns_left: int, language: Language) -> str:
     return TEXTS[language].turns_left.format(turns=turns_left)
 
 
-def full_notice(role: Role, language: Language) -> str:
-    """Returns the sentence that tells an agent to finish, as its context is nearly full."""
-    return TEXTS[language].full.format(tool="answer" if role == "lead" else "report")
+def full_notice(role: Role, language: Language, *, may_fold: bool = False) -> str:
+    """Returns the sentence that tells an agent to finish or fold, as its context is nearly full."""
+    texts = TEXTS[language]
+    tools = "`answer`" if role == "lead" else "`report`"
+    if may_fold:
+        tools = texts.either.format("`fold`", tools)
+    return texts.full.format(tools=tools)
 
 
 def reading_prompt(goal: str, page: str, language: Language) -> tuple[str, str]:

@@ -12,10 +12,15 @@ Off by default: `Limits.max_folds` is 0, and there is no such tool.
 from __future__ import annotations
 
 from wideseek_env.game.seats import OpenTrajectory
-from wideseek_env.records import ToolCall, ToolResult
+from wideseek_env.records import Limits, ToolCall, ToolResult
 
 HEADING = "Your context was folded. You noted:\n"
 """What the game says before an agent's own text."""
+
+
+def max_chars_of_fold(limits: Limits) -> int:
+    """Returns the most characters that a folded text may have."""
+    return min(limits.max_fold_chars, limits.max_context_chars // 2)
 
 
 def ways_out(trajectory: OpenTrajectory) -> str:
@@ -40,8 +45,8 @@ def why_no_fold(trajectory: OpenTrajectory, call: ToolCall, num_calls: int) -> s
         return f"No fold is left: you had {limits.max_folds}."
     if trajectory.turns_left < 1:
         return "Not carried out: there was no turn left to use it."
-    most = min(limits.max_fold_chars, limits.max_context_chars // 2)
-    if (length := len(call.arguments["text"])) > most:
+    most, length = max_chars_of_fold(limits), len(call.arguments["text"])
+    if length > most:
         return f"`text` of `fold` may have at most {most} characters, got {length}."
     return None
 

@@ -34,9 +34,12 @@ class ReplayEngine:
         for episode in episodes:
             for trajectory in episode.trajectories:
                 prompt: tuple[int, ...] = ()
-                for turn in trajectory.turns:
+                begins = {segment.start for segment in trajectory.segments}
+                for number, turn in enumerate(trajectory.turns):
                     if turn.decision.context_full:
                         break
+                    if number in begins:
+                        prompt = ()
                     tokens = turn.decision.tokens
                     if tokens is None:
                         raise ValueError(
