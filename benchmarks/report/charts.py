@@ -19,6 +19,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.compare.policies import POLICIES
 from benchmarks.compare.summary import CellSummary
@@ -109,6 +110,9 @@ def draw_width(rows: Sequence[CellSummary], theme: Theme = PNG_THEME) -> Figure:
     def taken(figure_of: Callable[[CellSummary], float]) -> Panel:
         def panel(axes: Axes, members: list[CellSummary]) -> None:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(NullLocator())
             for policy in drawn:
                 line = [row for row in members if row.cell.policy == policy]
                 line.sort(key=lambda row: row.cell.width)
@@ -245,7 +249,7 @@ def _panels(
                     axes.set_title(
                         source, loc="left", color=theme.ink, fontsize=11, fontweight="bold"
                     )
-                    axes.set_ylim(-0.09, 1.05)
+                    axes.set_ylim(-0.09, 1.11)
                 panel(axes, [row for row in rows if row.cell.source == source])
                 if column == 0:
                     axes.set_ylabel(y_label, color=theme.ink)
@@ -345,12 +349,12 @@ def _plot_reference(axes: Axes, line: list[CellSummary], at: list[float], theme:
     if not means:
         return
     axes.plot(at, means, color=theme.muted, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
-    # Where nothing else is: teams are low at the left and high at the right.
+    # Where nothing else is: above the ceiling, and below the floor at the right.
     high = means[-1] > 0.5
     axes.annotate(
         line[-1].cell.policy,
         (at[0], means[0]) if high else (at[-1], means[-1]),
-        xytext=(0, -11),
+        xytext=(0, 2 if high else -11),
         textcoords="offset points",
         ha="left" if high else "right",
         fontsize=8.5,
