@@ -25,29 +25,29 @@ PASSED_ON = ("TOKENIZERS_PARALLELISM", "NCCL_DEBUG", "RAY_ENABLE_ZERO_COPY_TORCH
 """Variables that OpenRLHF hands to its workers when it starts Ray itself."""
 
 
-def launch(settings: TeamSettings, flags: Sequence[str]) -> None:
-    """Trains to the end.
+def run(settings: TeamSettings, flags: Sequence[str]) -> int:
+    """Trains to the end; returns the exit status.
 
     Args:
         settings: ours.
         flags: OpenRLHF's.
 
     Raises:
-        ImportError: OpenRLHF is not installed.
+        MissingExtra: OpenRLHF is not installed.
         ValueError: a team cannot be trained with these flags.
         Interrupted: by Ctrl-C; says how to go on.
     """
+    require("openrlhf", "openrlhf")
     os.environ |= settings.to_environment()
     write_prompts(settings, "train")
     if settings.eval_source is not None:
         write_prompts(settings, "eval")
-    require("openrlhf", "openrlhf")
     environment = worker_environment(settings)
     if settings.dry_run:
         from trainers.openrlhf import dryrun  # noqa: PLC0415 - only where it is asked for
 
         dryrun.rehearse(settings, environment, with_defaults(settings, flags), run_program)
-        return
+        return 0
     if settings.cpu:
         from trainers.openrlhf import cpu  # noqa: PLC0415 - nothing of it on a machine with GPUs
 
@@ -64,6 +64,7 @@ def launch(settings: TeamSettings, flags: Sequence[str]) -> None:
             f"checkpoints are in {settings.folder('checkpoints')}, if --ckpt.save_steps was given; "
             "--ckpt.load_enable goes on from the last"
         ) from interrupt
+    return 0
 
 
 def worker_environment(settings: TeamSettings) -> dict[str, str]:

@@ -24,7 +24,11 @@ VARIABLE = "WIDESEEK_OPENRLHF"
 
 @dataclass(frozen=True, kw_only=True)
 class TeamSettings:
-    """What OpenRLHF has no flag for."""
+    """Trains lead and subagents with OpenRLHF; needs the extra openrlhf.
+
+    These are the settings that OpenRLHF has no flag for. Its own flags have a dot in them, such as
+    `--actor.model_name_or_path`, and are passed on as they are (docs/openrlhf.md).
+    """
 
     out: str = "runs/openrlhf"
     """Folder for prompts, checkpoints, logs and the model; on all nodes the same one."""
@@ -158,7 +162,7 @@ class TeamSettings:
         if text is None:
             raise RuntimeError(
                 f"expected the environment variable {VARIABLE}; start the run with "
-                "`python -m trainers.openrlhf`, which hands it to all workers"
+                "`wideseek train openrlhf`, which hands it to all workers"
             )
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})

@@ -12,7 +12,11 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from wideseek_env.cli.commands import run_command
 from wideseek_env.plugins import MissingExtra
+
+if __name__ == "__main__":  # first, as --help needs no library, and its lack is a sentence
+    sys.exit(run_command("train benchmarl"))
 
 try:
     import torch
@@ -26,7 +30,6 @@ except ImportError as error:
 
 import wideseek_env
 from trainers.third_party.options import LibraryOptions
-from wideseek_env.cli.commands import run_command
 from wideseek_env.wrappers import Tally, TruncateInvalid
 
 
@@ -130,7 +133,3 @@ def run(options: LibraryOptions) -> int:
     for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_command("train benchmarl"))

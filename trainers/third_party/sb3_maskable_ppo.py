@@ -16,7 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from wideseek_env.cli.commands import run_command
 from wideseek_env.plugins import MissingExtra
+
+if __name__ == "__main__":  # first, as --help needs no library, and its lack is a sentence
+    sys.exit(run_command("train sb3"))
 
 try:
     import torch
@@ -28,7 +32,6 @@ except ImportError as error:
 
 import wideseek_env
 from trainers.third_party.options import SB3Options
-from wideseek_env.cli.commands import run_command
 from wideseek_env.wrappers import Homogenize, Tally, TruncateInvalid
 
 
@@ -179,7 +182,3 @@ def run(options: SB3Options) -> int:
     for mean in returns:
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_command("train sb3"))

@@ -18,7 +18,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wideseek_env.cli.commands import run_command
 from wideseek_env.plugins import MissingExtra
+
+if __name__ == "__main__":  # first, as --help needs no library, and its lack is a sentence
+    sys.exit(run_command("train mappo"))
 
 try:
     import torch
@@ -36,7 +40,6 @@ except ImportError as error:
 from trainers.third_party.options import Config, MappoOptions
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch
 from wideseek_env.backends import Backend
-from wideseek_env.cli.commands import run_command
 from wideseek_env.discrete.interface import DISCRETE_VERSION
 from wideseek_env.environment import WideSeekEnv
 from wideseek_env.game.shaping import Shaping
@@ -291,7 +294,3 @@ def run(options: MappoOptions) -> int:
     torch.set_num_threads(1)  # the networks are small, and threads wait for one another
     train(options.config, options.out)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_command("train mappo"))

@@ -35,6 +35,9 @@ class Command:
     what counts where no flag is given."""
     run: str
     """Path of the function that gets the options and returns the exit status."""
+    split: str | None = None
+    """Path of a function that parts the words into those that are ours and those of a program that
+    does the work, which `run` gets beside the options; None: all are ours."""
 
 
 COMMANDS = {
@@ -132,6 +135,12 @@ COMMANDS = {
         "train lead and subagents with TRL's asynchronous GRPO",
         "trainers.third_party.trl_async_grpo:TRLOptions",
         "trainers.third_party.trl_async_grpo:run",
+    ),
+    "train openrlhf": Command(
+        "train lead and subagents with OpenRLHF, on one machine or many",
+        "trainers.openrlhf.settings:TeamSettings",
+        "trainers.openrlhf.launch:run",
+        "trainers.openrlhf.options:split",
     ),
     "train mappo": Command(
         "train the discrete interface with MAPPO or IPPO of TorchRL",
@@ -265,13 +274,16 @@ def _run(name: str, command: Command, words: list[str]) -> int:
             f"{name}: {package} is no part of the installed package, but of a checkout: clone the "
             "repository and `pip install -e .` there"
         )
+    more: list[Any] = []
+    if command.split is not None:
+        words, *more = resolve("commands", command.split, {})(words)
     kind = resolve("commands", command.options, {})
     defaults = kind.defaults(words) if hasattr(kind, "defaults") else None
     options = read_options(kind, words, prog=f"wideseek {name}", default=defaults)
     check_paths(options)
-    work: Callable[[Any], int] = resolve("commands", command.run, {})
+    work: Callable[..., int] = resolve("commands", command.run, {})
     try:
-        return work(options)
+        return work(options, *more)
     finally:
         # Only a command that asks a backend has imported it.
         if (named := sys.modules.get("wideseek_env.backends.named")) is not None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from trainers.openrlhf.__main__ import main
 from trainers.openrlhf.checks import EXECUTOR, check, with_defaults
-from trainers.openrlhf.options import parse
+from trainers.openrlhf.options import split
 from trainers.openrlhf.prompts import Label, write_prompts
 from trainers.openrlhf.settings import VARIABLE, TeamSettings
+from wideseek_env.cli.commands import run_command
 from wideseek_env.records import Limits
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,11 +41,11 @@ def right_args(**changes: Any) -> dict[str, Any]:
 
 
 def test_our_flags_and_theirs_are_told_apart() -> None:
-    settings, flags = parse(
-        ["--source", "default", "--actor.adam.lr", "1e-6", "--cpu", "--n-subagents=3", "--use_ms"]
+    ours, theirs = split(
+        ["--source", "default", "--actor.adam.lr", "-1e-6", "--cpu", "--n-subagents=3", "--use_ms"]
     )
-    assert (settings.source, settings.cpu, settings.n_subagents) == ("default", True, 3)
-    assert flags == ["--actor.adam.lr", "1e-6", "--use_ms"]
+    assert ours == ["--source", "default", "--cpu", "--n-subagents=3"]
+    assert theirs == ["--actor.adam.lr", "-1e-6", "--use_ms"]
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,14 @@ def test_our_flags_and_theirs_are_told_apart() -> None:
 def test_wrong_flags_are_named(
     flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_main(flags) == 2
+    assert run_command("train openrlhf", flags) == 2
     assert message in "".join(capsys.readouterr())
-
-
-def run_main(flags: list[str]) -> int:
-    try:
-        return main(flags)
-    except SystemExit as end:
-        return int(end.code or 0)
 
 
 def test_help_needs_no_library() -> None:
     program = (
-        "import sys; from trainers.openrlhf.options import parse\n"
-        "try: parse(['--help'])\nexcept SystemExit: pass\n"
+        "import sys; from wideseek_env.cli.commands import main\n"
+        "main(['train', 'openrlhf', '--help'])\n"
         "print({'torch', 'ray', 'openrlhf', 'vllm'} & set(sys.modules))"
     )
     told = subprocess.run(
@@ -91,7 +84,7 @@ def test_settings_reach_the_workers_whole(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, value)
     assert TeamSettings.from_environment() == settings
     monkeypatch.delenv(VARIABLE)
-    with pytest.raises(RuntimeError, match=r"python -m trainers\.openrlhf"):
+    with pytest.raises(RuntimeError, match="wideseek train openrlhf"):
         TeamSettings.from_environment()
 
 
