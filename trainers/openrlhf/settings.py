@@ -40,7 +40,7 @@ class TeamSettings:
     tables: str | None = None
     """Folder of the gold tables, which a file in WideSearch's format needs."""
     num_tasks: Count | None = None
-    """Tasks of each world (default 64), or drawn from a file (default: all)."""
+    """Tasks of each world, or drawn from a file; None: 64 of each world, and all of a file."""
     kind: Literal["wide", "deep", "hybrid"] = "wide"
     """Of the tasks of closed worlds; hybrid is wide and deep in turn."""
     eval_source: str | None = None

@@ -30,6 +30,7 @@ except ImportError as error:
 
 import wideseek_env
 from trainers.third_party.options import LibraryOptions
+from wideseek_env.tasks.source import TaskSource
 from wideseek_env.wrappers import Tally, TruncateInvalid
 
 
@@ -96,7 +97,9 @@ class _Curve(Callback):
             self.returns.append(mean)
 
 
-def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
+def train(
+    steps: int, *, source: TaskSource | str = "easy", n_subagents: int = 4, seed: int = 0
+) -> list[float]:
     """Trains MAPPO for so many environment steps; returns the mean team return of each batch."""
     config = ExperimentConfig.get_from_yaml()
     config.max_n_frames = steps
@@ -111,7 +114,7 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
     model = MlpConfig(
         num_cells=[64, 64], layer_class=torch.nn.Linear, activation_class=torch.nn.Tanh
     )
-    task = WideSeekTask("WIDESEEK", {"preset": preset, "n_subagents": n_subagents})
+    task = WideSeekTask("WIDESEEK", {"source": source, "n_subagents": n_subagents})
     curve = _Curve(task.tally)
     Experiment(
         task=task,
@@ -130,6 +133,6 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
 def run(options: LibraryOptions) -> int:
     """Trains and prints the mean return of each round; returns the exit status."""
     torch.set_num_threads(1)
-    for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
+    for mean in train(options.num_steps, source=options.tasks(), seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0

@@ -17,6 +17,11 @@ from wideseek_env.cli.options import (
     check_presets,
     check_values,
 )
+from wideseek_env.plugins import check
+from wideseek_env.reading.question import parse_question
+from wideseek_env.tasks.named import SourceOptions, source_named
+from wideseek_env.tasks.source import TaskSource
+from wideseek_env.worlds import PRESETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +30,25 @@ class LibraryOptions:
 
     num_steps: Count = 20_000
     """Environment steps."""
-    preset: str = "easy"
-    """Difficulty of the world."""
+    source: str = "easy"
+    """Tasks: a preset of closed worlds, or other wide ones about the things of closed worlds, in
+    English, such as file:made/tasks.jsonl."""
+    backend: str | None = None
+    """Where the tasks of a file are looked up: a folder or file of pages, or a Python path."""
     seed: Seed = 0
     """Of networks, tasks and actions."""
 
     def __post_init__(self) -> None:
-        check_presets([self.preset], "--preset")
+        check("sources", self.source, PRESETS)
         check_values(self)
+
+    def tasks(self) -> TaskSource:
+        """Makes the source.
+
+        Raises:
+            ValueError: it stands for nothing, or has a task that no rule reads.
+        """
+        return readable(self.source, self.backend)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +68,10 @@ class Config:
     """mappo: central critic; ippo: each agent's critic sees what the agent sees."""
     presets: tuple[str, ...] = ("conflict", "missing")
     """Worlds of the train split."""
-    source: str = ""
+    source: str | None = None
     """Tasks in place of the worlds', such as file:made/tasks.jsonl: wide ones about the things of
     closed worlds, in English."""
-    backend: str = ""
+    backend: str | None = None
     """Where the tasks of a file are looked up: a folder or file of pages, or a Python path."""
     budgets: tuple[Count, ...] = (25, 40, 60, 90)
     """`search` and `open` calls of an episode; environments take them in turn."""
@@ -103,3 +119,19 @@ class MappoOptions:
     """Folder for weights.safetensors and curve.csv."""
     config: OmitArgPrefixes[Config] = field(default_factory=Config)
     """Settings of the run."""
+
+
+def readable(text: str, backend: str | None) -> TaskSource:
+    """Makes a source whose questions the discrete interface reads.
+
+    Raises:
+        ValueError: the source stands for nothing, or has a task that no rule reads.
+    """
+    source = source_named(text, SourceOptions(backend))
+    for each in source:
+        if parse_question(each.task.question) is None:
+            raise ValueError(
+                f"--source: expected questions about things of closed worlds, in English, got "
+                f"{each.task.question[:80]!r}"
+            )
+    return source

@@ -31,6 +31,7 @@ except ImportError as error:
 
 import wideseek_env
 from trainers.third_party.options import LibraryOptions
+from wideseek_env.tasks.source import TaskSource
 from wideseek_env.wrappers import Tally, TruncateInvalid
 
 _ILLEGAL = -1e9
@@ -71,7 +72,9 @@ def _role(agent: str, *args: Any, **kwargs: Any) -> str:
     return "lead" if agent == "lead" else "subagent"
 
 
-def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int = 0) -> list[float]:
+def train(
+    steps: int, *, source: TaskSource | str = "easy", n_subagents: int = 4, seed: int = 0
+) -> list[float]:
     """Trains for so many environment steps; returns the mean team return of each iteration.
 
     Iterations in which no episode was scored are left out.
@@ -82,7 +85,7 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
         "wideseek",
         lambda config: ParallelPettingZooEnv(
             TruncateInvalid(
-                wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset), tally
+                wideseek_env.parallel_env(n_subagents, interface="discrete", source=source), tally
             )
         ),
     )
@@ -119,6 +122,6 @@ def train(steps: int, *, preset: str = "easy", n_subagents: int = 4, seed: int =
 
 def run(options: LibraryOptions) -> int:
     """Trains and prints the mean return of each round; returns the exit status."""
-    for mean in train(options.num_steps, preset=options.preset, seed=options.seed):
+    for mean in train(options.num_steps, source=options.tasks(), seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0

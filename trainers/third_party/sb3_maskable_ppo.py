@@ -32,6 +32,7 @@ except ImportError as error:
 
 import wideseek_env
 from trainers.third_party.options import SB3Options
+from wideseek_env.tasks.source import TaskSource
 from wideseek_env.wrappers import Homogenize, Tally, TruncateInvalid
 
 
@@ -141,7 +142,7 @@ class Curve(BaseCallback):
 def train(
     steps: int,
     *,
-    preset: str = "easy",
+    source: TaskSource | str = "easy",
     n_subagents: int = 4,
     seed: int = 0,
     out: Path | None = None,
@@ -150,14 +151,14 @@ def train(
 
     Args:
         steps: of all environments together.
-        preset: of the worlds.
+        source: of the tasks.
         n_subagents: slots.
         seed: of networks, tasks and actions.
         out: folder for `model.zip`; None keeps nothing.
     """
     tally = Tally()
     envs = [
-        wideseek_env.parallel_env(n_subagents, interface="discrete", preset=preset)
+        wideseek_env.parallel_env(n_subagents, interface="discrete", source=source)
         for _ in range(4)
     ]
     env = AgentsAsVecEnv([Homogenize(TruncateInvalid(each, tally)) for each in envs])
@@ -178,7 +179,7 @@ def train(
 def run(options: SB3Options) -> int:
     """Trains and prints the mean return of each round; returns the exit status."""
     torch.set_num_threads(1)
-    returns = train(options.num_steps, preset=options.preset, seed=options.seed, out=options.out)
+    returns = train(options.num_steps, source=options.tasks(), seed=options.seed, out=options.out)
     for mean in returns:
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0

@@ -37,15 +37,13 @@ try:
 except ImportError as error:
     raise MissingExtra("TorchRL is needed: pip install -e '.[torchrl]'") from error
 
-from trainers.third_party.options import Config, MappoOptions
+from trainers.third_party.options import Config, MappoOptions, readable
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch
 from wideseek_env.backends import Backend
 from wideseek_env.discrete.interface import DISCRETE_VERSION
 from wideseek_env.environment import WideSeekEnv
 from wideseek_env.game.shaping import Shaping
-from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Limits, Task
-from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.worlds import World
 
 
@@ -63,20 +61,13 @@ def places_of(config: Config) -> list[Place]:
     Raises:
         ValueError: the source stands for nothing, or has a task that no rule reads.
     """
-    if not config.source:
+    if config.source is None:
         worlds = [World(p, seed=seed) for p in config.presets for seed in range(config.num_worlds)]
         return [
             Place(list(world.tasks(64, seed=world.seed)), world.backend(), world.preset.limits)
             for world in worlds
         ]
-    source = source_named(config.source, SourceOptions(config.backend or None))
-    assigned = source[:]
-    for each in assigned:
-        if parse_question(each.task.question) is None:
-            raise ValueError(
-                f"--source: expected questions about things of closed worlds, in English, got "
-                f"{each.task.question[:80]!r}"
-            )
+    assigned = readable(config.source, config.backend)[:]
     return [Place([each.task for each in assigned], assigned[0].backend, assigned[0].limits)]
 
 
