@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 from rich.console import Console
 
-from agents.episode_file import EpisodeFile
+from agents.episode_file import EpisodeFile, read_episodes
 from agents.evaluate import limits_for
 from agents.person import PersonPolicy
 from agents.rollout import Job, run_episode
@@ -55,10 +55,13 @@ def run(options: PlayOptions) -> int:
         import readline  # noqa: F401, PLC0415
     agent = "lead" if options.role == "lead" else "subagent_0"
     policy = PersonPolicy(agent, FanoutPolicy())
-    with EpisodeFile(options.out / "episodes.jsonl") as file:
-        episode = asyncio.run(run_episode(_job(options, policy.name, file.keys), policy))
-        if policy.stopped:
-            raise Interrupted("the episode was not finished, so nothing is kept")
+    path = options.out / "episodes.jsonl"
+    earlier = read_episodes(path, broken=[]) if path.exists() else ()
+    played = {str(episode.metadata.get("key")) for episode in earlier}
+    episode = asyncio.run(run_episode(_job(options, policy.name, played), policy))
+    if policy.stopped:
+        raise Interrupted("the episode was not finished, so nothing is kept")
+    with EpisodeFile(path) as file:
         file.append(episode)
     _tell(episode, Console())
     kept = f"kept in {options.out}: wideseek view {options.out}"

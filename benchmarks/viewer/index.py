@@ -177,7 +177,7 @@ class RunIndex:
                     f"record version {read.version}, and this release reads {RECORD_VERSION}"
                 )
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            nowhere = Label("damaged", "damaged", 0, None, 0)
+            nowhere = Label("", "", 0, None, 0)
             why = f"line {self._line} is no episode: {error}"
             return Fact(_digest(f"line {self._line}"), self._line, self._offset, nowhere, error=why)
         label = label_of(read.metadata, read.task.metadata, read.policy, read.n_subagents)

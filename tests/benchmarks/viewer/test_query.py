@@ -27,7 +27,7 @@ FACTS = (
     fact(3, "fanout", 8, 0.5, {"dropped": 2, "extra": 1}),
     fact(4, "fanout", 8, 0.0, {"unread": 9}, end="turn_budget"),
     fact(5, "mappo", 8, None, None, end="invalid"),
-    Fact("id6", 6, 0, Label("damaged", "damaged", 0, None, 0), error="line 6 is no episode"),
+    Fact("id6", 6, 0, Label("", "", 0, None, 0), error="line 6 is no episode"),
 )
 RUN.facts.update({each.id: each for each in FACTS})
 

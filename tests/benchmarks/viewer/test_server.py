@@ -41,7 +41,7 @@ async def test_server_lists_parts_with_counts(client):
     status, data = await get(client, "/api/episodes?start=1&count=2&choices=1&sort=item_f1&desc=1")
     assert (status, data["total"], data["matched"]) == (200, 6, 6)
     assert [row["task"] for row in data["rows"]] == ["default-3", "default-2"]
-    assert data["choices"]["policy"] == {"fanout": 5, "damaged": 1}
+    assert data["choices"]["policy"] == {"fanout": 5}
 
 
 async def test_server_gives_an_episode_whole_with_its_neighbours(client):
