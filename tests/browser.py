@@ -26,6 +26,9 @@ CHROMIUM = next(
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 
+CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
+"""A script that finds the texts of a page that are hard to read."""
+
 _KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}
 
 

@@ -145,8 +145,8 @@ def _cards(rows: Sequence[CellSummary], policies: Sequence[str]) -> list[dict[st
         if not honest:
             continue
         best = max(honest, key=_f1)
-        # The last that is kept is the greatest: each policy once, at its best width.
-        tops = {row.cell.policy: row for row in sorted(scored, key=_f1)}
+        # Each policy once, at its best width, of equal ones the least: the last that is kept.
+        tops = {row.cell.policy: row for row in sorted(reversed(scored), key=_f1)}
         team = "one agent" if best.cell.width == 0 else f"{best.cell.width} subagents"
         cards.append(
             {

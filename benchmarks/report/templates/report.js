@@ -73,10 +73,8 @@ function heatCell(task, column, value) {
     title: `${column.title}: ${figure}`, role: "button", tabindex: 0, onclick: open,
     onkeydown: (event) => event.key === "Enter" && open(),
   }, value === null ? "" : value === 1 ? "1" : value.toFixed(2).slice(1));
-  if (value !== null) {
-    cell.style.background = `color-mix(in oklab, var(--accent) ${Math.round(value * 88)}%, var(--sunken))`;
-    if (value > 0.6) cell.style.color = "light-dark(#fff, #0d1117)";
-  }
+  // No more than so much of the accent, so that the ink of both schemes is legible on it.
+  if (value !== null) cell.style.background = `color-mix(in oklab, var(--accent) ${Math.round(value * 55)}%, var(--sunken))`;
   return cell;
 }
 

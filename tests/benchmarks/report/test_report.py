@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from browser import needs_chromium, opened
+from browser import CONTRAST, needs_chromium, opened
 from made_episodes import made_episode, made_task
 
 from benchmarks.compare.run_folder import RunInfo
@@ -226,6 +226,19 @@ def test_make_report_shows_whole_episodes_as_far_as_there_is_room(tmp_path, monk
     assert "of 12 episodes are in this page, whole" in (folder / "report.html").read_text()
 
 
+def test_make_report_headline_has_of_equal_widths_the_least(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with (folder / "episodes.jsonl").open("wb") as file:
+        for width in (2, 4):
+            file.write(encode(made_episode(made_task(0), n_subagents=width, found=3)) + b"\n")
+    RunInfo.new(SETTINGS, 2, "").write(folder)
+    make_report(folder)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "fanout, 2 subagents; the best of this run" in text
+    assert re.findall(r'<div class="meter"><span>(.*?)</span>', text) == ["fanout × 2"]
+
+
 def test_make_report_headline_has_every_policy_at_its_best_width(tmp_path):
     folder = make_run(tmp_path / "run")
     make_report(folder)
@@ -252,6 +265,8 @@ async def test_report_in_a_browser_shows_every_cell_and_runs_no_page_text(tmp_pa
         await page.run("document.querySelector('#heat td.has').click()")
         await page.until("document.getElementById('elsewhere').hidden")
         assert "owned" not in await page.run("document.title")
-        await page.size(390, 800)
-        assert await page.run("document.documentElement.scrollWidth") == 390
+        for dark in (False, True):
+            await page.size(390, 800, dark=dark)
+            assert await page.run("document.documentElement.scrollWidth") == 390
+            assert (await page.run(CONTRAST))["bad"] == {}
         assert page.errors == []

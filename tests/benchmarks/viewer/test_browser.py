@@ -7,11 +7,10 @@ import contextlib
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
-from browser import needs_chromium, opened
+from browser import CONTRAST, needs_chromium, opened
 from made_episodes import made_episode, made_task
 
 from agents.rollout import Job, rollout
@@ -204,9 +203,6 @@ async def seconds_to_open(page, run, num):
         matched = "document.getElementById('matched').innerText"
         await page.until(f"{matched}.startsWith('{num:,} of {num:,}')", 120)
         return took
-
-
-CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
