@@ -146,7 +146,7 @@ def _cards(rows: Sequence[CellSummary], policies: Sequence[str]) -> list[dict[st
             continue
         best = max(honest, key=_f1)
         # Each policy once, at its best width, of equal ones the least: the last that is kept.
-        tops = {row.cell.policy: row for row in sorted(reversed(scored), key=_f1)}
+        tops = {row.cell.policy: row for row in sorted(scored, key=_rank)}
         team = "one agent" if best.cell.width == 0 else f"{best.cell.width} subagents"
         cards.append(
             {
@@ -173,6 +173,10 @@ def _meter(row: CellSummary, policies: Sequence[str]) -> dict[str, Any]:
 
 def _f1(row: CellSummary) -> float:
     return row.item_f1.mean if row.item_f1 else 0.0
+
+
+def _rank(row: CellSummary) -> tuple[float, int]:
+    return _f1(row), -row.cell.width
 
 
 def _css_color(policy: str, policies: Sequence[str]) -> str:
