@@ -27,7 +27,7 @@ from wideseek_env.records import Episode, ToolResult
 from wideseek_env.scoring import Table, read_table
 from wideseek_env.scoring.qa import read_answer
 from wideseek_env.scoring.strict import align
-from wideseek_env.scoring.values import Value, read_value
+from wideseek_env.scoring.values import MISSING, Value, read_value
 
 Fate: TypeAlias = Literal["right", "unread", "unreported", "dropped", "wrong", "extra"]
 Lost: TypeAlias = Literal["unread", "unreported", "dropped"]
@@ -102,9 +102,7 @@ def count_fates(rows: Sequence[Row]) -> dict[Fate, int]:
     """Returns how many cells have each fate; rows that nobody asked for count once."""
     counts: Counter[Fate] = Counter()
     for row in rows:
-        counts.update(
-            ["extra"] if row.gold is None else [cell.fate for cell in row.cells],
-        )
+        counts.update(["extra"] if row.gold is None else [cell.fate for cell in row.cells])
     return dict(counts)
 
 
@@ -119,18 +117,16 @@ def seen_results(episode: Episode, trajectory: int) -> Iterator[tuple[int, int, 
 
 
 class _Words:
-    """What a result says by itself: without the game's heading, and without what its call said."""
+    """What a result says by itself: without the game's heading, and without a search's query."""
 
     def __init__(self, result: ToolResult) -> None:
         self.urls = result.urls
         self.is_page = result.call is not None and result.call.name == "open"
         heading = result.text[: result.heading_chars]
         self.text = "\n" * heading.count("\n") + result.body
-        if result.call is not None and not self.is_page:
+        if result.call is not None and result.call.name == "search":
             first, *others = self.text.split("\n")
-            for argument in result.call.arguments.values():
-                if isinstance(argument, str) and argument:
-                    first = first.replace(argument, "")  # a search repeats its query
+            first = first.replace(str(result.call.arguments.get("query")), "")  # it is repeated
             self.text = "\n".join((first, *others))
 
 
@@ -209,8 +205,9 @@ class _Tracer:
         """Follows one cell of the gold table."""
         gold = self._task.gold[row][column]
         text = "" if mine is None else self._said(mine, column)
+        blank = read_value(text, self._task.columns[column]) == MISSING
         right = (row, column) in self._right
-        if self._brief and (right or text.strip()):
+        if self._brief and (right or not blank):
             return Cell("right" if right else "wrong", text, gold)
         told = column if gold else self._key_column(row)  # a blank is found with its row
         sources = self._task.sources[row][told] if self._task.sources else None
@@ -230,8 +227,8 @@ class _Tracer:
             lost = "dropped"
         elif reads:
             lost = "unreported"
-        if not text.strip():
-            return Cell(lost, "", gold, lost, **found)
+        if blank:
+            return Cell(lost, text, gold, lost, **found)
         return Cell("wrong", text, gold, lost, **found, misread=self._misread(row, column, text))
 
     def _key_column(self, row: int) -> int:
@@ -286,12 +283,11 @@ class _Tracer:
         return Cell("extra", text, None, None, pages, reports)
 
     def _find_pages(self) -> Iterator[tuple[Place, _Words]]:
-        """Yields what tools for information showed, in time."""
+        """Yields what tools for information showed to agents, in time."""
         found = [
-            (turn.ended_s, Place(index, number, at, None), _Words(result))
+            (trajectory.turns[number].ended_s, Place(index, number, at, None), _Words(result))
             for index, trajectory in enumerate(self._episode.trajectories)
-            for number, turn in enumerate(trajectory.turns)
-            for at, result in enumerate(turn.results)
+            for number, at, result in seen_results(self._episode, index)
             if result.status == "ok" and result.call is not None and result.call.informs
         ]
         found.sort(key=lambda entry: entry[0])

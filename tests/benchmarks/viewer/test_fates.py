@@ -53,7 +53,9 @@ def turns(*turns_results):
 
 
 def subagent(number, *turns_results, end="reported"):
-    return Trajectory(f"subagent_{number}", "subagent", "find", turns(*turns_results), end, 0, 0)
+    """A subagent that decided once more after it was shown these results."""
+    steps = turns(*turns_results, ())
+    return Trajectory(f"subagent_{number}", "subagent", "find", steps, end, 0, 0)
 
 
 def report(trajectory, text, status="ok"):
@@ -121,6 +123,12 @@ def test_fates_unread_when_no_agent_was_shown_a_source():
 )
 def test_fates_unread_when_what_was_shown_does_not_hold_it(shown):
     assert length_of_c(episode(HEADER + WHOLE, subagent(0, [shown]))).fate == "unread"
+
+
+def test_fates_unread_when_it_came_after_the_last_decision():
+    late = subagent(0, [river(C, 102)])
+    late = replace(late, turns=late.turns[:1])
+    assert length_of_c(episode(HEADER + WHOLE, late)).fate == "unread"
 
 
 def test_fates_snippet_of_a_source_that_says_it_was_read():
@@ -228,6 +236,8 @@ def test_fates_blank_cell_of_a_row_that_is_there_is_lost_and_not_wrong():
     sub = subagent(0, [river(C, 102)])
     assert length_of_c(episode(answer, sub)).fate == "unreported"
     assert length_of_c(episode(answer, sub, lead=([report(1, C_ROW)],))).fate == "dropped"
+    unknown = length_of_c(episode(answer.replace("C0 | |", "C0 | N/A |"), sub))
+    assert (unknown.fate, unknown.text) == ("unreported", "N/A")
 
 
 def test_fates_column_that_the_answer_lacks_is_lost():
