@@ -104,11 +104,11 @@ def gives_gold(reading: Reading, choices: Sequence[Relation], task: Task) -> boo
         relation = made
     program = reading.program()
     labels = [relation.fields[relation.index(name)].label for name in program.columns]
+    rows = table_of(program, relation, execute(program, relation))
     places = {bare_text(label): i for i, label in enumerate(labels)}
     wanted = [bare_text(name) for name in task.column_names]
     if len(labels) != len(wanted) or set(places) != set(wanted):
         return False
-    rows = table_of(program, relation, execute(program, relation))
     ordered = [tuple(row[places[name]] for name in wanted) for row in rows]
     return Counter(ordered) == Counter(task.gold)
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from wideseek_env.backends.http import together
 from wideseek_env.records import Task
@@ -24,7 +24,7 @@ from wideseek_env.tasks.synthesis.model.asking import Asker, Question, Reply, Un
 from wideseek_env.tasks.synthesis.model.grounds import Grounds, Made
 from wideseek_env.tasks.synthesis.model.purse import CapReached
 from wideseek_env.tasks.synthesis.model.readback import gives_gold, read_reading
-from wideseek_env.tasks.synthesis.questions import with_form
+from wideseek_env.tasks.synthesis.questions import Language, with_form
 
 _MAX_REQUEST_CHARS = 1500
 _ALIKE_WORDS = 0.9
@@ -205,7 +205,7 @@ ALIKE = "alike"
 """The last stage, which asks nobody: nearly the same question twice."""
 
 
-def made_language(task: Task) -> Any:
+def made_language(task: Task) -> Language:
     """Returns the language of a made task."""
     return "zh" if task.language == "zh" else "en"
 
@@ -253,7 +253,7 @@ class ModelRun:
 
     Args:
         desk: what the stages work with.
-        advance: called with `total=`, `note=` as each task ends.
+        advance: called with `what=`, `count=`, `total=`, `note=` as each task ends.
     """
 
     def __init__(self, desk: Desk, advance: Callable[..., None] = lambda **_: None) -> None:
@@ -284,7 +284,7 @@ class ModelRun:
             except CapReached:
                 self.is_capped = True
                 return
-            self._advance(total=total, note=self._note(found))
+            self._advance(what="worded", count=1, total=total, note=self._note(found))
 
     async def _judged(self, task: Task) -> Outcome:
         at = task
