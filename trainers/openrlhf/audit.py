@@ -4,10 +4,11 @@
 
     mean over episodes, mean over an episode's agents, mean over an agent's tokens
 
-made from rewards, tokens and the critic's values alone, with a float32 copy of each model. It costs
-a second update and is for tests, and for the first steps on new hardware. It knows the paper's
-objective: one step a batch, `--aggregation agent-mean`, no `--provenance`, no entropy bonus, no KL
-in the reward.
+made from rewards, tokens and the critic's values alone, with a float32 copy of each model. Where
+the model trains in bfloat16, the policy's is made with a copy in bfloat16 as well, which tells
+rounding from error. It costs a second update, or two, and is for tests, and for the first steps on
+new hardware. It knows the paper's objective: one step a batch, `--aggregation agent-mean`, no
+`--provenance`, no entropy bonus, no KL in the reward.
 
 Shape letters: B rows of this rank, L tokens of a row, M tokens of it that train.
 """
@@ -36,12 +37,13 @@ class PolicyAudit:
     """
 
     def __init__(self, lm: Any, args: Any, kl_weight: float) -> None:
-        copy = AutoModelForCausalLM.from_config(lm.config, attn_implementation="eager")
-        copy.load_state_dict(lm.state_dict())
-        self._lm = copy.float().eval()
+        weights = lm.state_dict()
+        self._lms = {"": _copy(lm.config, weights, torch.float32)}
+        if (own := next(lm.parameters()).dtype) != torch.float32:
+            self._lms["rounded_"] = _copy(lm.config, weights, own)
         self._args = args
         self._kl_weight = kl_weight if args.algo.kl.use_loss else 0.0
-        self._norm = 0.0
+        self._norms: dict[str, float] = {}
 
     def compute(self, items: Sequence[Any]) -> None:
         """Computes the gradient of a batch, of all ranks together.
@@ -55,13 +57,17 @@ class PolicyAudit:
         else:
             by_episode = self._over_groups({(e, group): reward for e, group, reward in told})
             advantages = [torch.tensor(by_episode[int(r.info["team_episode"])]) for r in rows]
-        for row, advantage, weight in zip(rows, advantages, weights, strict=True):
-            self._add(row, advantage, weight)
-        self._norm = _norm(self._lm.parameters())
+        for name, lm in self._lms.items():
+            for row, advantage, weight in zip(rows, advantages, weights, strict=True):
+                self._add(lm, row, advantage, weight)
+            self._norms[name] = _norm(lm.parameters())
 
     def compare(self, norm: float) -> dict[str, float]:
-        """Returns the norm and the share by which the optimiser's differs from it."""
-        return _compared("audit/", self._norm, norm)
+        """Returns each norm and the share by which the optimiser's differs from it."""
+        found: dict[str, float] = {}
+        for name, expected in self._norms.items():
+            found |= _compared(f"audit/{name}", expected, norm)
+        return found
 
     def _over_values(self, rows: Sequence[Any]) -> list[torch.Tensor]:
         """Returns the advantage of each row's tokens, (M,), by the sum that defines it."""
@@ -89,10 +95,10 @@ class PolicyAudit:
                     found[episode] = (reward - mean) / math.sqrt(variance)
         return found
 
-    def _add(self, item: Any, advantage: torch.Tensor, weight: float) -> None:
+    def _add(self, lm: Any, item: Any, advantage: torch.Tensor, weight: float) -> None:
         """Adds the gradient of one row."""
         trained = item.action_mask.bool()
-        logits = self._lm(item.sequences.unsqueeze(0)).logits[0, :-1]
+        logits = lm(item.sequences.unsqueeze(0)).logits[0, :-1].float()
         scores = torch.log_softmax(logits / self._args.rollout.temperature, dim=-1)
         logprobs = scores.gather(1, item.sequences[1:].unsqueeze(1))[:, 0][trained]
         old = item.action_log_probs.float()[trained]
@@ -184,8 +190,16 @@ def _norm(parameters: Iterable[torch.nn.Parameter]) -> float:
     for parameter in parameters:
         if parameter.grad is not None:
             dist.all_reduce(parameter.grad)
-            square += parameter.grad.square().sum()
+            square += parameter.grad.float().square().sum()
     return math.sqrt(float(square))
+
+
+def _copy(config: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
+    # Attention by the book where nothing is to be rounded, else as the model itself computes it.
+    way = "eager" if dtype == torch.float32 else config._attn_implementation
+    lm = AutoModelForCausalLM.from_config(config, attn_implementation=way)
+    lm.load_state_dict(weights)
+    return lm.to(dtype).eval()
 
 
 def _compared(name: str, expected: float, found: float) -> dict[str, float]:

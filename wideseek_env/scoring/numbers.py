@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from wideseek_env.scoring.quantities import Quantity, compound_unit, read_quantity, read_scales
 from wideseek_env.scoring.text import SAME_CHARACTER, fold, nfkc, without_emphasis
-from wideseek_env.scoring.units import UNITS, Unit, comparable, read_scale
+from wideseek_env.scoring.units import ONE, UNITS, Unit, comparable, read_scale
 
 MAX_CHARS = 100
 """A longer cell is no number and no date."""
@@ -47,7 +47,10 @@ class InHeader(NamedTuple):
     unit: Unit | None = None
 
 
-_PLAIN = re.compile(r"-?(?:[1-9]\d{0,2}(?:,\d{3})+|\d{1,30})(?:\.\d{1,30})?", re.ASCII)
+_PLAIN = re.compile(
+    r"(\*\*)?(-?(?:[1-9]\d{0,2}(?:,\d{3})+|\d{1,30})(?:\.(\d{1,30}))?)(%)?(?(1)\*\*)", re.ASCII
+)
+"""Digits alone, a share, either of them in bold."""
 _IN_NUMBERS = SAME_CHARACTER | {ord(c): "~" for c in "~～⁓〜"} | {
     ord("٫"): ".", ord("٬"): ",", ord("≤"): "<=", ord("⩽"): "<=", ord("≥"): ">=", ord("⩾"): ">=",
     ord("、"): ",", ord("，"): ",",
@@ -107,9 +110,13 @@ def read_number(cell: str, header: InHeader) -> Number | None:
     """
     if len(cell) > MAX_CHARS:
         return None
-    if _PLAIN.fullmatch(cell):  # most cells, and the rest of this takes ten times as long
-        whole, _, rest = cell.replace(",", "").partition(".")
-        size = _slim(Fraction(int(whole + rest), 10 ** len(rest))) if rest else int(whole)
+    if plain := _PLAIN.fullmatch(cell):  # most cells, and the rest takes ten times as long
+        _, digits, rest, share = plain.groups("")
+        parts = 10 ** len(rest) * (100 if share else 1)
+        size: int | Fraction = int(digits.replace(",", "").replace(".", ""))
+        size = _slim(Fraction(size, parts)) if parts > 1 else size
+        if share:  # and so no bare number, which a header's scale and unit are of
+            return Number(size, ONE)
         return Number(_slim(size * header.scale) if header.scale else size, header.unit)
     text = without_about(plain_spelling(cell))
     bound = ""

@@ -25,6 +25,7 @@ _QUOTES = dict.fromkeys(map(ord, "‘’‚‛′`´"), "'") | dict.fromkeys(map
 _CONTROL = dict.fromkeys((*range(9), *range(14, 28), 127, *range(0xFE00, 0xFE10)))
 SAME_CHARACTER = DASHES | _QUOTES
 _BARE = SAME_CHARACTER | _CONTROL
+_ANY_OF_BARE = re.compile(f"[{re.escape(''.join(map(chr, _BARE)))}]")
 _PLAIN = re.compile(r"[^*\\`~\x00-\x1f\x7f\]]*")
 _POWER = re.compile(r"(?<=\d)[⁺⁻]?[⁰¹²³⁴-⁹]+")
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*]+)(?<=\S)\1(?![\w*])")
@@ -77,15 +78,19 @@ def bare_text(text: str) -> str:
     bare = unicodedata.normalize("NFKC", text if len(text) <= MAX_MARKS else stream_safe(text))
     if bare != text and _POWER.search(text):
         bare = fold(text)
+    composed = bare
     if "*" in bare or "\\" in bare or "](" in bare:
         bare = without_emphasis(bare)
-    bare = _without_blanks(bare.casefold().translate(_BARE))
+    bare = bare.casefold()
+    if _ANY_OF_BARE.search(bare) is not None:
+        bare = bare.translate(_BARE)
+    bare = _without_blanks(bare)
     if bare.isascii():
         return bare
     if not bare.isprintable():
         bare = "".join(c for c in bare if unicodedata.category(c) not in ("Cf", "Cc"))
     # Again, because folding case and dropping characters can bring new ones together.
-    return unicodedata.normalize("NFKC", bare)
+    return bare if bare == composed else unicodedata.normalize("NFKC", bare)
 
 
 def _without_blanks(text: str) -> str:

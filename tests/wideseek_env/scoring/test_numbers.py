@@ -180,3 +180,15 @@ def test_a_number_in_any_form_of_digits_is_itself(number: object, unit: str) -> 
     assert equal(plain, plain.translate(wide))
     assert equal(plain, f"~{plain}")
     assert not equal(plain, f"<{plain}")
+
+
+@given(
+    st.from_regex(r"-?[0-9]{1,3}((,[0-9]{3}){0,3}|[0-9]{0,6})(\.[0-9]{1,4})?%?", fullmatch=True),
+    st.booleans(),
+    st.sampled_from(["Sales", "Sales (US$ million)", "Share (%)", "Length (km)"]),
+)
+@settings(max_examples=examples(100), deadline=None)
+def test_usual_cells_are_read_at_once_as_any_other_way(text: str, bold: bool, name: str) -> None:
+    """A blank before it sends a cell the long way round."""
+    cell, header = f"**{text}**" if bold else text, read_header(name)
+    assert read_number(cell, header) == read_number(f" {cell}", header)
