@@ -118,19 +118,23 @@ def gae(
     return advantages, advantages + values
 
 
-def sequence_weights(num_tokens: Ints, episodes: Ints, aggregation: str) -> Floats:
-    """Returns the weight of each of a trajectory's tokens in the loss, (B,).
+def sequence_weights(
+    num_tokens: Ints, episodes: Ints, aggregation: str, agents: Ints | None = None
+) -> Floats:
+    """Returns the weight of each of a row's tokens in the loss, (B,).
 
     The loss of a batch is the sum over its tokens of weight times loss; all weights sum to 1, so
-    it does not matter how the trajectories are spread over micro-batches. Trajectories without a
-    token that trains weigh nothing and are counted nowhere.
+    it does not matter how the rows are spread over micro-batches. Trajectories without a token that
+    trains weigh nothing and are counted nowhere.
 
     Args:
-        num_tokens: (B,) tokens of each trajectory that train.
-        episodes: (B,) the episode that each trajectory belongs to.
+        num_tokens: (B,) tokens of each row that train.
+        episodes: (B,) the episode that each row belongs to.
         aggregation: `agent-mean`: over episodes, over an episode's agents, over an agent's tokens
             (the paper's); `sequence-mean`: over trajectories, over a trajectory's tokens;
             `token-mean`: over all tokens.
+        agents: (B,) the trajectory that each row is a segment of, by a number of its own: a mean
+            over a trajectory's tokens goes over all of its segments. None: each row is a whole one.
 
     Source: WideSeek-R1 (arXiv 2602.04634), objective; an agent is one trajectory (one subtask).
 
@@ -142,6 +146,11 @@ def sequence_weights(num_tokens: Ints, episodes: Ints, aggregation: str) -> Floa
         raise ValueError(
             f"`aggregation` must be one of {', '.join(AGGREGATIONS)}, got {aggregation!r}"
         )
+    if agents is not None:
+        _, first, of_agent = np.unique(agents, return_index=True, return_inverse=True)
+        whole = np.bincount(of_agent, num_tokens).astype(np.int64)
+        weights = sequence_weights(whole, episodes[first], aggregation)[of_agent]
+        return np.where(num_tokens > 0, weights, 0.0)
     trains = num_tokens > 0
     weights = np.zeros(len(num_tokens))
     if not trains.any():
@@ -194,7 +203,7 @@ def provenance_advantages(
     and what they are asked is its doing, not theirs.
 
     Args:
-        shared: (B,) the episode's advantage, for each trajectory.
+        shared: (B,) the episode's advantage, for each trajectory (not for each segment of one).
         shares: (B,) from `cell_shares`.
         groups: (B,) which task each trajectory belongs to.
         subagent: (B,) bool, whether the trajectory is a subagent's.

@@ -1,8 +1,10 @@
 """From `Episode` records to rows of tokens, and from rows to padded micro-batches of tensors.
 
 A row is one trajectory, made of the `TokenSpan`s of its turns as they were sampled; text is never
-encoded again. Numbers of each sampled token (log-probabilities, advantages, weights) live in flat
-arrays (T,) over all rows in order, so that a loss never sees padding. Used by all trainers.
+encoded again. One that was folded has a row for each segment, as each is a conversation of its own;
+they count as one agent (`sequence_weights`). Numbers of each sampled token (log-probabilities,
+advantages, weights) live in flat arrays (T,) over all rows in order, so that a loss never sees
+padding. Used by all trainers.
 
 Shape letters: B rows, T sampled tokens of all rows, L tokens of one row, shown and sampled.
 """
@@ -28,7 +30,7 @@ torch = late("torch", "train")
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One trajectory as one sequence of tokens."""
+    """One trajectory, or one segment of it, as one sequence of tokens."""
 
     ids: Ints
     """(L,) all tokens in order."""
@@ -53,7 +55,7 @@ class TokenRow:
 def rows_of(
     episodes: Sequence[Episode], roles: Sequence[Role] = ("lead", "subagent")
 ) -> list[TokenRow]:
-    """Returns a row for each trajectory that has sampled tokens, by episode and trajectory.
+    """Returns a row for each segment that has sampled tokens, by episode, trajectory and turn.
 
     Args:
         episodes: as a policy with an engine played them.
@@ -71,10 +73,12 @@ def rows_of(
                 episode,
                 index,
                 number,
+                segment,
                 trains[number] if t.role in roles else [False] * len(t.turns),
             )
             for number, t in enumerate(episode.trajectories)
-            if any(turn.decision.tokens is not None for turn in t.turns)
+            for segment in t.segments
+            if any(t.turns[at].decision.tokens is not None for at in segment)
         ]
     if episodes and not rows:
         raise ValueError(
@@ -113,13 +117,27 @@ def _failed(turn: Turn) -> bool:
     return turn.decision.error is not None or any(r.status == "wrong" for r in turn.results)
 
 
-def _row(episode: Episode, index: int, number: int, trains: list[bool]) -> TokenRow:
+def rows_that_train(rows: Sequence[TokenRow]) -> list[TokenRow]:
+    """Leaves out the trajectories of which no token trains; of the others no segment is lost."""
+    trained = {(row.episode, row.trajectory) for row in rows if row.trains.any()}
+    return [row for row in rows if (row.episode, row.trajectory) in trained]
+
+
+def agents_of(rows: Sequence[TokenRow]) -> Ints:
+    """Returns which agent wrote each row, (B,): segments of one trajectory have one number."""
+    numbers: dict[tuple[int, int], int] = {}
+    for row in rows:
+        numbers.setdefault((row.episode, row.trajectory), len(numbers))
+    return np.array([numbers[row.episode, row.trajectory] for row in rows], dtype=np.int64)
+
+
+def _row(episode: Episode, index: int, number: int, segment: range, trains: list[bool]) -> TokenRow:
     trajectory = episode.trajectories[number]
     ids: list[int] = []
     turns: list[int] = []
     logprobs: list[float] = []
-    for position, turn in enumerate(trajectory.turns):
-        span = turn.decision.tokens
+    for position in segment:
+        span = trajectory.turns[position].decision.tokens
         if span is None:
             continue
         if len(span.logprobs) not in (0, len(span.ids)):

@@ -107,7 +107,7 @@ class Collector:
 
     def _job(self, number: int, width: int, iteration: int, member: int) -> Job:
         config, chosen = self._config, self.source[number]
-        limits = limits_for(width, chosen.limits)
+        limits = limits_for(width, chosen.limits, max_folds=config.max_folds)
         if config.max_lead_turns is not None:
             limits = replace(limits, max_lead_turns=config.max_lead_turns)
         seed = (config.seed * 1_000_003 + iteration) * config.group_size + member
@@ -130,7 +130,7 @@ def held_out_scores(config: RunConfig, policy: MakePolicy) -> Callable[[int], di
         return lambda iteration: {}
     text = config.source if config.eval_source is None else config.eval_source
     source = held_out(text, config.eval_tasks, kind=config.kind, backend=config.backend)
-    exam = Exam(source, config.n_subagents, seed=config.seed)
+    exam = Exam(source, config.n_subagents, seed=config.seed, max_folds=config.max_folds)
     scorer, limit = scorer_named(config.scorer), config.max_concurrent
 
     def scores(iteration: int) -> dict[str, float]:

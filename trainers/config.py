@@ -64,6 +64,8 @@ class RunConfig:
     """Draws the slots of each task from 1 to `n_subagents`, so that a model knows all widths."""
     max_lead_turns: Count | None = None
     """Turns of the lead; None: the source's limit, and for one agent alone enough turns."""
+    max_folds: Natural = 0
+    """Times that an agent may fold its context on one (sub)task; 0: the source's limit."""
     tasks_per_iteration: Count = 4
     """Tasks of an iteration."""
     group_size: Count = 8

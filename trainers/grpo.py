@@ -28,7 +28,7 @@ from trainers.advantages import (
     has_signal,
     provenance_advantages,
 )
-from trainers.batch import TokenRow, micro_batches, rows_of, spread
+from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, spread
 from trainers.config import TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -170,11 +170,13 @@ def prepare(
     episode = np.array([row.episode for row in rows], dtype=np.int64)
     advantages = by_episode[episode]
     if config.provenance:
-        shares = np.array([_share(valid[row.episode])[row.trajectory] for row in rows])
-        subagent = np.array([row.role == "subagent" for row in rows])
+        # Segments of one trajectory are one agent: none is compared with itself.
+        _, first, agent = np.unique(agents_of(rows), return_index=True, return_inverse=True)
+        shares = np.array([_share(valid[rows[i].episode])[rows[i].trajectory] for i in first])
+        subagent = np.array([rows[i].role == "subagent" for i in first], dtype=bool)
         advantages = provenance_advantages(
-            advantages, shares, groups[episode], subagent, config.provenance
-        )
+            advantages[first], shares, groups[episode[first]], subagent, config.provenance
+        )[agent]
     trains = [i for i, row in enumerate(rows) if row.trains.any()]
     return [rows[i] for i in trains], advantages[trains], counts
 

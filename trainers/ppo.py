@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +20,7 @@ from tyro.conf import OmitArgPrefixes
 
 from trainers import checkpoint
 from trainers.advantages import Floats, gae
-from trainers.batch import TokenRow, micro_batches, rows_of
+from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, rows_that_train
 from trainers.config import TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -116,7 +117,7 @@ def train(
                 episodes = play(iteration)
             metrics = episode_metrics(episodes)
             valid = [episode for episode in episodes if episode.valid]
-            rows = [row for row in rows_of(valid, config.trained_roles) if row.trains.any()]
+            rows = rows_that_train(rows_of(valid, config.trained_roles))
             if rows:
                 metrics |= improve(rows, valid, config, learner, iteration=iteration, timer=timer)
             ends = stop.asked
@@ -216,10 +217,11 @@ def estimate(
     """Returns advantages, returns and whether a step starts (1.0 or 0.0) of each token, (T,).
 
     All tokens of a step have its advantage; advantages are then scaled to mean 0 and standard
-    deviation 1 over the steps that train.
+    deviation 1 over the steps that train. Segments of one trajectory are one process: a fold is a
+    step, and what comes after it is worth what the head expects at the start of the next segment.
 
     Args:
-        rows: B trajectories.
+        rows: B rows, segments of one trajectory one after the other.
         episodes: those that `TokenRow.episode` counts.
         values: (T,) before each sampled token.
         last: value after the last token of each row.
@@ -228,8 +230,10 @@ def estimate(
     unfinished = ("time_budget", *(("turn_budget",) if config.bootstrap == "truncated" else ()))
     tokens = []
     place = 0
-    for number, row in enumerate(rows):
-        turn, episode = row.turn[row.sampled], episodes[row.episode]
+    for _, segments in groupby(enumerate(agents_of(rows)), key=lambda numbered: numbered[1]):
+        numbers = [number for number, _ in segments]
+        turn = np.concatenate([rows[number].turn[rows[number].sampled] for number in numbers])
+        episode = episodes[rows[numbers[-1]].episode]
         starts = np.ones(len(turn), dtype=bool)
         if config.step_of == "turn":
             starts[1:] = turn[1:] != turn[:-1]
@@ -237,7 +241,7 @@ def estimate(
         place += len(turn)
         rewards = np.zeros(len(before))
         rewards[-1] = episode.reward
-        after = last[number] if episode.end in unfinished else 0.0
+        after = last[numbers[-1]] if episode.end in unfinished else 0.0
         advantages, returns = gae(rewards, before, after, config.gamma, config.lam)
         step = np.cumsum(starts) - 1
         tokens.append(np.stack([advantages[step], returns[step], starts]))

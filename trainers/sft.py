@@ -19,7 +19,7 @@ from tyro.conf import OmitArgPrefixes
 from agents.scripted import POLICIES
 from trainers import checkpoint
 from trainers.advantages import sequence_weights
-from trainers.batch import TokenRow, micro_batches, rows_of, spread
+from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, spread
 from trainers.config import TINY, OutName, RunConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -127,7 +127,8 @@ def imitate(
     """Takes one optimiser step towards the rows' tokens; returns its numbers."""
     learner.lm.train()
     counts = np.array([int(row.trains.sum()) for row in rows])
-    per_row = sequence_weights(counts, np.array([row.episode for row in rows]), config.aggregation)
+    episodes = np.array([row.episode for row in rows])
+    per_row = sequence_weights(counts, episodes, config.aggregation, agents_of(rows))
     trains = np.concatenate([row.trains[row.sampled] for row in rows])
     weight = spread(per_row, rows, learner.device)
     weight *= torch.from_numpy(trains).to(learner.device)

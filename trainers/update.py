@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainers.advantages import sequence_weights
-from trainers.batch import TokenRow, flat, micro_batches, spread
+from trainers.batch import TokenRow, agents_of, flat, micro_batches, spread
 from trainers.config import PolicyConfig
 from trainers.losses import kl, policy_loss, sampler_weights
 from trainers.model import Learner
@@ -113,6 +113,7 @@ def updates_of(
                 np.array([int(rows[i].trains.sum()) for i in chosen]),
                 np.array([rows[i].episode for i in chosen]),
                 config.aggregation,
+                agents_of([rows[i] for i in chosen]),
             )
             yield chosen, spread(weights, rows, known.trains.device) * known.trains
 

@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 from made_episodes import made_episode, made_task
+from tinyworld import GOLD_ANSWER, TASK, ByScript, TinyBackend, call
 from worldplay import play
 
+from agents.rollout import play as drive
 from trainers.hacks import hack_metrics
+from wideseek_env.game.episode import Game
+from wideseek_env.records import Limits
 
 
 async def of_policy(name, preset="easy"):
@@ -36,6 +40,17 @@ async def test_honest_policies_show_no_sign(name):
 )
 async def test_trick_of_a_cheater_shows(cheater, sign, least):
     assert (await of_policy(cheater))[f"hacks/{sign}"] >= least
+
+
+async def test_folds_for_their_own_sake_show():
+    folds = [call("fold", text="nothing yet")] * 2
+    read = [call("open", url="/Alden"), call("fold", text="Alden 12")]
+    shares = {}
+    for name, script in (("idle", folds), ("honest", read), ("both", [*read, *folds])):
+        game = Game(TASK, TinyBackend(), 0, limits=Limits(max_folds=5))
+        await drive(game, ByScript(lead=[*script, call("answer", text=GOLD_ANSWER)]))
+        shares[name] = hack_metrics([await game.record()])["hacks/idle_folds"]
+    assert shares == {"idle": 1.0, "honest": 0.0, "both": pytest.approx(2 / 3)}
 
 
 async def test_cells_that_nobody_read_show():

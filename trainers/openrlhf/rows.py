@@ -36,7 +36,7 @@ from trainers.advantages import (
     sequence_weights,
 )
 from trainers.batch import rows_of
-from wideseek_env.records import Episode, Role
+from wideseek_env.records import Episode, Limits, Role
 
 Baseline: TypeAlias = Literal["mean-std", "mean", "leave-one-out"]
 Aggregation: TypeAlias = Literal["agent-mean", "sequence-mean", "token-mean"]
@@ -80,6 +80,19 @@ class TeamRow:
         return found
 
 
+def refuse_folds(limits: Limits) -> None:
+    """Looks before a run whether its agents may fold, which these rows cannot hold.
+
+    Raises:
+        ValueError: they may.
+    """
+    if limits.max_folds:
+        raise ValueError(
+            "an agent is one row here and the lead's carries the reward, but one that folds has a "
+            "row for each segment: set `max_folds` to 0, or train with `wideseek train grpo`"
+        )
+
+
 def team_rows(episode: Episode, *, episode_id: str, group: str) -> list[TeamRow]:
     """Returns the rows of an episode, the lead's last; trajectories without tokens have none.
 
@@ -89,7 +102,12 @@ def team_rows(episode: Episode, *, episode_id: str, group: str) -> list[TeamRow]
         episode: as a policy with an engine played it.
         episode_id: differs from that of every other episode of the batch.
         group: what the episode is compared within.
+
+    Raises:
+        ValueError: an agent has folded its context.
     """
+    if episode.num_folds:
+        refuse_folds(episode.limits)
     share = shares(episode)
     has_tokens = any(u.decision.tokens for t in episode.trajectories for u in t.turns)
     rows = [

@@ -116,10 +116,13 @@ class TeamSettings:
         )
 
     def limits(self, given: Limits) -> Limits:
-        """Returns the source's limits with those of the settings in their place."""
+        """Returns the source's limits with those of the settings in their place.
+
+        Nobody folds, as a row here is a whole trajectory (`rows.refuse_folds`).
+        """
         names = ("max_lead_turns", "max_subagent_turns", "max_tool_calls")
         own = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return replace(given, **own)
+        return replace(given, max_folds=0, **own)
 
     def llm(self, max_len: int, temperature: float, top_p: float) -> LLMConfig:
         """Returns how the model plays.

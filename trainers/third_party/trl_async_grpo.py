@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.evaluate import limits_for
 from agents.llm.policy import LLMPolicy
 from trainers.config import preset_of
 from trainers.grpo import PRESETS, GRPOConfig, GRPOOptions
+from trainers.openrlhf.rows import refuse_folds
 from trainers.third_party.trl_rollouts import TeamRollouts, rows_per_iteration
 from wideseek_env.cli.commands import run_command
 from wideseek_env.plugins import require
@@ -108,6 +110,7 @@ def run(options: TRLOptions) -> int:
 
     config = options.config
     source = source_of(config)  # a wrong name is found before the model is loaded
+    refuse_folds(limits_for(config.n_subagents, source[0].limits, max_folds=config.max_folds))
     lm, tokenizer = load_model(config.model)
     engine = TransformersEngine(lm, tokenizer=tokenizer)
     policy = LLMPolicy(engine, llm_config(config, lm))
