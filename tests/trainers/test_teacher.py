@@ -10,6 +10,7 @@ from agents.llm.policy import LLMConfig
 from agents.llm.tokenizers import ByteTokenizer
 from agents.rollout import Job, rollout
 from agents.scripted import POLICIES
+from trainers.batch import rows_of
 from trainers.teacher import TeacherPolicy
 from wideseek_env.worlds import World
 
@@ -61,3 +62,25 @@ async def test_teacher_whose_student_runs_out_of_context_is_cut_like_the_student
     (episode,) = [e async for e in rollout(jobs, teacher)]
     assert episode.error is None
     assert "context_budget" in {t.end for t in episode.trajectories}
+
+
+async def test_teacher_that_folds_gives_a_row_for_each_segment():
+    world = World("easy", seed=3)
+    tasks = list(world.tasks(1))
+    config = LLMConfig(max_tokens=100_000, max_context_tokens=1_000_000)
+    letters = ByteTokenizer()
+    teacher = TeacherPolicy(POLICIES["solo_fold"](tasks), letters, config)
+    limits = replace(world.preset.limits, max_context_chars=5_000, max_folds=20, max_lead_turns=60)
+    (episode,) = [e async for e in rollout([Job(tasks[0], world.backend(), 0, limits)], teacher)]
+    assert episode.error is None
+    assert episode.score.item_f1 > 0.8
+    (lead,) = episode.trajectories
+    assert len(lead.segments) > 2
+    rows = rows_of([episode])
+    assert [set(row.turn[row.sampled].tolist()) for row in rows] == [set(s) for s in lead.segments]
+    for row, segment in zip(rows, lead.segments, strict=True):
+        text = letters.decode(row.ids[: int(row.sampled.argmax())].tolist())
+        assert tasks[0].question in text
+        if segment.start:
+            folded = lead.turns[segment.start - 1].decision.calls[0].arguments["text"]
+            assert folded in text
