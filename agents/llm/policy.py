@@ -203,8 +203,8 @@ class LLMPlayer:
                 fits = self._room(desk) >= 1
             else:
                 desk.turn = observation.turn
-                may_fold = desk.segment < self._info.limits.max_folds and observation.turns_left > 1
-                fits = self._fit(desk, await self._results(desk, observation, usage), may_fold)
+                results = await self._results(desk, observation, usage)
+                fits = self._fit(desk, results, self._may_fold(desk))
             completion = await self._generate(desk, usage) if fits else None
         except ContextOverflow:
             completion = None
@@ -294,6 +294,11 @@ class LLMPlayer:
 
     def _room(self, desk: _Talk) -> int:
         return desk.context - desk.chat.num_tokens
+
+    def _may_fold(self, desk: _Talk) -> bool:
+        limits = self._info.limits
+        most = limits.max_lead_turns if desk.role == "lead" else limits.max_subagent_turns
+        return desk.segment < limits.max_folds and most - desk.turn > 1
 
     def _fit(self, desk: _Talk, results: Sequence[ToolResult], may_fold: bool) -> bool:
         """Adds the results to the conversation, cut if they must be; False when it is full."""

@@ -117,7 +117,9 @@ def test_load_without_a_model_says_how_to_make_one(tmp_path, monkeypatch):
 
 def test_make_tiny_of_an_unknown_teacher_names_those_there_are(tmp_path):
     config = replace(CONFIG, out=str(tmp_path))
-    with pytest.raises(ValueError, match="`teacher` must be one of random, solo, fanout"):
+    with pytest.raises(
+        ValueError, match="`teacher` must be one of random, solo, solo_fold, fanout"
+    ):
         make_tiny(config, "nobody")
 
 
