@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORE = .venv/bin/python
 FULL = .venv-full/bin/python
 
-.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib openrlhf test-openrlhf lint format clean
+.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib openrlhf test-openrlhf release lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,10 @@ openrlhf: .venv-openrlhf/ready ## Train a tiny team with OpenRLHF: Ray, vLLM, De
 test-openrlhf: .venv-openrlhf/ready ## Train with OpenRLHF in every way that its adapter knows
 	.venv-openrlhf/bin/python -m pytest tests/trainers/openrlhf tests/trainers/third_party -k "openrlhf or trl"
 
+release: .venv/ready ## Build sdist and wheel, and use them from clean environments, one for each Python
+	$(CORE) -m pip install -q build
+	.ci/release $(CORE)
+
 lint: .venv/ready ## Check format, lint and types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -43,7 +47,7 @@ format: .venv/ready ## Format the code
 	.venv/bin/ruff check --fix .
 
 clean: ## Remove the virtual environments and what runs have left
-	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib .venv-openrlhf runs
+	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib .venv-openrlhf runs dist
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 
-from agents.evaluate import Exam, evaluate
-from agents.policy import EpisodeInfo
-from agents.scripted.script import (
+from wideseek.agents.evaluate import Exam, evaluate
+from wideseek.agents.policy import EpisodeInfo
+from wideseek.agents.scripted.script import (
     Script,
     ScriptPlayer,
     answer,
@@ -22,6 +22,7 @@ from agents.scripted.script import (
     reports_in,
     search,
 )
+
 from wideseek_env.reading.pages import read_search
 from wideseek_env.records import Observation
 from wideseek_env.tasks.source import TaskSource

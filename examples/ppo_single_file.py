@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
+from wideseek.agents.learned import DiscretePolicy, torch_actor
 
 import wideseek_env
-from agents.learned import DiscretePolicy, torch_actor
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 
-from agents.evaluate import Exam, evaluate
-from agents.scripted.simple import OraclePolicy
+from wideseek.agents.evaluate import Exam, evaluate
+from wideseek.agents.scripted.simple import OraclePolicy
+
 from examples.backend import NOTES, Notes
 from wideseek_env.records import Column, Limits, Task
 from wideseek_env.tasks.source import TaskSource

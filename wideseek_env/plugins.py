@@ -40,7 +40,7 @@ def require(module: str, extra: str) -> Any:
     except ImportError as error:
         raise MissingExtra(
             f"{module} could not be imported ({error}); install it with: "
-            f"pip install -e '.[{extra}]' (see docs/llm.md)"
+            f"pip install 'wideseek[{extra}]' (see docs/llm.md)"
         ) from error
 
 

@@ -26,7 +26,7 @@ try:
     from benchmarl.models.mlp import MlpConfig
     from torchrl.envs import EnvBase, PettingZooWrapper
 except ImportError as error:
-    raise MissingExtra("BenchMARL is needed: pip install -e '.[benchmarl]'") from error
+    raise MissingExtra("BenchMARL is needed: pip install 'wideseek[benchmarl]'") from error
 
 import wideseek_env
 from trainers.third_party.options import LibraryOptions

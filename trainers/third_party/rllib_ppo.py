@@ -27,7 +27,7 @@ try:
     from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
     from ray.tune.registry import register_env
 except ImportError as error:
-    raise MissingExtra("RLlib is needed: pip install -e '.[rllib]'") from error
+    raise MissingExtra("RLlib is needed: pip install 'wideseek[rllib]'") from error
 
 import wideseek_env
 from trainers.third_party.options import LibraryOptions

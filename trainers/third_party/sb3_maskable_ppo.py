@@ -28,7 +28,7 @@ try:
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
 except ImportError as error:
-    raise MissingExtra("SB3-contrib is needed: pip install -e '.[sb3]'") from error
+    raise MissingExtra("SB3-contrib is needed: pip install 'wideseek[sb3]'") from error
 
 import wideseek_env
 from trainers.third_party.options import SB3Options

@@ -35,7 +35,7 @@ try:
     from torchrl.objectives import ClipPPOLoss
     from torchrl.objectives.value import GAE
 except ImportError as error:
-    raise MissingExtra("TorchRL is needed: pip install -e '.[torchrl]'") from error
+    raise MissingExtra("TorchRL is needed: pip install 'wideseek[torchrl]'") from error
 
 from trainers.third_party.options import Config, MappoOptions, readable
 from trainers.third_party.torchrl_env import GROUPS, BatchedWideSeek, make_batch

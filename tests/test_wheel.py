@@ -1,0 +1,106 @@
+"""The wheel has all packages under names that nobody else owns; a checkout knows the same names."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = """#!{python}
+import sys
+from wideseek_env.cli.commands import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.iterdir()  # and nothing else is left there
+    return built
+
+
+def test_no_module_of_the_wheel_imports_a_name_that_it_does_not_bring(wheel: Path) -> None:
+    wrong, texts = [], 0
+    with zipfile.ZipFile(wheel) as files:
+        for name in files.namelist():
+            if not name.endswith(".py"):
+                continue
+            source = files.read(name).decode()
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Import):
+                    told = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                    told = [node.module or ""]
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    told = node.value.split()
+                    texts += "wideseek.benchmarks.compare.command:run" in told
+                else:
+                    continue
+                wrong += [
+                    (name, each)
+                    for each in told
+                    if each.partition(".")[0] in ("agents", "trainers", "benchmarks")
+                    and "." in each.rstrip(".")
+                    and "/" not in each
+                ]
+    assert wrong == []
+    assert texts == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(sys.platform == "win32", reason="writes a script for a POSIX shell")
+def test_a_stranger_can_use_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """As `.ci/release` does, but with the libraries of this environment instead of the network."""
+    home = tmp_path / "venv"
+    venv.create(home, symlinks=True)
+    (packages,) = home.glob("lib/*/site-packages")
+    zipfile.ZipFile(wheel).extractall(packages)
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    python, command = home / "bin" / "python", home / "bin" / "wideseek"
+    command.write_text(COMMAND.format(python=python))
+    command.chmod(0o755)
+    done = subprocess.run(
+        [python, "-I", ROOT / ".ci" / "stranger.py"],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PATH": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "a stranger can use it" in done.stdout
+
+
+def test_in_a_checkout_both_names_are_one_module() -> None:
+    long = importlib.import_module("wideseek.agents.scripted.fanout")
+    short = importlib.import_module("agents.scripted.fanout")
+    assert long is short
+    assert short.__spec__ is not None
+    assert short.__spec__.name == short.__name__ == "agents.scripted.fanout"
+    import wideseek
+
+    assert wideseek.agents.scripted is importlib.import_module("agents.scripted")  # type: ignore[attr-defined]
+    with pytest.raises(ModuleNotFoundError, match=r"wideseek\.agents\.nobody"):
+        importlib.import_module("wideseek.agents.nobody")
+    with pytest.raises(ModuleNotFoundError, match=r"wideseek\.json"):
+        importlib.import_module("wideseek.json")
+
+
+def test_the_version_is_one_and_the_changelog_has_it() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"\n## {project['version']} " in (ROOT / "CHANGELOG.md").read_text()
+    assert (ROOT / "wideseek_env" / "py.typed").exists()
+    assert (ROOT / "wideseek" / "py.typed").exists()
