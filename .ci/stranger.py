@@ -28,7 +28,7 @@ policy: Policy = DiscretePolicy(lambda agent, seen, rng: seen["action_mask"].arg
 
 
 def wrong() -> str:
-    return wideseek_env.parallel_env(n_subagents=2).num_steps
+    return wideseek_env.Limits().max_lead_turns
 """
 
 
@@ -82,7 +82,7 @@ def main() -> None:
             [sys.executable, "-m", "mypy", "--no-error-summary", "user.py"],
             capture_output=True, text=True, check=False, cwd=folder,
         )  # fmt: skip
-        assert '"WideSeekEnv" has no attribute "num_steps"' in typed.stdout, typed.stdout
+        assert 'got "int", expected "str"' in typed.stdout, typed.stdout + typed.stderr
         assert len(typed.stdout.splitlines()) == 1, typed.stdout
     assert "pip install 'wideseek[" in command("train", "mappo", "--out", "x", status=2)
     assert not Path("x").exists()
