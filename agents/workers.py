@@ -71,15 +71,18 @@ def interrupt_blocked() -> Iterator[None]:
 
     The terminal sends it to every process, but only the one that writes may act on it. Blocking is
     what the new processes inherit; in this one another thread may still take the signal, and a
-    process that is half begun would complain, so it is put off as well.
+    process that is half begun would complain, so it is put off as well. Windows knows no blocking:
+    there processes that are begun get Ctrl-C, too, and the run ends with what it has.
     """
     held: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    can_block = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else set()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
         if held:
             signal.raise_signal(signal.SIGINT)
