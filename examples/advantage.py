@@ -9,8 +9,7 @@ The function gets the rewards of one group, the episodes of one task, and gives 
 from __future__ import annotations
 
 import numpy as np
-
-from trainers.advantages import Floats, group_advantages
+from wideseek.trainers.advantages import Floats, group_advantages
 
 
 def rank(rewards: Floats) -> Floats:
