@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORE = .venv/bin/python
 FULL = .venv-full/bin/python
 
-.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib openrlhf test-openrlhf release lint format clean
+.PHONY: help benchmark test test-core test-full test-benchmarl test-rllib openrlhf test-openrlhf release docs lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,6 +37,10 @@ release: .venv/ready ## Build sdist and wheel, and use them from clean environme
 	$(CORE) -m pip install -q build
 	.ci/release $(CORE)
 
+docs: .venv/ready ## Build the site into site/, every link and reference checked
+	$(CORE) -m pip install -q -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
+
 lint: .venv/ready ## Check format, lint and types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -47,7 +51,7 @@ format: .venv/ready ## Format the code
 	.venv/bin/ruff check --fix .
 
 clean: ## Remove the virtual environments and what runs have left
-	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib .venv-openrlhf runs dist
+	rm -rf .venv .venv-full .venv-benchmarl .venv-rllib .venv-openrlhf runs dist site
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

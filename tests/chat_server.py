@@ -88,7 +88,7 @@ class ChatServer:
         good = self._good(body)
         if fault is None:
             await asyncio.sleep(0.005)
-            return web.json_response(good)
+            return await _streamed(request, good) if body.get("stream") else web.json_response(good)
         if fault == "slow":
             await asyncio.sleep(self.slow_s)
             return web.json_response(good)
@@ -113,7 +113,7 @@ class ChatServer:
         else:
             prompt = TOKENIZER.encode(TOKENIZER.render(body["messages"]))
             text = self._reply(TOKENIZER.decode(prompt))
-        ids = [*TOKENIZER.encode(text), 257][: body["max_tokens"]]
+        ids = [*TOKENIZER.encode(text), 257][: body.get("max_tokens")]
         finish = "stop" if ids[-1] == 257 else "length"
         usage = {
             "prompt_tokens": len(prompt),
@@ -138,3 +138,23 @@ class ChatServer:
         if self._ids:
             answer["prompt_token_ids"] = prompt
         return answer
+
+
+async def _streamed(request: web.Request, answer: dict[str, Any]) -> web.StreamResponse:
+    """Sends a chat answer as server-sent events: the text in two pieces, then the end and usage."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    (choice,) = answer["choices"]
+    text = choice["message"]["content"]
+    shared = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "tiny"}
+    deltas = [{"role": "assistant", "content": text[:5]}, {"content": text[5:]}, {}]
+    for delta in deltas:
+        end = None if delta else choice["finish_reason"]
+        part = {"index": 0, "delta": delta, "finish_reason": end}
+        chunk = {**shared, "choices": [part]}
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    usage = {**answer["usage"], "total_tokens": 1}
+    chunk = {**shared, "choices": [], "usage": usage}
+    await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
+    return response

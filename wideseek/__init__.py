@@ -3,6 +3,9 @@
 They hold in every installation. A wheel has the three packages in here (`hatch_build.py` puts them
 in), as other distributions own the name `agents`. In a checkout they lie beside this folder, and
 `wideseek.agents.policy` is the module `agents.policy` under a second name.
+
+This is also the environment `wideseek` of the library `verifiers`, whose loader asks a package of
+that name for what `__all__` says; see `trainers/third_party/verifiers_env.py`.
 """
 
 from __future__ import annotations
@@ -15,8 +18,18 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+__all__ = ["WideSeekTaskset", "WideSeekTeam"]
 _PACKAGES = ("agents", "trainers", "benchmarks")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(
+            importlib.import_module(f"{__name__}.trainers.third_party.verifiers_env"), name
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _Beside(MetaPathFinder, Loader):

@@ -143,6 +143,9 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
         self.episode: Episode | None = None
         """The record of the last episode; None while one runs."""
         self.state_space = self._interface.state_space
+        self.observation_spaces = {a: self.observation_space(a) for a in self.possible_agents}
+        """The spaces by agent, for libraries that ask for them so; EPyMARL does."""
+        self.action_spaces = {a: self.action_space(a) for a in self.possible_agents}
 
     @property
     def game(self) -> Game:
@@ -296,7 +299,7 @@ class WideSeekEnv(ParallelEnv[str, Any, Any]):
 def parallel_env(n_subagents: int = 8, **settings: Any) -> WideSeekEnv:
     """Returns the parallel environment; see `WideSeekEnv` for the settings.
 
-    Example:
+    Examples:
         >>> import wideseek_env
         >>> env = wideseek_env.parallel_env(n_subagents=2, preset="starter")
         >>> observations, infos = env.reset(seed=0)

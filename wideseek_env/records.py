@@ -59,7 +59,7 @@ class Task:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Gold value to further spellings that are as right as it."""
     sources: tuple[tuple[tuple[str, ...], ...], ...] = ()
-    """URLs of the pages that hold each gold cell, [row][column]; empty when unknown."""
+    """URLs of the pages that hold each gold cell, `[row][column]`; empty when unknown."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What made the task: preset, world, number of rows, hops; never read by rules or scorer."""
 

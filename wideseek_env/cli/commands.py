@@ -55,6 +55,11 @@ COMMANDS = {
         "wideseek_env.cli.synthesize:SynthesizeOptions",
         "wideseek_env.cli.synthesize:run",
     ),
+    "dataset": Command(
+        "write tasks as a data set for Hugging Face's datasets",
+        "wideseek_env.cli.dataset:DatasetOptions",
+        "wideseek_env.cli.dataset:run",
+    ),
     "index": Command(
         "read and index pages ahead of time",
         "wideseek_env.cli.index:IndexOptions",
@@ -226,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "" not in sys.path and os.getcwd() not in sys.path:  # as `python -m` has it: a user's own
         sys.path.insert(0, os.getcwd())
     if words[:1] in (["--version"], ["-V"]):
-        print(f"wideseek {_version()}")
+        print(f"wideseek {version_of()}")
         return 0
     for size in (2, 1):
         name = " ".join(words[:size])
@@ -308,7 +313,8 @@ def _overview(commands: dict[str, Command]) -> str:
     )
 
 
-def _version() -> str:
+def version_of() -> str:
+    """Tells the version of this release, or why it is not known."""
     try:
         return version("wideseek")
     except PackageNotFoundError:

@@ -117,7 +117,8 @@ class DiscreteInterface:
         Raises:
             ValueError: the action is illegal and `strict_actions` is set.
         """
-        number, mask = int(action), self._masks[agent]
+        number = int(np.asarray(action).item())  # also an array of one element
+        mask = self._masks[agent]
         if not (0 <= number < len(mask) and mask[number]):
             if self._strict:
                 legal = ", ".join(map(str, np.flatnonzero(mask)))

@@ -94,6 +94,22 @@ class ToolCallSpace(spaces.Space[Any]):
         number = int(self.np_random.integers(0, self.max_calls + 1))
         return [self._sample_call() for _ in range(number)]
 
+    def __eq__(self, other: object) -> bool:
+        """Tells whether both take the same calls; Gymnasium's vector environments ask."""
+        return (
+            isinstance(other, ToolCallSpace)
+            and list(self.tools) == list(other.tools)
+            and self.max_calls == other.max_calls
+            and self.max_subtasks == other.max_subtasks
+        )
+
+    def __hash__(self) -> int:
+        """Goes with `__eq__`."""
+        return hash((tuple(self.tools), self.max_calls, self.max_subtasks))
+
+    def __repr__(self) -> str:
+        return f"ToolCallSpace({', '.join(self.tools)}; {self.max_calls} calls)"
+
     def _sample_call(self) -> dict[str, Any]:
         rng = self.np_random
         tool = list(self.tools.values())[rng.integers(len(self.tools))]

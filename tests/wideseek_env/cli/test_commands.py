@@ -26,6 +26,7 @@ NEEDED = {
     "view": ["."],
     "serve": ["pages"],
     "mcp": ["pages"],
+    "dataset": ["starter", "--out", "d"],
     "index": ["pages", "--out", "i"],
     "synthesize": ["pages", "--out", "s"],
     "evaluate": ["partial"],

@@ -6,21 +6,21 @@ import pytest
 from pettingzoo.test import parallel_api_test
 
 import wideseek_env
-from wideseek_env.wrappers import FlattenMask, Homogenize, MaskToInfos
+from wideseek_env.wrappers import FlattenMask, Homogenize, Legalize, MaskToInfos
 
 
 def make() -> Any:
     return wideseek_env.parallel_env(2, interface="discrete", preset="starter")
 
 
-@pytest.mark.parametrize("wrap", [FlattenMask, Homogenize, MaskToInfos])
+@pytest.mark.parametrize("wrap", [FlattenMask, Homogenize, Legalize, MaskToInfos])
 def test_wrapped_environment_passes_the_api_test(wrap: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parallel_api_test(wrap(make()), num_cycles=60)
 
 
-@pytest.mark.parametrize("wrap", [FlattenMask, Homogenize, MaskToInfos])
+@pytest.mark.parametrize("wrap", [FlattenMask, Homogenize, Legalize, MaskToInfos])
 def test_wrapped_observations_are_in_their_spaces_to_the_last_step(wrap: Any) -> None:
     env, plain = wrap(make()), make()
     observations, _ = env.reset(seed=1)
@@ -67,3 +67,34 @@ def test_mask_to_infos_moves_the_mask() -> None:
     assert observations["lead"].dtype == np.float32
     assert infos["lead"]["action_mask"].dtype == np.int8
     assert infos["subagent_0"]["action_mask"].tolist()[0] == 1
+
+
+def test_a_learner_without_masks_has_a_signal_through_legalize() -> None:
+    """Random unmasked play of `starter` is paid nothing; legalised, it is paid now and then."""
+    plain, legal = FlattenMask(make()), FlattenMask(Legalize(make()))
+    paid = {}
+    for name, env in (("plain", plain), ("legal", legal)):
+        rng, total, illegal = np.random.default_rng(0), 0.0, 0.0
+        for seed in range(30):
+            env.reset(seed=seed)
+            while env.agents:
+                actions = {a: int(rng.integers(env.action_space(a).n)) for a in env.agents}
+                _, rewards, _, _, infos = env.step(actions)
+                total += rewards["lead"]
+            illegal += sum(info["num_illegal"] for info in infos.values())
+        paid[name] = total / 30, illegal
+    assert paid["legal"][1] == 0 < paid["plain"][1]
+    assert paid["legal"][0] > paid["plain"][0] + 0.03
+
+
+def test_legalize_leaves_legal_moves_and_goes_on_from_illegal_ones() -> None:
+    env = Legalize(make())
+    seen, _ = env.reset(seed=0)
+    legal = np.flatnonzero(seen["lead"]["action_mask"]).tolist()
+    asked: list[int] = []
+    env.env.step = lambda actions: asked.append(actions["lead"]) or ({}, {}, {}, {}, {})  # type: ignore[func-returns-value]
+    for move in range(17):
+        env._masks = {"lead": seen["lead"]["action_mask"]}
+        env.step({"lead": np.array([move])})
+    expected = [min((m for m in legal if m >= move), default=legal[0]) for move in range(17)]
+    assert asked == expected
