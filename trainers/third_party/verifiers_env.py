@@ -110,7 +110,7 @@ class WideSeekTeam(vf.Env[WideSeekEnvConfig]):
             await engine.close()
         if not episode.valid:
             raise PolicyError(episode.error or "the episode could not be scored")
-        if any(trace.has_error for _, trace in engine.traces):
+        if any(trace.errors for _, trace in engine.traces):
             raise PolicyError("a seat of the team has failed, so the episode has no score")
         for role, trace in engine.traces:
             _record(role, trace, episode)
@@ -154,7 +154,7 @@ class _Interactions:
                 break
             new.insert(0, str(message["content"]))
         segment = await talk.turn("\n".join(new))
-        if segment.terminated and talk.trace.has_error:
+        if segment.terminated and talk.trace.errors:
             raise PolicyError(f"verifiers has ended the exchange: {talk.trace.errors[-1]}")
         if segment.terminated:
             raise ContextOverflow("verifiers has ended the exchange, by a limit of the agent's")
