@@ -20,9 +20,9 @@ import ipaddress
 import json
 import multiprocessing
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -38,7 +38,7 @@ MAX_ROWS = 500
 """Most rows of the list in one answer."""
 _FOLLOW_S = 0.5
 """Between two looks at whether a file has grown."""
-_BATCH = 8
+_BATCH = 4
 """Episodes whose cells are traced in one go."""
 _STATIC = {
     "base.css": "text/css",
@@ -127,7 +127,7 @@ class _Viewer:
     async def following(self, app: web.Application) -> AsyncIterator[None]:
         """Reads the files, and on as they grow, while the server runs."""
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(1, context, initializer=_ignore_interrupt)
+        pool = ProcessPoolExecutor(1, context)
         tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._trace(pool))]
         yield
         for task in tasks:
@@ -144,6 +144,8 @@ class _Viewer:
         """Finds out what became of the cells, in a process of its own: it takes a while."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(_FOLLOW_S)  # the page comes first
+        with _interrupt_ignored():
+            pool.submit(int)  # starts the process, to which a Ctrl-C of the terminal goes, too
         with suppress(BrokenExecutor):  # its process was killed: the list does without
             while True:
                 run = next((run for run in self._runs if run.untraced), None)
@@ -258,6 +260,11 @@ def _file(name: str) -> str:
     return files("benchmarks.viewer").joinpath("templates", name).read_text("utf-8")
 
 
-def _ignore_interrupt() -> None:
-    """Lets Ctrl-C end the server, which then ends this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupt_ignored() -> Iterator[None]:
+    """Lets processes that are started meanwhile ignore Ctrl-C; the server ends them itself."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

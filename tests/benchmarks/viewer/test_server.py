@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -124,3 +129,16 @@ def test_view_of_no_run_and_of_a_port_in_use_is_one_sentence(tmp_path, capsys):
         == f"error: --port: {port} is in use; give another, as --port {port + 1}\n"
     )
     assert main(["view"]) == 2
+
+
+def test_view_ends_at_ctrl_c_without_a_traceback(tmp_path):
+    (tmp_path / "episodes.jsonl").write_bytes(encode(made_episode(made_task(0))) + b"\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "wideseek_env", "view", str(tmp_path), "--port", str(port)]
+    viewer = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert f"http://127.0.0.1:{port}/" in viewer.stderr.readline()
+    time.sleep(1.2)  # the process that traces cells is being started
+    os.killpg(viewer.pid, signal.SIGINT)
+    assert viewer.communicate(timeout=60)[1] == ""
+    assert viewer.returncode == 0
