@@ -41,6 +41,8 @@ class Thing:
         facts = self.facts.get(label)
         if not facts:
             return None
+        if len(facts) == 1:  # most are told once
+            return facts[0].value
         newest = max(fact.date for fact in facts)
         count = Counter(fact.value.text for fact in facts if fact.date == newest)
         best = count.most_common(1)[0][0]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import is_dataclass
 from functools import lru_cache, wraps
 from threading import Lock
-from typing import Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, TypeVar
 
 from cachetools import LRUCache
 
@@ -22,7 +23,6 @@ _Rest = TypeVar("_Rest", bound=Hashable)
 _ENTRY_BYTES = 500  # of the cache's own for each entry
 _MAX_SHARE = 16  # an entry that takes more than this part of the cache is not kept
 _SHORT_CHARS = 200
-_MISSING = object()
 
 
 class ByteCache(Generic[_Value]):
@@ -34,16 +34,14 @@ class ByteCache(Generic[_Value]):
 
     def __init__(self, max_bytes: int) -> None:
         self._max_entry_bytes = max_bytes // _MAX_SHARE
-        self._entries: LRUCache[object, tuple[object, int]]
+        self._entries: LRUCache[object, tuple[_Value, int]]
         self._entries = LRUCache(max_bytes, getsizeof=lambda entry: entry[1])
         self._lock = Lock()
 
     def get(self, key: tuple[object, ...], make: Callable[..., _Value]) -> _Value:
         """Looks a key up, or else makes `make(*key)` and keeps it if it is small."""
-        with self._lock:
-            value, _ = self._entries.get(key, (_MISSING, 0))
-        if value is not _MISSING:
-            return cast(_Value, value)
+        with suppress(KeyError), self._lock:
+            return self._entries[key][0]
         made = make(*key)
         size = _ENTRY_BYTES + size_bytes(key)
         if size <= self._max_entry_bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from wideseek_env.reading.writing import convert_number, read_date, write_number
 from wideseek_env.worlds import questions as phrases
@@ -108,7 +109,7 @@ class Rank:
     greatest: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParsedQuestion:
     """What a question asks."""
 
@@ -127,7 +128,7 @@ class ParsedQuestion:
         """Title, without the page number, of the list that names all things of this kind."""
         return phrases.LIST_TITLE.format(plural=self.plural, region=self.region)
 
-    @property
+    @cached_property
     def facts(self) -> tuple[NeededFact, ...]:
         """All facts needed of each thing, those that decide first, none twice."""
         needed = [condition.fact for condition in self.conditions]
