@@ -33,6 +33,8 @@ NEEDED = {
     "experiments": ["gain"],
     "learned": ["--out", "l"],
     "train mappo": ["--out", "m"],
+    "train discrete": ["--out", "m"],
+    "difficulty": [".", "--backend", "b"],
     "speed pages": ["--num-synthetic", "10"],
     "speed scorers": ["--data", "."],
 }
