@@ -6,7 +6,7 @@ import io
 
 import pytest
 from fuzzing import examples
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from wideseek_env.scoring.official.pandas_csv import (
@@ -127,6 +127,9 @@ def test_read_frame_agrees_with_pandas(text: str) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas 2.3.0 is compared with where it is there")
     if pandas.__version__ != "2.3.0":
         pytest.skip(f"expected pandas 2.3.0, got {pandas.__version__}")
+    # A known difference (docs/scoring.md): pandas goes back over a carriage return to the last line
+    # feed, and so reads cells twice, or without end.
+    assume("\r " not in text)
     try:
         read = pandas.read_csv(io.StringIO("k|v\n" + text), sep="|")
         expected = {name: list(read[name].astype(str)) for name in read.columns}
