@@ -32,6 +32,7 @@ NEEDED = {
     "evaluate": ["partial"],
     "experiments": ["gain"],
     "learned": ["--out", "l"],
+    "train discrete": ["--out", "d"],
     "train mappo": ["--out", "m"],
     "train discrete": ["--out", "m"],
     "difficulty": [".", "--backend", "b"],
