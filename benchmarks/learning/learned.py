@@ -27,7 +27,7 @@ from agents.learned import LearnedPolicy
 from agents.learned.orders import ORDERS, OrderPolicy
 from agents.learned.policy import TEMPERATURE, WEIGHTS
 from agents.policy import Policy
-from agents.scripted import FanoutPolicy, SoloPolicy
+from agents.scripted import FanoutPolicy, SoloFoldPolicy, SoloPolicy
 from benchmarks.compare.llm import is_model
 from benchmarks.compare.policies import POLICIES, entry_of
 from wideseek_env.cli.commands import run_command
@@ -46,6 +46,10 @@ from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.tasks.source import TaskSource
 from wideseek_env.worlds import PRESETS
 
+SCRIPTED = ("solo", "solo_fold", "fanout")
+"""Whom learned policies are compared with."""
+FOLDS = entry_of("solo_fold").max_folds
+
 
 @dataclass(frozen=True, slots=True)
 class GridScore:
@@ -55,7 +59,7 @@ class GridScore:
     budget: int
     """`search` and `open` calls of all agents together."""
     width: int
-    """Subagents; 0 for `solo`."""
+    """Subagents; 0 for one agent alone."""
     policy: str
     num_tasks: int
     item_f1: float
@@ -99,7 +103,9 @@ def play(
     Raises:
         WideSeekError: an episode has no score, so the means would be over other tasks.
     """
-    jobs = [job for source in sources for job in Exam(source, width, budget=budget)]
+    folds = FOLDS if isinstance(policy, SoloFoldPolicy) else 0
+    exams = [Exam(source, width, budget=budget, max_folds=folds) for source in sources]
+    jobs = [job for exam in exams for job in exam]
     played = asyncio.run(evaluate(jobs, policy, max_concurrent=1)).checked()
     f1, calls = played.item_f1, fmean(e.num_tool_calls for e in played.episodes)
     num = len(played.episodes)
@@ -117,14 +123,14 @@ def experiment(
     backend: str | None = None,
     rows: Rows | None = None,
 ) -> Iterator[GridScore]:
-    """Plays `solo`, `fanout` and other teams on held-out tasks; yields row by row.
+    """Plays `solo`, `solo_fold`, `fanout` and other teams on held-out tasks; yields row by row.
 
     Rows that `rows` has are not played again, and the others are added to it.
     """
     for text in texts:
         sources = sources_of(text, seeds, num_tasks, backend)
         for budget in budgets:
-            cells: list[tuple[Policy, int]] = [(SoloPolicy(), 0)]
+            cells: list[tuple[Policy, int]] = [(SoloPolicy(), 0), (SoloFoldPolicy(), 0)]
             cells += [(policy, width) for width in widths for policy in (FanoutPolicy(), *teams)]
             for policy, width in cells:
                 row = rows.find(text, budget, width, policy.name) if rows else None
@@ -136,11 +142,11 @@ def experiment(
 
 
 def won(
-    rows: Sequence[GridScore], policy: str, against: Sequence[str] = ("solo", "fanout")
+    rows: Sequence[GridScore], policy: str, against: Sequence[str] = SCRIPTED
 ) -> list[GridScore]:
     """Returns the rows of a policy whose interval lies above those of the others.
 
-    A team is compared with `solo` at the same budget, and with teams of the same width.
+    A team is compared with agents alone at the same budget, and with teams of the same width.
     """
     return [
         row
@@ -166,7 +172,7 @@ class LearnedOptions:
     out: OutFolder
     """Folder for learned.csv."""
     weights: tuple[Path, ...] = (WEIGHTS,)
-    """Weights of `wideseek train mappo`."""
+    """Weights of `wideseek train discrete` or `wideseek train mappo`."""
     policies: tuple[str, ...] = ()
     """Learned policies of your own, as `wideseek benchmark --policies` names them."""
     temperature: AtLeastZero = TEMPERATURE
@@ -292,7 +298,7 @@ def run(options: LearnedOptions) -> int:
         raise Interrupted(f"{rows.file} has {len(rows.kept)} rows; the same command goes on") from (
             error
         )
-    rivals = ["solo", "fanout", *options.orders]
+    rivals = [*SCRIPTED, *options.orders]
     for policy in learned:
         ahead = won(shown, policy.name, rivals)
         num = sum(row.policy == policy.name for row in shown)

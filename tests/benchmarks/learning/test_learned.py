@@ -31,7 +31,7 @@ def test_a_win_needs_intervals_apart_from_all_rivals_of_the_same_cell() -> None:
 def test_every_team_plays_the_same_tasks_within_the_same_calls() -> None:
     rows = list(experiment([OrderPolicy("wide")], ["starter"], [6], [2], num_tasks=3, seeds=(0, 1)))
     assert [(r.policy, r.width, r.num_tasks) for r in rows] == [
-        ("solo", 0, 3), ("fanout", 2, 3), ("wide", 2, 3),
+        ("solo", 0, 3), ("solo_fold", 0, 3), ("fanout", 2, 3), ("wide", 2, 3),
     ]  # fmt: skip
     assert all(0 < r.num_calls <= 6 and r.low <= r.item_f1 <= r.high for r in rows)
 
@@ -70,9 +70,9 @@ def test_rows_are_kept_as_they_come_and_the_same_command_goes_on(
     assert run_command("learned", words) == 0
     whole = (tmp_path / "learned.csv").read_text()
     assert whole.startswith(first)
-    assert len(whole.splitlines()) == 6
+    assert len(whole.splitlines()) == 7
     shown = capsys.readouterr().out
-    assert shown.count("item F1") == 5  # those from before are shown as well
+    assert shown.count("item F1") == 6  # those from before are shown as well
     assert run_command("learned", words) == 0
     assert capsys.readouterr().out == shown
     assert (tmp_path / "learned.csv").read_text() == whole
