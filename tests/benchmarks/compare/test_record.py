@@ -225,10 +225,11 @@ def make():
 """
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize(("num_workers", "num_processes"), [(1, 1), (2, 3)])
 def test_backend_that_was_named_is_closed_in_every_process(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int
+    folder: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, num_processes: int
 ) -> None:
+    """Workers' own, and that of the process that looks whether the policies read the questions."""
     name = f"closing_{num_workers}"
     (folder / f"{name}.py").write_text(CLOSING)
     monkeypatch.syspath_prepend(str(folder))
@@ -239,4 +240,4 @@ def test_backend_that_was_named_is_closed_in_every_process(
         "--out", str(folder), "--backend", f"{name}:make", "--num-workers", str(num_workers),
     ]  # fmt: skip
     assert main(arguments) == 0
-    assert len(list(folder.glob("closed-*"))) == num_workers
+    assert len(list(folder.glob("closed-*"))) == num_processes

@@ -34,7 +34,6 @@ NEEDED = {
     "learned": ["--out", "l"],
     "train discrete": ["--out", "d"],
     "train mappo": ["--out", "m"],
-    "train discrete": ["--out", "m"],
     "difficulty": [".", "--backend", "b"],
     "speed pages": ["--num-synthetic", "10"],
     "speed scorers": ["--data", "."],
