@@ -98,7 +98,11 @@ def test_printable_lets_no_terminal_obey_a_page():
 
 @pytest.fixture
 def terminal(tmp_path):
-    """Starts `wideseek play` on a terminal of its own; gives `say(line)` and `wait(text)`."""
+    """Starts `wideseek play` on a terminal of its own; gives `say(line)` and `wait(text)`.
+
+    `wait(text, press=key)` presses the key again while nothing happens, as a person does: Python
+    loses a Ctrl-C that comes after its prompt is written and before it reads.
+    """
     master, slave = pty.openpty()
     # Of its own session, so that Ctrl-C is a signal.
     program = "import os, sys; os.login_tty(0); os.execv(sys.executable, sys.argv[1:])"
@@ -109,10 +113,12 @@ def terminal(tmp_path):
     os.close(slave)
     seen = ""
 
-    def wait(text, seconds=120):
+    def wait(text, seconds=120, press=""):
         nonlocal seen
         until = time.monotonic() + seconds
         while text not in seen and time.monotonic() < until:
+            if press and not select.select([master], [], [], 5)[0]:
+                say(press)
             if select.select([master], [], [], 0.1)[0]:
                 try:
                     seen += os.read(master, 65536).decode(errors="replace")
@@ -151,7 +157,7 @@ def test_play_ends_cleanly_when_the_person_stops(terminal, tmp_path, ending):
     say, wait, process = terminal
     wait("lead, turn 1 of")
     say(ending)
-    before = wait("interrupted: the episode was not finished, so nothing is kept")
+    before = wait("interrupted: the episode was not finished, so nothing is kept", press=ending)
     assert "Traceback" not in before
     assert process.wait(60) == 130
     assert not (tmp_path / "played").exists()

@@ -289,8 +289,12 @@ def test_reset_plays_the_asked_task_with_fewer_slots() -> None:
         ({"split": "dev"}, "test"),
         ({"tasks": "tasks.jsonl", "backend": TinyBackend()}, "`tasks` must hold `Task` records"),
         (
-            {"tasks": [TASK], "backend": "pages"},
-            "`backend` must have `search`, `open` and `close`, got 'p",
+            {"tasks": [TASK], "backend": 3},
+            "`backend` must have `search`, `open` and `close`, got 3",
+        ),
+        (
+            {"tasks": [TASK], "backend": "no_such_pages"},
+            "backend: expected a folder or file of pages, or a plug-in, got 'no_such_pages'",
         ),
         ({"limits": {"top_k": 3}}, "`limits` must be a `Limits` or None"),
         ({"reward": 1.0}, "`reward` must be a `RewardConfig` or None, got 1.0"),

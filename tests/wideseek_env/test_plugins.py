@@ -12,7 +12,7 @@ OURS = {"fanout": 1, "solo": 2, "lazy": "collections:OrderedDict"}
 
 
 def test_require_names_the_extra() -> None:
-    with pytest.raises(MissingExtra, match=r"pip install -e '\.\[llm\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'wideseek\[llm\]'"):
         require("no_such_module_at_all", "llm")
     assert require("json", "llm").loads("1") == 1
 
