@@ -132,6 +132,8 @@ class ToolResult:
     """The trajectory whose report, or word of its absence, this is; None for all else."""
     heading_chars: int = 0
     """Characters at the beginning of `text` in which the game says whose report this is."""
+    cut: bool = False
+    """Whether the agent's context had no room for all of it: `text` is what was shown."""
 
     @property
     def body(self) -> str:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from benchmarks.viewer.saying import Sayings
+from wideseek_env.game.provenance import own_words
 from wideseek_env.records import Episode, ToolResult
 from wideseek_env.scoring import Table, read_table
 from wideseek_env.scoring.qa import read_answer
@@ -122,12 +123,7 @@ class _Words:
     def __init__(self, result: ToolResult) -> None:
         self.urls = result.urls
         self.is_page = result.call is not None and result.call.name == "open"
-        heading = result.text[: result.heading_chars]
-        self.text = "\n" * heading.count("\n") + result.body
-        if result.call is not None and result.call.name == "search":
-            first, *others = self.text.split("\n")
-            first = first.replace(str(result.call.arguments.get("query")), "")  # it is repeated
-            self.text = "\n".join((first, *others))
+        self.text = own_words(result)
 
 
 class _Tracer:

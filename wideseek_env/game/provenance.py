@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wideseek_env.records import CellCredit, Score, Task, Trajectory
+from wideseek_env.records import CellCredit, Score, Task, ToolResult, Trajectory
 
 
 def credit_cells(
@@ -12,8 +12,8 @@ def credit_cells(
 ) -> tuple[CellCredit, ...]:
     """Returns one credit for each correct cell; empty when the task does not know its sources.
 
-    A trajectory supplied a cell when it opened a page that holds it, or when a search showed it the
-    cell's text in the snippet of such a page.
+    A trajectory supplied a cell when it was shown a page that holds it, whole, or the cell's text
+    in a part of such a page: a snippet, or what its context had room for.
     """
     if not task.sources:
         return ()
@@ -24,24 +24,37 @@ def credit_cells(
         cell = task.gold[row][column].casefold()
         readers = (
             index
-            for index, (opened, searched) in enumerate(reads)
-            if not sources.isdisjoint(opened)
-            or any(cell in text and not sources.isdisjoint(urls) for urls, text in searched)
+            for index, (whole, parts) in enumerate(reads)
+            if not sources.isdisjoint(whole)
+            or any(cell in text and not sources.isdisjoint(urls) for urls, text in parts)
         )
         credits.append(CellCredit(row, column, tuple(readers)))
     return tuple(credits)
 
 
+def own_words(result: ToolResult) -> str:
+    """Returns what a result says by itself, in as many lines.
+
+    Without the game's heading, and without the query, which a search repeats.
+    """
+    heading = result.text[: result.heading_chars]
+    text = "\n" * heading.count("\n") + result.body
+    if result.call is None or result.call.name != "search":
+        return text
+    first, *others = text.split("\n")
+    return "\n".join((first.replace(str(result.call.arguments.get("query")), ""), *others))
+
+
 def _reads(trajectory: Trajectory) -> tuple[set[str], list[tuple[tuple[str, ...], str]]]:
-    """Returns the URLs that were opened, and the searches as (URLs of the hits, text shown)."""
-    opened: set[str] = set()
-    searched = []
+    """Returns the URLs opened and shown whole, and (URLs, text shown) of all else."""
+    whole: set[str] = set()
+    parts = []
     for turn in trajectory.turns:
         for result in turn.results:
             if result.status != "ok" or result.call is None:
                 continue
-            if result.call.name == "open":
-                opened.update(result.urls)
+            if result.call.name == "open" and not result.cut:
+                whole.update(result.urls)
             elif result.call.informs:
-                searched.append((result.urls, result.text.casefold()))
-    return opened, searched
+                parts.append((result.urls, own_words(result).casefold()))
+    return whole, parts

@@ -118,6 +118,7 @@ class OpenTrajectory:
             result,
             text=f"{result.text[:left]} [cut: your context is full]",
             heading_chars=min(result.heading_chars, left),
+            cut=True,
         )
 
 
