@@ -47,7 +47,8 @@ class LLMSettings:
     model: str | None = None
     """Folder, name on the model hub, or what the server calls it."""
     base_url: str | None = None
-    """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
+    """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; several servers of
+    the same model, with commas between them, share the work."""
     subagent_model: str | None = None
     """Another model of the same engine for the subagents."""
     replay: Annotated[str, PathRule("file", "read")] | None = None
@@ -60,6 +61,13 @@ class LLMSettings:
     """Of a request to a server that fails for a passing reason."""
     max_concurrent: Count = 64
     """Episodes in flight; each has up to one request for each of its agents."""
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """The servers' addresses."""
+        if self.base_url is None:
+            return ()
+        return tuple(url.strip() for url in self.base_url.split(","))
 
     @property
     def chosen(self) -> bool:
@@ -76,11 +84,11 @@ class LLMSettings:
             )
         if self.base_url is not None and self.engine != "openai":
             raise ValueError(f"--base-url goes with the engine openai, got {self.engine!r}")
-        if self.base_url is not None and not self.base_url.startswith(_SERVERS):
-            raise ValueError(
-                "--base-url: expected an address such as http://127.0.0.1:8000/v1, got "
-                f"{self.base_url!r}"
-            )
+        for url in self.base_urls:
+            if not url.startswith(_SERVERS):
+                raise ValueError(
+                    f"--base-url: expected an address such as http://127.0.0.1:8000/v1, got {url!r}"
+                )
         if native_tools and self.engine != "openai":
             raise ValueError(
                 f"--format {self.config.format} goes with the engine openai, got "
@@ -104,9 +112,14 @@ class LLMSettings:
         url, _, model = policy.partition("#")
         return replace(self, engine="openai", model=model or None, base_url=url, replay=None)
 
-    @asynccontextmanager
-    async def opened(self, name: str | None = None) -> AsyncIterator[Policy]:
-        """Gives the policy; its engines are closed at the end.
+    async def found(self) -> LLMSettings:
+        """Gives these settings with the model's name, for which its server is asked if need be."""
+        if self.model is not None or self.replay is not None:
+            return self
+        return replace(self, model=await served_model(*self.base_urls))
+
+    def make(self, name: str | None = None) -> Policy:
+        """Makes the policy, in whichever process.
 
         Args:
             name: as records show it; None: that of the engines.
@@ -123,22 +136,27 @@ class LLMSettings:
                     f"--replay: expected episodes that the policy {LLM} played in {self.replay}, "
                     "found none"
                 )
-            yield ReplayPolicy(recorded)
-            return
+            return ReplayPolicy(recorded)
         subagents = self._engine(self.subagent_model) if self.subagent_model else None
-        model = self.model or await served_model(self.base_url or "")
-        policy = LLMPolicy(self._engine(model), self.config, subagent_engine=subagents, name=name)
+        engine = self._engine(self.model or "")
+        return LLMPolicy(engine, self.config, subagent_engine=subagents, name=name)
+
+    @asynccontextmanager
+    async def opened(self, name: str | None = None) -> AsyncIterator[Policy]:
+        """Gives the policy, see `make`; its engines are closed at the end."""
+        policy = (await self.found()).make(name)
         try:
             yield policy
         finally:
-            await policy.close()
+            if isinstance(policy, LLMPolicy):
+                await policy.close()
 
     def _engine(self, model: str) -> Engine:
         options: dict[str, Any] = {}
         if self.engine == "openai":
             options["max_retries"] = self.max_retries
-            if self.base_url is not None:
-                options["base_url"] = self.base_url
+            if self.base_urls:
+                options["base_url"] = self.base_urls
         return make_engine(self.engine, model, **options)
 
 

@@ -223,7 +223,7 @@ class HttpClient:
                 last = _failure(error)
             if not last.passing:
                 raise _reworded(last, f"{place}: {last}", hide)
-            pause_s = self._pause_s(num_tries, last.retry_after_s)
+            pause_s = self.pause_s(num_tries, last.retry_after_s)
             if patience.tries_left < 1 or pause_s >= patience.left_s:
                 break
             self._tell(place, hide(f"{last}; trying again in {pause_s:.1f} s"), patience)
@@ -291,7 +291,13 @@ class HttpClient:
             await anext(line.life)
         return line
 
-    def _pause_s(self, num_tries: int, asked_s: float) -> float:
+    def pause_s(self, num_tries: int, asked_s: float) -> float:
+        """Gives the seconds before another try.
+
+        Args:
+            num_tries: made so far.
+            asked_s: what the server asks for; 0: nothing.
+        """
         # Jitter, so that many that failed together do not come back together. It decides when a
         # request is sent and nothing that is in an episode, so it needs no seed.
         backoff_s = self.limits.backoff_s

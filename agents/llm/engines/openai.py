@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.llm.engines import Completion, ContextOverflow, Request
+from agents.llm.engines.fleet import Fleet
 from agents.llm.engines.openai_reply import read_chat, read_tokens
 from agents.llm.tokenizers import Tokenizer
 from wideseek_env.backends.http import HttpClient, HttpLimits, together
@@ -34,13 +35,13 @@ class OpenAIEngine:
 
     Args:
         model: what the server calls the model.
-        base_url: up to and including `/v1`.
+        base_url: up to and including `/v1`; of several servers, see `fleet.py`.
         tokenizer: of the model; then prompts are sent as ids.
         token_ids: without a tokenizer: ask the server for the ids (vLLM).
         logprobs: without a tokenizer: ask the server for log-probabilities.
         key_variable: environment variable that holds the key; none is sent when it is not set.
-        max_in_flight: requests that are sent at once, at least 1; more wait here.
-        max_retries: further attempts after a passing failure, at least 0.
+        max_in_flight: requests that are sent at once to a server, at least 1; more wait here.
+        max_retries: further attempts after a passing failure, at least 0; each is at all servers.
         backoff_s: pause before the first further attempt; doubles each time, with jitter.
         timeout_s: of one attempt.
         extra: further fields of every request, for example `{"top_k": 20}`.
@@ -53,7 +54,7 @@ class OpenAIEngine:
         self,
         model: str,
         *,
-        base_url: str = "http://127.0.0.1:8000/v1",
+        base_url: str | Sequence[str] = "http://127.0.0.1:8000/v1",
         tokenizer: Tokenizer | None = None,
         token_ids: bool = False,
         logprobs: bool = False,
@@ -64,19 +65,20 @@ class OpenAIEngine:
         timeout_s: float = 300.0,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        check_url(base_url, "base_url")
+        urls = (base_url,) if isinstance(base_url, str) else tuple(base_url)
+        for url in urls:
+            check_url(url, "base_url")
         if max_retries < 0:
             raise ValueError(f"`max_retries` must be at least 0, got {max_retries!r}")
         self.name = f"openai {model}"
         self.tokenizer = tokenizer
         self.max_context_tokens: int | None = None
         self._model = model
-        self._url = base_url.rstrip("/")
         self._token_ids = token_ids
         self._logprobs = logprobs
         self._extra = dict(extra or {})
         limits = HttpLimits(
-            max_in_flight=max_in_flight,
+            max_in_flight=max_in_flight * max(len(urls), 1),
             max_per_host=max_in_flight,
             max_tries=max_retries + 1,
             backoff_s=backoff_s,
@@ -85,11 +87,12 @@ class OpenAIEngine:
         self._client = HttpClient(
             limits, headers=bearer(os.environ.get(key_variable), key_variable)
         )
+        self._fleet = Fleet(self._client, urls)
 
     @property
     def num_retries(self) -> int:
         """Attempts that were made again since the engine was made."""
-        return self._client.num_retries
+        return self._client.num_retries + self._fleet.num_moves
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Returns one completion for each request, in their order.
@@ -109,7 +112,9 @@ class OpenAIEngine:
         path = "/chat/completions" if self.tokenizer is None else "/completions"
         body = self._chat_body(request) if self.tokenizer is None else self._token_body(request)
         try:
-            answer = await self._client.post_json(self._url + path, {**body, **self._extra})
+            answer, url = await self._fleet.post_json(
+                path, {**body, **self._extra}, request.conversation
+            )
         except HttpError as error:
             if error.status == 400 and _TOO_LONG.search(error.text):
                 raise ContextOverflow(f"{self.name}: {error}") from error
@@ -120,7 +125,7 @@ class OpenAIEngine:
             return read_tokens(answer, self.tokenizer)
         except PolicyError as error:
             raise PolicyError(
-                f"{self.name} at {shown_url(self._url)}: not the answer of {path}: {error}"
+                f"{self.name} at {shown_url(url)}: not the answer of {path}: {error}"
             ) from error
 
     # What is sent.
@@ -155,31 +160,41 @@ class OpenAIEngine:
         }
 
 
-async def served_model(base_url: str) -> str:
-    """Asks a server for the name of its model.
+async def served_model(*base_urls: str) -> str:
+    """Asks servers for the name of their model; one that does not answer is left out.
 
     Args:
-        base_url: up to and including `/v1`.
+        *base_urls: up to and including `/v1`.
 
     Raises:
-        ValueError: it is no address.
-        PolicyError: the server does not answer, or has none or several models.
+        ValueError: one is no address.
+        PolicyError: no server answers, or they have none or several models.
     """
-    check_url(base_url, "base_url")
+    for url in base_urls:
+        check_url(url, "base_url")
+    shown = ", ".join(map(shown_url, base_urls))
     client = HttpClient(headers=bearer(os.environ.get("OPENAI_API_KEY"), "OPENAI_API_KEY"))
+
+    async def asked(url: str) -> list[str] | HttpError:
+        try:
+            data = (await client.get(f"{url.rstrip('/')}/models")).json_object().get("data")
+        except HttpError as error:
+            return error
+        ids = [entry.get("id") for entry in data if isinstance(entry, dict)] if (
+            isinstance(data, list)
+        ) else []  # fmt: skip
+        return [name for name in ids if isinstance(name, str)]
+
     try:
-        answer = (await client.get(f"{base_url.rstrip('/')}/models")).json_object()
-    except HttpError as error:
-        raise PolicyError(f"which model does {shown_url(base_url)} serve? {error}") from error
+        answers = await together(map(asked, base_urls))
     finally:
         await client.close()
-    data = answer.get("data")
-    names = [entry.get("id") for entry in data if isinstance(entry, dict)] if (
-        isinstance(data, list)
-    ) else []  # fmt: skip
-    if len(names) != 1 or not isinstance(names[0], str):
+    failures = [str(answer) for answer in answers if isinstance(answer, HttpError)]
+    if len(failures) == len(answers):
+        raise PolicyError(f"which model does {shown} serve? {'; '.join(failures)}")
+    names = list(dict.fromkeys(n for a in answers if not isinstance(a, HttpError) for n in a))
+    if len(names) != 1:
         raise PolicyError(
-            f"expected one model at {shown_url(base_url)}, got {names[:20]}; name the one that is "
-            "meant"
+            f"expected one model at {shown}, got {names[:20]}; name the one that is meant"
         )
     return names[0]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from chat_server import ChatServer
@@ -38,8 +39,8 @@ def reply(prompt: str) -> str:
     return f"<tool_call>{json.dumps(call)}</tool_call>"
 
 
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
+@contextmanager
+def serving() -> Iterator[ChatServer]:
     """A server in a thread of its own, as the command line runs an event loop itself."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -51,6 +52,12 @@ def server() -> Iterator[ChatServer]:
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with serving() as chat:
+        yield chat
 
 
 def run(tmp_path, name, *arguments):
@@ -76,6 +83,15 @@ def test_model_plays_and_its_record_plays_again_without_an_engine(tmp_path, serv
         turns = [[t.decision for t in trajectory.turns] for trajectory in again.trajectories]
         assert turns == [[t.decision for t in track.turns] for track in episode.trajectories]
         assert again.score == episode.score
+
+
+def test_several_servers_share_the_episodes_of_a_model(tmp_path, server):
+    with serving() as other:
+        both = f"{server.url}, {other.url}"
+        assert run(tmp_path, "both", "--model", "tiny", "--base-url", both) == 0
+        assert len(server.bodies) > 2
+        assert len(other.bodies) > 2
+    assert all(episode.valid for episode in read_episodes(tmp_path / "both" / "episodes.jsonl"))
 
 
 def test_servers_and_folders_are_policies_by_themselves(tmp_path, server, capsys):
