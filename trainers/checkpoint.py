@@ -7,6 +7,7 @@ so the data position needs no more. A folder appears whole or not at all.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import asdict
@@ -24,6 +25,17 @@ MAY_CHANGE = {"num_iterations", "out", "checkpoint_every", "keep_checkpoints", "
 """Settings that another call of the same run may have changed."""
 
 
+SETTINGS = "settings.json"
+"""File of a checkpoint with the settings of its run; who plays with the model reads it."""
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Returns the settings of the run that a model is from; none for a model of no run."""
+    file = folder / SETTINGS
+    settings: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return settings
+
+
 def due(config: RunConfig, num_done: int) -> bool:
     """Tells whether a checkpoint comes after so many iterations; the last one always has one."""
     return num_done % config.checkpoint_every == 0 or num_done == config.num_iterations
@@ -37,6 +49,7 @@ def save(learner: Learner, config: RunConfig, next_iteration: int) -> Path:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     learner.save(part)
+    (part / SETTINGS).write_text(json.dumps(asdict(config), indent=2), "utf-8")
     state = {
         "next_iteration": next_iteration,
         "config": asdict(config),

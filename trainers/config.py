@@ -106,8 +106,9 @@ class RunConfig:
 
     device: str = "auto"
     """`auto` takes a GPU when there is one."""
-    bf16: bool = True
-    """On a GPU, multiplies in bfloat16; weights and optimiser stay float32. Slower on a CPU."""
+    bf16: Literal["auto", "on", "off"] = "auto"
+    """Multiplies in bfloat16; weights and optimiser stay float32. `auto`: on a GPU, and on a CPU
+    that has instructions for it if the model is not tiny."""
     activation_checkpointing: bool = False
     """Computes activations again in the backward pass: less memory, a third more time."""
     lora_rank: Natural = 0
@@ -141,6 +142,24 @@ TINY: dict[str, Any] = {
     "budget_tokens": 4096,
 }
 """What a model of a million parameters from scratch plays; part of the trainers' presets."""
+
+
+SMOLLM2, SMOL_SFT = "runs/smollm2", "runs/smol-sft"
+"""Folders of SmolLM2-135M-Instruct, which `trainers.smollm2` makes, and of its supervised start."""
+SMOL: dict[str, Any] = {
+    "source": "worlds:starter:0-399",
+    "num_tasks": 8,
+    "n_subagents": 4,
+    "random_width": True,
+    "format": "json",
+    "prompts": "full",
+    "max_new_tokens": 256,
+    "max_context_tokens": 2048,
+    "budget_tokens": 1300,
+    "tasks_per_iteration": 4,
+}
+"""What a pretrained model of 135 million parameters plays, with the prompts of large ones; its tool
+calls are short, as every token counts on a CPU. Part of the trainers' presets."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from trainers.advantages import (
     provenance_advantages,
 )
 from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, spread
-from trainers.config import TINY, OutName, PolicyConfig, preset_of
+from trainers.config import SMOL, SMOL_SFT, TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
 from trainers.model import Learner
@@ -76,6 +76,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "kl_weight": 0.05,
         "warmup_steps": 3,
         "num_iterations": 40,
+        "checkpoint_every": 5,
+    },
+    "smol": {
+        **SMOL,
+        "model": SMOL_SFT,
+        "out": "runs/smol-grpo",
+        "lr": 2e-5,
+        "kl_weight": 0.0,
+        "warmup_steps": 2,
+        "num_iterations": 20,
         "checkpoint_every": 5,
     },
     "paper": {
@@ -235,7 +245,7 @@ class GRPOOptions:
     Ctrl-C ends the iteration and keeps a checkpoint; the same command goes on.
     """
 
-    preset: Literal["tiny", "paper"] | None = None
+    preset: Literal["tiny", "smol", "paper"] | None = None
     """Settings to start from; flags that are given count more."""
     config: OmitArgPrefixes[GRPOConfig] = field(default_factory=GRPOConfig)
     """Settings of the run."""

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.llm.precision import bfloat16_pays, halve
 from trainers.batch import MicroBatch
 from trainers.config import RunConfig
 from wideseek_env.errors import DataError
@@ -54,12 +55,18 @@ class Learner:
         self.tokenizer = tokenizer
         self.lm = lm.to(self.device).float()
         self.head = head.to(self.device) if head is not None else None
+        self.bf16 = config.bf16 == "on" or (
+            config.bf16 == "auto" and bfloat16_pays(self.lm, self.device)
+        )
+        """Whether matrices are multiplied in bfloat16."""
         self._frozen: Any = None
         self._lora: Any = None
         if config.lora_rank:
             self._lora = _with_lora(self.lm, config.lora_rank, config.seed)
         elif reference:
             self._frozen = copy.deepcopy(self.lm).eval().requires_grad_(False)
+            if self.bf16:
+                halve(self._frozen)
         if config.activation_checkpointing:
             self.lm.gradient_checkpointing_enable(
                 gradient_checkpointing_kwargs={"use_reentrant": False}
@@ -157,14 +164,9 @@ class Learner:
                 "checkpoint or set `model` and `lora_rank` as they were"
             ) from error
 
-    @property
-    def bf16(self) -> bool:
-        """Whether matrices are multiplied in bfloat16."""
-        return self.config.bf16 and self.device.type == "cuda"
-
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.bf16:
-            cast: AbstractContextManager[Any] = torch.autocast("cuda", torch.bfloat16)
+            cast: AbstractContextManager[Any] = torch.autocast(self.device.type, torch.bfloat16)
             return cast
         return nullcontext()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +17,59 @@ from agents.llm.tokenizers import ByteTokenizer, HFTokenizer
 from trainers.batch import rows_of
 from trainers.checkpoint import folders
 from trainers.collector import Collector
-from trainers.config import RunConfig
+from trainers.config import SMOL_SFT, SMOLLM2, RunConfig
 from trainers.policies import scripted
 from trainers.teacher import TeacherPolicy
 from wideseek_env.errors import DataError
+from wideseek_env.plugins import require
+
+ADAPTER, BASE = "adapter_config.json", "base_model_name_or_path"
+"""File of a LoRA adapter, and its entry that names the weights below it."""
+TRAIN_SFT = "make it with `wideseek train sft --preset tiny --out {}`"
+HOW_TO_MAKE = {
+    SMOLLM2: "make it with `python -m trainers.smollm2 {}`",
+    SMOL_SFT: "make it with `wideseek train sft --preset smol --out {}`",
+}
+"""What to do when a folder of the presets is missing; all others are taken to be the tiny one."""
 
 
 def load_model(name: str) -> tuple[Any, HFTokenizer]:
-    """Returns a model in float32 and its tokenizer.
+    """Returns a model in float32 and its tokenizer; an adapter is added to the weights it is for.
 
     Args:
         name: a Hugging Face name, a folder, or the folder of a run: then its last checkpoint.
 
     Raises:
         DataError: it is the folder of a run without a checkpoint.
+        MissingExtra: it is an adapter, and peft is not installed.
+    """
+    folder = folder_of(name)
+    disable_progress_bar()  # it would break the live view, at each checkpoint
+    if (folder / ADAPTER).exists():
+        base, tokenizer = load_model(json.loads((folder / ADAPTER).read_text("utf-8"))[BASE])
+        peft = require("peft", "train")
+        lm = peft.PeftModel.from_pretrained(base, folder).merge_and_unload()
+        lm.name_or_path = str(folder)  # an adapter that is trained on it names it as its base
+        return lm.eval(), tokenizer
+    lm = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    return lm.eval(), HFTokenizer(str(folder))
+
+
+def folder_of(name: str) -> Path:
+    """Returns the folder of a model: that of the last checkpoint, if `name` is a run.
+
+    Raises:
+        DataError: it is the folder of a run without a checkpoint.
     """
     source = Path(name)
-    if source.is_dir() and not (source / "config.json").exists():
+    if source.is_dir() and not any((source / file).exists() for file in ("config.json", ADAPTER)):
         checkpoints = folders(source / "checkpoints")
         if not checkpoints:
             raise DataError(f"expected a model or a run with checkpoints in {name}, found neither")
-        name = str(checkpoints[-1])
-    elif name.startswith("runs/") and not source.exists():
-        raise DataError(
-            f"{name} is not there; make it with `wideseek train sft --preset tiny --out {name}`"
-        )
-    disable_progress_bar()  # it would break the live view, at each checkpoint
-    lm = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
-    return lm.eval(), HFTokenizer(name)
+        return checkpoints[-1]
+    if name.startswith("runs/") and not source.exists():
+        raise DataError(f"{name} is not there; {HOW_TO_MAKE.get(name, TRAIN_SFT).format(name)}")
+    return source
 
 
 def make_tiny(config: RunConfig, teacher: str) -> Path:

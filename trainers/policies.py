@@ -12,6 +12,7 @@ from typing import Any
 from agents.llm.engines import FollowingEngine, make_engine
 from agents.llm.engines.transformers import TransformersEngine
 from agents.llm.policy import LLMConfig, LLMPolicy
+from agents.llm.precision import halve
 from agents.llm.tokenizers import HFTokenizer, Tokenizer
 from agents.scripted import POLICIES, MakePolicy
 from trainers.config import RunConfig
@@ -34,15 +35,16 @@ def sampling_policy(learner: Learner, tokenizer: HFTokenizer) -> MakePolicy:
     """Gives the policy of an iteration: the learner's model as its weights are then.
 
     In float32 it is the learner's model itself that samples; in bfloat16 a copy, brought up to date
-    before each iteration, as sampling reads all weights for every token. Any other engine reads
-    the weights from a folder before each iteration.
+    before each iteration, as sampling reads all weights for every token: it multiplies as the
+    learner does, and the two differ by rounding alone. Any other engine reads the weights from a
+    folder before each iteration.
 
     Raises:
         ValueError: the engine cannot take weights, or not these.
     """
     if learner.config.engine != "transformers":
         return _policy_of_folder(learner)
-    lm = copy.deepcopy(learner.lm).bfloat16() if learner.bf16 else learner.lm
+    lm = halve(copy.deepcopy(learner.lm)) if learner.bf16 else learner.lm
     engine = TransformersEngine(lm, tokenizer=tokenizer)
     policy = LLMPolicy(engine, llm_config(learner.config, lm))
 

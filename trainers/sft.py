@@ -20,7 +20,7 @@ from agents.scripted import POLICIES
 from trainers import checkpoint
 from trainers.advantages import sequence_weights
 from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, spread
-from trainers.config import TINY, OutName, RunConfig, preset_of
+from trainers.config import SMOL, SMOL_SFT, SMOLLM2, TINY, OutName, RunConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
 from trainers.model import Learner
@@ -75,6 +75,17 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup_steps": 20,
         "checkpoint_every": 100,
         "keep_checkpoints": 20,
+    },
+    "smol": {
+        **SMOL,
+        "model": SMOLLM2,
+        "out": SMOL_SFT,
+        "teacher": "partial",
+        "min_item_f1": 0.1,
+        "lr": 3e-4,
+        "lr_end": 0.1,
+        "warmup_steps": 5,
+        "num_iterations": 60,
     },
 }
 
@@ -160,7 +171,7 @@ class SFTOptions:
     Ctrl-C ends the iteration and keeps a checkpoint; the same command goes on.
     """
 
-    preset: Literal["tiny"] | None = None
+    preset: Literal["tiny", "smol"] | None = None
     """Settings to start from; flags that are given count more."""
     config: OmitArgPrefixes[SFTConfig] = field(default_factory=SFTConfig)
     """Settings of the run."""

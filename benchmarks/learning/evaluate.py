@@ -15,15 +15,17 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tyro.conf import Positional
 
 from agents.evaluate import Exam, evaluate, held_out
 from agents.learned.lm import PLAYS
 from agents.llm.policy import LLMPolicy
+from agents.llm.precision import bfloat16_pays, halve
 from agents.policy import Policy
 from agents.scripted import PartialPolicy
+from trainers import checkpoint
 from trainers.log import episode_metrics
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import (
@@ -40,6 +42,8 @@ from wideseek_env.plugins import require
 from wideseek_env.records import Episode
 from wideseek_env.scoring.statistics import bootstrap_interval
 from wideseek_env.tasks.source import TaskSource
+
+Prompts: TypeAlias = Literal["full", "short"]
 
 _TOLD = ("episodes/width", "episodes/tool_calls", "episodes/parsed", "turns/wrong")
 
@@ -118,6 +122,10 @@ class EvaluateOptions:
     """Held-out tasks."""
     temperature: AtLeastZero = 0.0
     """Of the models; 0 is greedy."""
+    format: Literal["hermes", "json"] | None = None
+    """How models write tool calls; None: as in training, which a checkpoint says, or else json."""
+    prompts: Prompts | None = None
+    """What models are told; None: as in training, or else short."""
     out: OutFile | None = None
     """JSON lines file that the results are added to."""
 
@@ -140,7 +148,9 @@ def run(options: EvaluateOptions) -> int:
         options.out.parent.mkdir(parents=True, exist_ok=True)
     try:
         for model in options.models:
-            policy = policy_of(model, options.temperature)
+            policy = policy_of(
+                model, options.temperature, format=options.format, prompts=options.prompts
+            )
             for width in options.widths:
                 played = asyncio.run(play(policy, HeldOut(width, options.kind), source))
                 line = {
@@ -161,14 +171,33 @@ def run(options: EvaluateOptions) -> int:
     return 0
 
 
-def policy_of(model: str, temperature: float) -> Policy:
-    """Returns `partial`, or the model of a folder or of a run's last checkpoint."""
+def policy_of(
+    model: str, temperature: float, *, format: str | None = None, prompts: Prompts | None = None
+) -> Policy:
+    """Returns `partial`, or the model of a folder or of a run's last checkpoint.
+
+    Args:
+        model: `partial`, a folder, or a run.
+        temperature: of a model; 0 is greedy.
+        format: how it writes tool calls; None: as it was trained.
+        prompts: what it is told; None: as it was trained.
+    """
     if model == "partial":
         return PartialPolicy()
     engines = require("agents.llm.engines.transformers", "train")
-    lm, tokenizer = require("trainers.models", "train").load_model(model)
+    models = require("trainers.models", "train")
+    lm, tokenizer = models.load_model(model)
+    if bfloat16_pays(lm, lm.device):
+        halve(lm)
     engine = engines.TransformersEngine(lm, tokenizer=tokenizer)
-    return LLMPolicy(engine, replace(PLAYS, temperature=temperature), name=model)
+    trained = checkpoint.settings_of(models.folder_of(model))
+    plays = replace(
+        PLAYS,
+        temperature=temperature,
+        format=format or trained.get("format", PLAYS.format),
+        prompts=prompts or trained.get("prompts", PLAYS.prompts),
+    )
+    return LLMPolicy(engine, plays, name=model)
 
 
 if __name__ == "__main__":

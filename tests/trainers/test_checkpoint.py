@@ -32,7 +32,9 @@ def learn(learner):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"optimizer": "muon"}, {"lora_rank": 2}], ids=["adamw", "muon", "lora"]
+    "settings",
+    [{}, {"optimizer": "muon"}, {"lora_rank": 2}, {"bf16": "on"}],
+    ids=["adamw", "muon", "lora", "bf16"],
 )
 def test_resume_gives_weights_optimisers_and_generators_back(tmp_path, settings):
     config = config_of(tmp_path, **settings)
@@ -55,6 +57,9 @@ def test_save_writes_what_from_pretrained_reads(tmp_path):
     loaded = AutoModelForCausalLM.from_pretrained(folder)
     for name, value in learner.lm.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
+    settings = checkpoint.settings_of(folder)
+    assert {"format": "hermes", "prompts": "full", "lr": 1e-2}.items() <= settings.items()
+    assert checkpoint.settings_of(tmp_path) == {}
 
 
 def test_save_keeps_the_last_ones_and_leaves_no_part(tmp_path):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trainers import grpo
-from trainers.config import PolicyConfig, preset_of
+from trainers import grpo, sft
+from trainers.config import SMOL_SFT, SMOLLM2, PolicyConfig, preset_of
 from wideseek_env.cli.commands import run_command
 
 
@@ -27,13 +27,23 @@ def test_command_line_flags_go_before_the_preset(monkeypatch):
     seen = []
     monkeypatch.setattr(grpo, "train_anew", seen.append)
     monkeypatch.setitem(grpo.PRESETS, "tiny", {"model": "small", "lr": 0.5, "num_iterations": 7})
-    words = ["--lr", "0.25", "--no-bf16", "--preset", "tiny", "--roles", "lead"]
+    words = ["--lr", "0.25", "--bf16", "off", "--preset", "tiny", "--roles", "lead"]
     assert run_command("train grpo", [*words, "--out", "runs/there"]) == 0
     (config,) = seen
     assert config == grpo.GRPOConfig(
-        out="runs/there", model="small", lr=0.25, num_iterations=7, bf16=False, roles="lead"
+        out="runs/there", model="small", lr=0.25, num_iterations=7, bf16="off", roles="lead"
     )
     assert config.trained_roles == ("lead",)
+
+
+def test_preset_smol_trains_further_what_imitation_leaves():
+    start, further = (m.PRESETS["smol"] for m in (sft, grpo))
+    assert start["model"] == SMOLLM2
+    assert further["model"] == start["out"] == SMOL_SFT
+    same = ("source", "num_tasks", "format", "prompts", "max_new_tokens", "max_context_tokens")
+    assert [start[name] for name in same] == [further[name] for name in same]
+    assert sft.SFTConfig(**start).prompts == "full"
+    assert grpo.GRPOConfig(**further).bf16 == "auto"
 
 
 @pytest.mark.parametrize(

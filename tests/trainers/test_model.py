@@ -74,6 +74,23 @@ def test_score_saving_memory_changes_neither_value_nor_gradient(how, monkeypatch
         torch.testing.assert_close(plain, saved, atol=1e-4, rtol=1e-4)
 
 
+def test_bfloat16_gradient_points_where_float32s_does():
+    gradients = []
+    for bf16 in ("off", "on"):
+        learner = Learner(tiny_lm(), config_of(bf16=bf16))
+        _, (batch,) = rows_and_batches(learner.lm)
+        learner.score(learner.states(batch), batch)[0].mean().backward()
+        assert all(p.dtype == p.grad.dtype == torch.float32 for p in learner.parameters)
+        gradients.append(torch.cat([p.grad.flatten() for p in learner.parameters]))
+    exact, rounded = gradients
+    assert 0 < (rounded - exact).norm() < 0.03 * exact.norm()
+
+
+def test_bfloat16_is_not_for_tiny_models_on_a_cpu():
+    assert not Learner(tiny_lm(), config_of()).bf16
+    assert Learner(tiny_lm(), config_of(bf16="on")).bf16
+
+
 def test_score_entropy_equals_its_definition():
     lm = tiny_lm()
     learner = Learner(lm, config_of())

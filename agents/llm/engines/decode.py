@@ -29,6 +29,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # untyped here
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Adds keys and values (B, heads, new, size); returns all of them, as views."""
+        key_states = key_states.to(value_states.dtype)  # under autocast, attention would round them
         used = self.get_seq_length()
         total = used + key_states.shape[-2]
         if not self.is_initialized:

