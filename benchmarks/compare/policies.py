@@ -136,6 +136,7 @@ POLICIES: Mapping[str, Entry] = {
         team="alone",
         sweep_depth=True,
         max_folds=80,
+        reads=reads,
     ),
     "fanout": Entry(
         SCRIPTED["fanout"],
