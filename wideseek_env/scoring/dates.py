@@ -7,10 +7,12 @@ not understood to its end is no date; nor is `05/06/2020`, as nobody knows which
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from typing import TypeAlias
 
-from wideseek_env.scoring.numbers import MAX_CHARS, plain_spelling, without_about
+from wideseek_env.scoring.numbers import MAX_CHARS
+from wideseek_env.scoring.spelling import plain_spelling, without_about
 
 MAX_DAYS_APART = 31
 """`date_near`: two full dates this far apart still match, as in WideSearch."""
@@ -19,35 +21,59 @@ Date: TypeAlias = tuple[int, ...]
 """(year, month, day), 0 for a part that is not stated; a year before Christ is below 0. Six numbers
 are the two ends of a range."""
 
-_NAMES = (
-    "january jan januar janvier janv enero gennaio janeiro januari jänner",
-    "february feb februar février fevrier févr febrero febbraio fevereiro februari",
-    "march mar märz maerz mrz mars marzo março maart",
-    "april apr avril avr abril aprile",
-    "may mai mayo maggio maio mei",
-    "june jun juni juin junio giugno junho",
-    "july jul juli juillet juil julio luglio julho",
-    "august aug août aout agosto augustus",
-    "september sep sept septembre septiembre settembre setembro",
-    "october oct okt oktober octobre octubre ottobre outubro",
-    "november nov novembre noviembre novembro",
-    "december dec dez dezember décembre decembre déc diciembre dicembre dezembro",
-)
-_MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in names.split()}
-_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|[ºª]|\.)?"
-_MONTH = r"(?P<M>[^\W\d_]{3,10})\.?"
+_NAMES = """
+    january jan januar janvier janv enero gennaio janeiro januari jänner januarie января январь
+    янв січня stycznia styczeń ocak ledna leden január ianuarie tammikuuta tammikuu ιανουαρίου
+    ιανουάριος يناير जनवरी มกราคม ינואר |
+    february feb februar février fevrier févr febrero febbraio fevereiro februari февраля февраль
+    фев лютого lutego luty şubat února únor február februarie helmikuuta φεβρουαρίου فبراير फ़रवरी
+    फरवरी กุมภาพันธ์ פברואר |
+    march mar märz maerz mrz mars marzo março maart марта март мар березня marca marzec mart
+    března březen marec március martie maaliskuuta μαρτίου مارس मार्च มีนาคม מרץ |
+    april apr avril avr abril aprile апреля апрель апр квітня kwietnia kwiecień nisan dubna duben
+    apríl április aprilie huhtikuuta απριλίου أبريل अप्रैल เมษายน אפריל |
+    may mai mayo maggio maio mei мая май травня maja maj mayıs května květen máj május toukokuuta
+    μαΐου مايو मई พฤษภาคม מאי |
+    june jun juni juin junio giugno junho июня июнь июн червня czerwca czerwiec haziran června
+    červen jún június iunie kesäkuuta ιουνίου يونيو जून มิถุนายน יוני |
+    july jul juli juillet juil julio luglio julho июля июль июл липня lipca lipiec temmuz července
+    červenec júl július iulie heinäkuuta ιουλίου يوليو जुलाई กรกฎาคม יולי |
+    august aug août aout agosto augustus augusti августа август авг серпня sierpnia sierpień
+    ağustos srpna srpen augusztus elokuuta αυγούστου أغسطس अगस्त สิงหาคม אוגוסט |
+    september sep sept septembre septiembre settembre setembro сентября сентябрь сен вересня
+    września wrzesień eylül září szeptember septembrie syyskuuta σεπτεμβρίου سبتمبر सितंबर กันยายน
+    ספטמבר |
+    october oct okt oktober octobre octubre ottobre outubro октября октябрь окт жовтня
+    października październik ekim října říjen október octombrie lokakuuta οκτωβρίου أكتوبر अक्टूबर
+    ตุลาคม אוקטובר |
+    november nov novembre noviembre novembro ноября ноябрь ноя листопада listopada listopad kasım
+    listopadu noiembrie marraskuuta νοεμβρίου نوفمبر नवंबर พฤศจิกายน נובמבר |
+    december dec dez dezember décembre decembre déc diciembre dicembre dezembro декабря декабрь
+    дек грудня grudnia grudzień aralık prosince prosinec decembrie joulukuuta δεκεμβρίου ديسمبر
+    दिसंबर ธันวาคม דצמבר
+"""
+"""Of each month, in the languages that pages are written in."""
+_MONTHS = {
+    unicodedata.normalize("NFKC", name).casefold(): number
+    for number, names in enumerate(_NAMES.split("|"), 1)
+    for name in names.split()
+}
+_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|[ºªo]|\.)?"
+_MONTH = r"(?P<M>[^\W\d_][^\d\s,./-]{1,12})\.?"
 _GAP = r"(?: (?:of|del?)(?= ))?[-, ./]*(?:(?:of|del?) )?"
 _YEAR = r"(?P<y>\d{4})"
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?:-, ?)?{_YEAR}",
+        r"(?:-, ?)?(?P<y>\d{3,4})",
         rf"{_YEAR}[-/.](?P<m>\d{{1,2}})",
         rf"{_YEAR}(?P<m>\d\d)(?P<d>\d\d)",
         rf"{_YEAR}([-/.]) ?(?P<m>\d{{1,2}})\2 ?(?P<d>\d{{1,2}})\.?",
         rf"{_YEAR} ?[年년](?: ?(?P<m>\d{{1,2}}) ?[月월](?: ?(?P<d>\d{{1,2}}) ?[日号號일])?)?",
         rf"{_MONTH}{_GAP}{_YEAR}",
-        rf"{_MONTH}{_GAP}{_DAY}(?:,|[-, ./]) ?{_YEAR}",
+        rf"(?P<m>\d{{1,2}})[-/.]{_YEAR}",
+        rf"(?:ngày )?(?P<d>\d{{1,2}}) tháng (?P<m>\d{{1,2}})(?: năm|,)? {_YEAR}",
+        rf"{_MONTH}{_GAP}(?:the )?{_DAY}(?:,|[-, ./]) ?{_YEAR}",
         rf"(?:the )?{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}",
         rf"{_YEAR}[-, ./]*{_MONTH}(?:[-, ./]*{_DAY})?",
     )
@@ -57,18 +83,27 @@ _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
 _ERA_YEAR = re.compile(r"\d{1,4}")
 _SHORT_YEAR = re.compile(r"(?:(?<=[^\W\d] )|(?<=\d, ))\d{1,3}$")
 _BEFORE = re.compile(
-    r"(?:(?P<first>公元前|西元前|纪元前|前(?=\d)|-(?=\d))\s*)?(?P<rest>.*?)"
-    r"\s*(?P<last>b\.? ?c\.?(?: ?e\.?)?|v\. ?chr\.?|av\. j\.-c\.)?"
+    r"(?:(?P<first>公元前|西元前|[纪紀]元前|기원전|前(?=\d)|b\.? ?c\.?(?: ?e\.?)?(?=\s*\d)"
+    r"|m\.ö\.|-(?=\d))\s*)?"
+    r"(?P<rest>.*?)"
+    r"\s*(?P<last>b\.? ?c\.?(?: ?e\.?)?|v\. ?chr\.?|a(?:v|vant)?\.? ?j\.?-?c\.?"
+    r"|a\. ?c\.?(?: ?n\.)?"
+    r"|до н\. ?э\.?|до нашей эры|до н\. ?е\.?"
+    r"|p\. ?n\. ?e\.?|př\. ?n\. ?l\.?|f\. ?kr\.?|π\. ?χ\.?)?"
 )
 _AFTER = re.compile(
-    r"(?:(?:公元|西元|a\.? ?d\.?|c\.? ?e\.?)\s*(?=\d))"
-    r"|(?<=\d)\s*(?:a\.? ?d\.?|c\.? ?e\.?|n\. ?chr\.?)$"
+    r"(?:(?:公元|西元|서기|a\.? ?d\.?|c\.? ?e\.?)\s*(?=\d))"
+    r"|(?<=\d)\s*(?:a\.? ?d\.?|c\.? ?e\.?|n\. ?chr\.?|ap(?:r|rès)?\.? j\.?-?c\.?|d\. ?c\.?"
+    r"|n\. ?e\.?|н\. ?[эе]\.?|e\. ?kr\.?|μ\. ?χ\.?)$"
 )
+_LEADING = re.compile(r"(?:on|le|el|il|am|den|em|dated?)\s+(?=\S*\s*\S*\d)")
+_YEAR_WORD = re.compile(r"(?<=\d)\s?(?:г\.?|года?|року|рік|р\.|roku|yılı?|년)$")
 _WEEKDAYS = (
     "mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?"
     "|sun(?:day)?|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag"
     "|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche"
-    "|lunes|martes|miércoles|jueves|viernes|sábado|domingo"
+    "|lunes|martes|miércoles|jueves|viernes|sábado|domingo|domenica|lunedì|martedì|mercoledì|giovedì"
+    "|venerdì|sabato|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|[월화수목금토일]요일"
     "|(?:星期|周|週|礼拜)[一二三四五六日天]|[月火水木金土日]曜日?"
 )
 _WEEKDAY = re.compile(
@@ -76,20 +111,28 @@ _WEEKDAY = re.compile(
     r"|[, ]*\([月火水木金土日一二三四五六]\)"
 )
 _ZONE = (
-    r"(?:z|utc|gmt|[ecmp][sd]t|[ecw]es?t|bst|ist|jst|kst|msk|a[ecw][sd]t|nz[sd]t|sgt|hkt)?"
-    r"(?: ?[-+] ?\d{1,2}(?::?\d\d)?)?"
-    r"(?: ?\[[a-z_/]{1,30}\]| ?\((?:[a-z]{1,5}|[a-z ]{1,30} time)\))?"
+    r"(?:z|utc|gmt|[a-z]{2,4}t|msk)?"
+    r"(?: ?[-+] ?\d{1,2}(?::?\d\d)?(?: utc)?)?"
+    r"(?: ?\[[a-z_/]{1,30}\]| ?\((?:[a-z]{1,5}|[a-z ]{1,30} time)\)| [a-z]{2,20}/[a-z_]{2,30}"
+    r"|(?: [a-z]{1,20}){0,2} time)?"
 )
 _CLOCK = (
-    r"\d{1,2}(?::\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[ap]\.?m\.?)?| ?[ap]\.?m\.?"
-    r"|[时時点點]\d{0,2}分?)"
+    r"(?:(?:上午|下午|午前|午後|오전|오후) ?)?(?:[01]?\d|2[0-4])"
+    r"(?::[0-5]\d(?::[0-6]\d(?:[.,]\d{1,9})?)?(?: ?[ap]\.?m\.?)?"
+    r"|(?:\.[0-5]\d)? ?[ap]\.?m\.?"
+    r"|[时時点點시](?: ?\d{1,2}[分분])?| ?h ?(?:[0-5]\d)?(?: min)?| ?uhr|(?<=t\d\d)\d{4})"
 )
 _TIME = re.compile(
-    rf"(?:(?<=\d)t|,? at |,? |(?<=[日号號])){_CLOCK} ?(?:{_ZONE}|uhr|hrs?)?$"
+    rf"(?:(?<=\d)t|,? (?:at|à|um|a las?|alle|kl\.?|om|в|o|-) |,? |(?<=[日号號일]))"
+    rf"{_CLOCK} ?(?:{_ZONE}|uhr|hrs?|h)?$"
+    rf"|,? ?\({_CLOCK}\)$|,? (?:noon|midday|midnight)$"
     rf"|^{_CLOCK}(?: ?{_ZONE})?,? (?:on )?(?=\S)"
 )
+_WITHIN = re.compile(rf" {_CLOCK}(?: {_ZONE})? (?=\d{{4}}$)")
+"""As C's `ctime` writes it: Sun Jan 5 10:00:00 2020."""
 _TO = re.compile(
     r"\s+(?:to|through|until|till)\s+|\s*(?:至|到|~|…)\s*|\s+-\s+|(?<=^\d{4})-(?=\d{4}$)"
+    r"|(?<=^\d{3})-(?=\d{3})"
 )
 
 
@@ -110,6 +153,9 @@ def read_date(cell: str) -> Date | None:
     )
     if len(ends) != 2:
         return None
+    era = _BEFORE.fullmatch(ends[1])
+    if era and era["last"] and ends[0].isdigit():
+        ends[0] += " bc"  # 490–480 BC
     first, last = map(_one, ends)
     return first + last if first and last and first <= last else None
 
@@ -133,8 +179,18 @@ def same_date(answer: Date, gold: Date, *, near: bool) -> bool:
 
 
 def _one(text: str) -> Date | None:
-    text = _TIME.sub("", text.strip(" ,"))
-    text = _WEEKDAY.sub("", _TIME.sub("", _WEEKDAY.sub("", text).strip(" ,"))).strip(" ,")
+    """Reads one date; what has a time of day is one only with year, month and day."""
+    written = text.strip(" ,")
+    bare = _WITHIN.sub(" ", _TIME.sub("", written))
+    has_time = bare != written
+    bare = _LEADING.sub("", _WEEKDAY.sub("", bare).strip(" ,"))
+    timeless = _TIME.sub("", bare)
+    has_time = has_time or timeless != bare
+    found = _dated(_YEAR_WORD.sub("", _WEEKDAY.sub("", timeless).strip(" ,")))
+    return None if found and has_time and not found[2] else found
+
+
+def _dated(text: str) -> Date | None:
     era = _BEFORE.fullmatch(text)
     if era is not None and (era["first"] or era["last"]):
         rest = era["rest"].removesuffix("年")

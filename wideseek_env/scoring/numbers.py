@@ -7,15 +7,16 @@ else in it is no number. Sizes are fractions, so that nothing is rounded.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from wideseek_env.scoring.quantities import Quantity, compound_unit, read_quantity, read_scales
-from wideseek_env.scoring.text import SAME_CHARACTER, fold, nfkc, without_emphasis
-from wideseek_env.scoring.units import ONE, UNITS, Unit, comparable, read_scale
+from wideseek_env.scoring.quantities import Quantity, compound_unit, read_quantity
+from wideseek_env.scoring.scales import read_scale, read_scales
+from wideseek_env.scoring.spelling import plain_spelling, without_about
+from wideseek_env.scoring.text import nfkc
+from wideseek_env.scoring.units import ONE, UNITS, Unit, comparable
 
 MAX_CHARS = 100
 """A longer cell is no number and no date."""
@@ -51,22 +52,6 @@ _PLAIN = re.compile(
     r"(\*\*)?(-?(?:[1-9]\d{0,2}(?:,\d{3})+|\d{1,30})(?:\.(\d{1,30}))?)(%)?(?(1)\*\*)", re.ASCII
 )
 """Digits alone, a share, either of them in bold."""
-_IN_NUMBERS = SAME_CHARACTER | {ord(c): "~" for c in "~～⁓〜"} | {
-    ord("٫"): ".", ord("٬"): ",", ord("≤"): "<=", ord("⩽"): "<=", ord("≥"): ">=", ord("⩾"): ">=",
-    ord("、"): ",", ord("，"): ",",
-}  # fmt: skip
-_NOTES = re.compile(
-    r"(?:\s*(?:\[(?:\d{1,3}|[a-z]|(?:note|nb|n|fn|ref|see) ?\d{0,2}|[a-z ]{0,20}needed)\]"
-    r"|[*†‡§#]))+$",
-    re.I,
-)
-_ABOUT = re.compile(
-    r"(?:(?:c|ca|cca|approx|appr|est)\.?(?=[\s\d~$€£¥])|circa|approximately|about|around|roughly"
-    r"|some(?= \d)|estimated(?: at)?|an estimated|[~≈≃∼]|大约|约为|约|大概|近似)\s*", re.I,
-)  # fmt: skip
-_ABOUT_AFTER = re.compile(
-    r"\s*(?:\((?:est|approx|estimated?|approximately)\.?\)|左右|approx\.?|est\.)$", re.I
-)
 _BOUNDS = tuple(
     (re.compile(rf"(?:{pattern})\s*", re.I), bound)
     for pattern, bound in (
@@ -87,8 +72,18 @@ _BOUNDS = tuple(
 _BOUNDS_AFTER = tuple(
     (re.compile(rf"\s*(?:{pattern})$", re.I), bound)
     for pattern, bound in (
-        (r"\+|or more|or above|or over|or higher|and above|and over|and up|以上", ">="),
-        (r"or less|or fewer|or below|or under|or lower|and below|and under|以下|以内|以內", "<="),
+        (
+            r"\+|or more|or above|or over|or higher|and above|and over|and up|at least|minimum"
+            r"|以上|이상",
+            ">=",
+        ),
+        (
+            r"or less|or fewer|or below|or under|or lower|and below|and under|at most|maximum"
+            r"|以下|以内|以內|이하",
+            "<=",
+        ),
+        (r"未満|未滿|未满|미만", "<"),
+        (r"초과|余り?|餘|多", ">"),
     )
 )
 _BETWEEN = re.compile(
@@ -98,7 +93,6 @@ _TO = re.compile(
     r"\s+(?:to|through|thru)\s+|\s*(?:…|\.\.\.?|至|到)\s*|(?<=[^\s(<>~-])(?<![eE^])\s?[-~]\s?(?=-?[^\s-])",
     re.I,
 )
-_FEET = re.compile(r"(\d+)\s?'\s?(\d+(?:\.\d+)?|\d+ \d/\d)\s?(?:\"|'')")
 
 
 def read_number(cell: str, header: InHeader) -> Number | None:
@@ -167,36 +161,15 @@ def near(answer: Number, gold: Number, tolerance: Fraction) -> bool:
     if answer.high is not None and gold.high is not None:
         ends.append((Fraction(answer.high), Fraction(gold.high)))
     if mine != wanted and mine and wanted:
-        if not comparable(mine, wanted):
+        alike = comparable(mine, wanted)
+        if alike is None:
             return False
+        mine, wanted = alike
         ends = [
             ((size * mine.factor + mine.offset - wanted.offset) / wanted.factor, other)
             for size, other in ends
         ]
     return all(abs(size - other) <= tolerance * abs(other) for size, other in ends)
-
-
-def without_about(text: str) -> str:
-    """Returns a text without words that make a value an estimate of itself: `c. 1990`, `~10`."""
-    found = _ABOUT.match(text)
-    return _ABOUT_AFTER.sub("", text[found.end() :] if found else text)
-
-
-def plain_spelling(cell: str) -> str:
-    """Returns a cell with one spelling of digits, dashes and blanks, without notes and emphasis."""
-    text = cell
-    if not text.isascii():
-        text = "".join(
-            f" {nfkc(c)}" if unicodedata.decomposition(c).startswith("<fraction>")
-            else str(unicodedata.decimal(c)) if c.isdecimal()
-            else c
-            for c in text
-            if unicodedata.category(c) != "Cf"
-        )  # fmt: skip
-        text = fold(text)
-    text = without_emphasis(text).translate(_IN_NUMBERS)
-    text = _NOTES.sub("", " ".join(text.split()))
-    return _FEET.sub(r"\1 ft \2 in", text.rstrip(" .;,"))
 
 
 def _range(text: str) -> tuple[Quantity, Quantity] | None:

@@ -10,7 +10,8 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from wideseek_env.scoring.units import ONE, UNITS, Unit, is_percent, read_scale, read_unit
+from wideseek_env.scoring.scales import is_share, read_scales
+from wideseek_env.scoring.units import ONE, UNITS, Unit, comparable, read_unit
 
 _MAX_EXPONENT = 400
 
@@ -44,27 +45,33 @@ _NUMBER = re.compile(
 )
 _VULGAR = frozenset((2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 32, 64))
 """Under the line of a fraction; `3/17` is a ratio."""
-_NEGATIVE = re.compile(r"(?:minus|negative|neg\.?|负|負|零下)\s*", re.I)
+_NEGATIVE = re.compile(
+    r"(?:minus|negative|neg\.?|moins|menos|meno|минус|负|負|零下|マイナス|마이너스)\s*", re.I
+)
+_BELOW_ZERO = re.compile(r"\s(?:below zero|sous zéro|bajo cero|unter null|sotto zero)$", re.I)
+_BRACKETED = re.compile(r"([^\d()]*)\(([^\d()+-]{0,4}[\d.][^()]*)\)(\s*[^\W\d_]*)")
 _COUNTING = frozenset(("#", "no.", "no", "nr.", "nr", "num."))
 _FURTHER = re.compile(r"(?P<unit>[^\W\d_]+\.?),?(?: and)? ?(?P<further>\d.*)")
 _CJK_SIZES = {
     "十": 10, "百": 100, "千": 10**3, "仟": 10**3, "万": 10**4, "萬": 10**4, "만": 10**4,
+    "십": 10, "백": 100, "천": 10**3,
     "亿": 10**8, "億": 10**8, "억": 10**8, "兆": 10**12, "조": 10**12,
 }  # fmt: skip
 _CJK_NUMBER = re.compile(
-    r"(?:\d[\d,]*(?:\.\d+)?\s?[十百千仟万萬만亿億억兆조]+\s?)+(?![\d瓦克米卡帕焦])", re.ASCII
+    r"(?:\d[\d,]*(?:\.\d+)?\s?[十百千仟万萬만亿億억兆조십백천]+\s?)+(?![\d瓦克米卡帕焦])", re.ASCII
 )
 _CJK_TOKEN = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)|(?P<size>[^\s\d,.])", re.ASCII)
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """Returns a single quantity with its sign: -5, (5), minus 5, -$5."""
-    if text.startswith("(") and text.endswith(")"):
-        inside = _quantity(text[1:-1].strip())
-        return inside._replace(size=-inside.size) if inside else None
+    """Returns a single quantity with its sign: -5, (5), minus 5, -$5, 5 °C below zero."""
     negative = False
-    if found := _NEGATIVE.match(text):
+    if bracketed := _BRACKETED.fullmatch(text):
+        text, negative = "".join(bracketed.groups()), True
+    elif found := _NEGATIVE.match(text):
         text, negative = text[found.end() :], True
+    elif found := _BELOW_ZERO.search(text):
+        text, negative = text[: found.start()], True
     part = _quantity(text, may_be_signed=not negative)
     return part._replace(size=-part.size) if part and negative else part
 
@@ -101,16 +108,30 @@ def _size_and_unit(text: str, currency: Unit | None) -> Quantity | None:
         size, scale, rest = _digits(found), None, text[found.end() :]
     if size is None:
         return None
-    own, left = read_scales(rest.strip(), money=currency is not None)
-    unit = _unit(left, currency)
-    if unit is None and left:
-        return None if own or currency else _added(size, left)
-    if own is not None and is_percent(rest.strip(" .")):
-        unit = ONE
+    rest = rest.strip()
+    rest = rest[1:] if re.match(r"-[^\W\d_]{4}", rest) else rest  # 5-million
+    own, left = read_scales(rest, money=currency is not None)
     if own is not None:
         scale = own * (scale or 1)
         size *= own
+        if "0" <= left[:1] <= "9":
+            return _with_smaller(size, own, left, currency)
+    unit = _unit(left, currency)
+    if unit is None and left:
+        return None if own or currency else _added(size, left)
+    if own is not None and is_share(rest):
+        unit = ONE
     return Quantity(size, scale, unit or currency)
+
+
+def _with_smaller(
+    size: Fraction, scale: Fraction, text: str, currency: Unit | None
+) -> Quantity | None:
+    """Returns 1 crore 50 lakh as one size; each scale is smaller than the one before."""
+    further = _size_and_unit(text, currency)
+    if further is None or further.scale is None or not 1 < further.scale < scale > further.size:
+        return None
+    return Quantity(size + further.size, scale, further.unit)
 
 
 def _added(size: Fraction, text: str) -> Quantity | None:
@@ -124,24 +145,11 @@ def _added(size: Fraction, text: str) -> Quantity | None:
     second = following.unit
     if second == UNITS["m"] and first.dimension == "time":
         second = UNITS["min"]  # 1h20m
-    if second.dimension != first.dimension or second.factor >= first.factor or first.offset:
+    alike = comparable(first, second)
+    if alike is None or alike[1].factor >= alike[0].factor or first.offset:
         return None
+    first, second = alike
     return Quantity(size + following.size * second.factor / first.factor, None, first)
-
-
-def read_scales(text: str, *, money: bool) -> tuple[Fraction | None, str]:
-    """Returns the product of the scales that a text begins with, and what follows them."""
-    scale: Fraction | None = None
-    while text:
-        found = re.match(r"per cent\b|[^\W\d_]+\.?|[%％‰]", text)
-        if found is None:
-            break
-        one = read_scale(found.group(), money=money)
-        if one is None:
-            break
-        scale = one if scale is None else scale * one
-        text = text[found.end() :].strip()
-    return scale, text
 
 
 def _unit(text: str, currency: Unit | None) -> Unit | None:
@@ -154,9 +162,10 @@ def _unit(text: str, currency: Unit | None) -> Unit | None:
         below = read_unit(text.removeprefix("/").removeprefix("per ").strip())
         return below and Unit(f"{currency.dimension} / {below.dimension}", 1 / below.factor)
     unit = UNITS.get(text.lower())
-    if unit is None or (unit != currency and not (currency.dimension == "USD" and _is_money(unit))):
-        return None
-    return unit
+    if unit is None or (currency.dimension == "USD" and _is_money(unit)):
+        return unit
+    alike = comparable(unit, currency)
+    return currency if alike and alike[0] == currency else None
 
 
 def _currency(text: str) -> Unit | None:

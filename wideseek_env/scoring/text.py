@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import unescape
 
 MAX_MARKS = 30
 """Combining marks in a row that count; the others are dropped, as no writing has so many and
@@ -26,14 +27,28 @@ _CONTROL = dict.fromkeys((*range(9), *range(14, 28), 127, *range(0xFE00, 0xFE10)
 SAME_CHARACTER = DASHES | _QUOTES
 _BARE = SAME_CHARACTER | _CONTROL
 _ANY_OF_BARE = re.compile(f"[{re.escape(''.join(map(chr, _BARE)))}]")
-_PLAIN = re.compile(r"[^*\\`~\x00-\x1f\x7f\]]*")
-_POWER = re.compile(r"(?<=\d)[⁺⁻]?[⁰¹²³⁴-⁹]+")
-_EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*]+)(?<=\S)\1(?![\w*])")
+_PLAIN = re.compile(r"[^*\\`~_<&\x00-\x1f\x7f\]]*")
+_POWER = re.compile(r"(?<=\d)(?:([⁺⁻]?[⁰¹²³⁴-⁹]+)|[₀-₉①-⒛⓪-⓿❶-➓㉑-㉟㊱-㊿]+)")
+"""A power, or an index or a note in a ring: digits that do not go on with the number before."""
+_EMPHASIS = re.compile(
+    r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*]+)(?<=\S)\1(?![\w*])"
+    r"|(?<![^\W])(_{1,2})(?=[^\s_])([^_]+)(?<=\S)\3(?!\w)"
+    r"|(?<!`)(`{1,2})(?=[^`])([^`]+)\5(?!`)"
+)
+_MARKUP = re.compile(
+    r"</?(?:b|i|u|em|strong|small|span|font|mark|code|tt|sub|p|bdi|cite|nobr)"
+    r"(?:\s+[a-z-]{1,20}=(?:\"[^\"<>]{0,200}\"|'[^'<>]{0,200}'|\w{1,50})){0,8}\s*/?>",
+    re.IGNORECASE,
+)
+_RAISED = re.compile(r"(?<=\d)<su([pb])>([^<>]{1,20})</su\1>", re.IGNORECASE)
 _LINK = re.compile(
     r"!?\[([^\[\]]{0,300})\]\(<?(?:[^()\s]|\([^()\s]{0,300}\)){0,2000}>?(?: \"[^\"]*\")?\)"
 )
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _APART = re.compile(r"(?<=\d)\s+(?=\d)")
+
+
+_MARKED = re.compile(r"[*_`\\<&]|\]\(")
 
 
 def stream_safe(text: str) -> str:
@@ -56,18 +71,28 @@ def nfkc(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Returns a text without width; 10⁶ is 10^6, of which NFKC would make 106."""
+    """Returns a text without width; 10⁶ is 10^6 and 10₂ is 10_2, of which NFKC would make 106."""
     folded = nfkc(text)
-    return nfkc(_POWER.sub(r"^\g<0>", text)) if folded != text and _POWER.search(text) else folded
+    if folded == text or _POWER.search(text) is None:
+        return folded
+    return nfkc(_POWER.sub(lambda found: ("^" if found[1] else "_") + found[0], text))
 
 
 def without_emphasis(text: str) -> str:
-    r"""Returns a text without Markdown: `**A**` and `[A](url)` are A, `\*` is `*`, `A*` stays."""
+    r"""Returns a text without Markdown and its HTML: `**A**`, `<b>A</b>` and `[A](url)` are A.
+
+    `\*` is `*`, `&amp;` is `&`, and `A*` stays.
+    """
     if "](" in text:
         text = _LINK.sub(r"\1", text)
-    if "*" in text:
-        text = _EMPHASIS.sub(r"\2", text)
-    return _ESCAPE.sub(r"\1", text) if "\\" in text else text
+    if "<" in text:
+        text = _RAISED.sub(lambda found: ("^" if found[1] in "pP" else "_") + found[2], text)
+        text = _MARKUP.sub("", text)
+    if "*" in text or "_" in text or "`" in text:
+        text = _EMPHASIS.sub(lambda found: found[2] or found[4] or found[6], text)
+    if "\\" in text:
+        text = _ESCAPE.sub(r"\1", text)
+    return unescape(text) if "&" in text else text
 
 
 def bare_text(text: str) -> str:
@@ -79,7 +104,7 @@ def bare_text(text: str) -> str:
     if bare != text and _POWER.search(text):
         bare = fold(text)
     composed = bare
-    if "*" in bare or "\\" in bare or "](" in bare:
+    if _MARKED.search(bare):
         bare = without_emphasis(bare)
     bare = bare.casefold()
     if _ANY_OF_BARE.search(bare) is not None:
