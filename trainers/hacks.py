@@ -65,7 +65,7 @@ def _num_repeated(episode: Episode) -> int:
 
 
 def _excess_cells(episode: Episode) -> float:
-    table = read_table(episode.answer or "")
+    table = read_table(episode.answer or "", episode.task.column_names)
     gold = len(episode.task.gold) * len(episode.task.columns)
     if table is None or not gold:
         return 0.0

@@ -305,7 +305,7 @@ async def _explain(
             f"{task.id} has one answer, {task.gold[0][0]!r}: there is no table to show"
         )
     answer = mine[0].response or ""
-    table = read_table(answer)
+    table = read_table(answer, task.column_names)
     alignment = await align_judged(task, table, judge) if judge and table else None
     explanation = explain(task, answer, alignment)
     print_explanation(explanation, console)

@@ -20,22 +20,27 @@ _TAGGED = _TOOLS - {"answer", "report"}
 # `*+` and `++` never give back what they took, and the lengths of gaps are bounded: linear time.
 _MARKUP = re.compile(
     r"""
-      </?\|?(?:\w{1,20}+:)?tool[_▁-]?calls?\b             # Hermes, Qwen, GLM, Hunyuan, Phi, LFM
-    | <[|｜](?:DSML[|｜])?/?(?:tool|function)[_▁]          # Kimi, DeepSeek
-    | <\|(?:python_tag|action_start|plugin|START_ACTION)\|>   # Llama, InternLM, Command
-    | \[/?(?:TOOL_CALLS?|TOOL_REQUEST|END_TOOL_REQUEST)\]     # Mistral, LM Studio
+      </?\|?(?:[a-z]{1,20}+[:_])?tool[_▁-]?calls?(?:\b|_(?:begin|end|start|section))
+                                                  # Hermes, Qwen, GLM, Hunyuan, Phi, LFM, LongCat
+    | <[|｜](?:DSML[|｜])?/?(?:tool|function)[_▁] | <[|｜]DSML[|｜]       # Kimi, DeepSeek
+    | <\|(?:python_(?:tag|start|end)|action_start|plugin|START_ACTION|FunctionCallBegin)\|>
+                                                  # Llama, InternLM, Command, Doubao
+    | <\|(?:begin_search_query|begin_of_query)\|> | assistant_tool_call\b  # Search-o1, Granite
+    | \[/?(?:TOOL_CALLS?|TOOL_REQUEST|END_TOOL_REQUEST|ARGS|CALL_ID)\]   # Mistral, LM Studio
     | </?TOOL_?CALLS?>                                        # Nemotron
     | </?(?:function|parameter)=                              # Qwen3-Coder, Llama
-    | </?(?:\w{1,20}+:)?(?:invoke|function_?calls?|start_function_call|execute_tool|tool_use)\b
-    | <(?:arg_key|tool_?name|tool)>
-    | <\|channel\|>\s*+\w*+\s*+to=|\bto=functions\.           # gpt-oss
+    | </?(?:\w{1,20}+:)?(?:invoke|function_?calls?|start_function_call|execute_tool|tool_use
+        |use_(?:mcp_)?tool|call_tool)\b
+    | <(?:arg_key|tool_?name|tool|escape)> | \bcall:\w{1,40}+\{     # GLM and others, FunctionGemma
+    | <\|channel\|>\s*+\w*+\s*+to=|\bto=(?:functions|browser|python)\b  # gpt-oss
+    | \btool_call\(\s*+\w{1,40}\s*+= | ^functools\[              # GLM, Phi
     | ✿FUNCTION✿
     | ^\W{0,4}Action\ Input\W{0,4}:|"action_input"\s*+:       # ReAct, LangChain
     | ```(?:tool_?calls?|tool_?code|function_?calls?|tool|tool_use)\s     # Gemma and others
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_QUOTE = r"""\\?["']"""
+_QUOTE = r"""\\?["'“”]"""
 _NAMED = re.compile(
     rf"\b(?:name|tool|tool_name|function|function_name|recipient_name)(?:{_QUOTE})?\s*+:\s*+"
     rf"{_QUOTE}(?:functions?\.)?+(\w{{1,40}}+){_QUOTE}"
@@ -47,12 +52,29 @@ _KEYED = re.compile(
     rf"\s*+(?:```\w*+\s*+)?\[?\s*+\{{\s*+{_QUOTE}(\w{{1,40}}+){_QUOTE}\s*+:\s*+(?:[{{\[]|{_QUOTE})"
 )
 """A turn that begins with `{"search": …`."""
+_ACTION = re.compile(
+    rf"{_QUOTE}(?:action|command|api|method){_QUOTE}\s*+:\s*+{_QUOTE}(?:functions?\.)?+(\w{{1,40}}+){_QUOTE}"
+)
+_LABELLED = re.compile(
+    r"^\W{0,4}(?:tool|function|action|name)\W{0,4}:\W{0,4}(\w{1,40}+)(?:\[|\W{0,4}\n\W{0,4}"
+    r"(?:tool[ _])?(?:input|arg(?:ument)?s|param(?:eter)?s|query|url|subtasks)\W{0,4}:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""`Tool: search` over `Input: …`, the same as YAML, and ReAct's `Action: search[…]`."""
+_BESIDE = re.compile(
+    rf"(?:^|\|>)\W{{0,4}}(?:functions\.)?(\w{{1,40}}+)(?::\d{{1,4}})?\s*+:?"
+    rf"\s*+(?:```\w*+\s*+)?\{{\s*+{_QUOTE}",
+    re.MULTILINE,
+)
+"""A tool's name, and its arguments behind or below it."""
 _TAG = re.compile(r"<(\w{1,40}+)(?:\s[^<>]{0,200}+)?/?>")
 _CALLED = re.compile(
-    r"""(?:^|:)[^\S\n]*+(?:print\(|\[|-[ ]|>>>[ ])?(?:(?:functions|default_api|tools)\.)?+
-        (\w{1,40}+)\((?=\s*+(?:\w{1,40}\s*+=|["'{\[]))""",
+    r"""(?:^|[:>])[^\S\n]*+(?:print\(|\[|-[ ]|>>>[ ])?(?:(?:const|let|var)[ ])?
+        (?:\w{1,40}+[ ]?=[ ]?)?(?:await[ ])?(?:(?:functions|default_api|tools)\.)?+
+        (\w{1,40}+)\((?=\s*+(?:\w{1,40}\s*+=|["'“{\[]))""",
     re.VERBOSE | re.MULTILINE,
 )
+_ENDS = re.compile(r"(?:</\w{1,40}>|<\|\w{1,40}\|>|[ \t\r\n`;\]])\Z")
 _INLINE = re.compile(r"(?<!`)`[^`\n]++`(?!`)")
 
 
@@ -71,6 +93,9 @@ def is_attempt(shown: str) -> bool:
         or (_ARGUMENTS.search(text) and _NAME.search(text))
         or any(found[1] in _TOOLS for found in _NAMED.finditer(text))
         or (keyed and keyed[1] in _TOOLS)
+        or any(found[1] in _TAGGED for found in _ACTION.finditer(text))
+        or any(found[1].lower() in _TOOLS for found in _LABELLED.finditer(text))
+        or _is_beside(text)
         or _is_tagged(text)
         or _is_called(text)
     )
@@ -86,10 +111,21 @@ def _is_tagged(text: str) -> bool:
     )
 
 
+def _is_beside(text: str) -> bool:
+    """Whether the turn ends with a tool's name and its arguments: `search` over `{"query": …}`."""
+    found = next((found for found in _BESIDE.finditer(text) if found[1] in _TAGGED), None)
+    if found is None:
+        return False
+    rest = text[found.end() :].rstrip(" \t\r\n`;")
+    return rest.endswith("}") or "}" not in rest
+
+
 def _is_called(text: str) -> bool:
     """Whether the turn ends with `search(query="rivers")`, or was cut inside of it."""
     called = next((found for found in _CALLED.finditer(text) if found[1] in _TOOLS), None)
     if called is None:
         return False
     rest = text[called.end() :].rstrip(" \t\r\n`;]")
+    while end := _ENDS.search(rest[-50:]):
+        rest = rest[: len(rest) - len(end[0])].rstrip(" \t\r\n`;]")
     return rest.endswith(")") or ")" not in rest

@@ -18,6 +18,7 @@ from typing import Any
 from wideseek_env.formats.attempts import is_attempt
 from wideseek_env.game.tools import TOOLS
 from wideseek_env.records import Decision, Role, ToolCall
+from wideseek_env.thinking import without_thinking
 
 EXAMPLES: Mapping[Role, ToolCall] = {
     "lead": ToolCall("answer", {"text": "| Name |\n|---|\n| Alden |"}),
@@ -31,6 +32,11 @@ _RULE_LINE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t
 _FENCE = re.compile(r"\A```[a-z]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
 _PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|[^"{}\[\],\s]+|\s+|"', re.DOTALL)
+_TO_ESCAPE = re.compile(
+    r"<(?=/?(?:\w{1,5}:)?think|\|(?:START|END)_THINKING|\|(?:begin|end)_of_thought|\|channel)"
+    r"|\[(?=/?THINK\])|◁(?=/?think)",
+    re.IGNORECASE,
+)
 _CLOSER = {"{": "}", "[": "]"}
 
 
@@ -40,18 +46,8 @@ def clean(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Returns the text without its thinking: `<think>` blocks, and what leads up to `</think>`.
-
-    Chat templates may put the opening tag into the prompt, so that a turn begins inside the block;
-    a block that is never closed hides all that follows it.
-    """
-    first = text.find("</think>")
-    opened = text.find("<think>")
-    if first >= 0 and not 0 <= opened < first:
-        text = text[first + len("</think>") :]
-    parts = text.split("<think>")
-    shown = [parts[0], *(part.partition("</think>")[2] for part in parts[1:])]
-    return "".join(shown).strip()
+    """Returns the text without its thinking, in any family's marks, and blanks around it."""
+    return without_thinking(text).strip()
 
 
 def without_call(text: str, shown: str, role: Role, example: str) -> Decision:
@@ -129,7 +125,7 @@ def arguments_json(value: Mapping[str, Any]) -> str:
     Tags of thinking are text inside an argument; written plainly, `visible` would take them for it.
     """
     text = json.dumps(value, ensure_ascii=False)
-    return text.replace("<think>", r"\u003cthink>").replace("</think>", r"\u003c/think>")
+    return _TO_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read_json(text: str, *, ended: bool = True) -> Any | None:

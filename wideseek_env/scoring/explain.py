@@ -78,7 +78,7 @@ def explain(task: Task, answer: str, alignment: Alignment | None = None) -> Expl
         answer: the response.
         alignment: of the answer's table, when a judge had its say; None: by rules alone.
     """
-    table = read_table(answer)
+    table = read_table(answer, task.column_names)
     if table is None:
         rows = tuple(
             RowPair(tuple(Cell(cell, "missing") for cell in row), None) for row in task.gold

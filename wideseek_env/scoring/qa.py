@@ -3,44 +3,51 @@ r"""Deep tasks: one answer in `\boxed{}`, compared by exact match or by shared w
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 
 from wideseek_env.records import Score, Task
+from wideseek_env.scoring.latex import without_latex
 from wideseek_env.scoring.numbers import InHeader, near, read_number
-from wideseek_env.scoring.tables import read_table, without_thinking
+from wideseek_env.scoring.tables import read_table
 from wideseek_env.scoring.text import DASHES, fold, without_emphasis
 from wideseek_env.scoring.values import read_value, same
+from wideseek_env.thinking import said
 
 MAX_SHORT_ANSWER_CHARS = 200
 """A text without a box and without a table is the answer itself when it is this short."""
 
-_BRACES = re.compile(r"(?P<box>\\(?:f?boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
+_BRACES = re.compile(
+    r"(?P<box>\\(?:f?boxed|fbox|framebox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL
+)
 _MAX_BOX_CHARS = 2_000
 """What is longer is no short answer."""
-_MAX_WRAPS = 20
-_ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
-_SAID = re.compile(r"(?:the )?(?:final |correct )?answer(?: is)?\s*[:：]\s*(?=\S)", re.IGNORECASE)
-_WRAPPED = re.compile(
-    r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)?|mbox|hbox|emph|underline"
-    r"|operatorname\*?|bm|boldsymbol)\s*\{([^{}]*)\}"
+_ANSWER_TAG = re.compile(
+    r"<(?P<end>/?)(?:final_?)?answer\s*>|\[(?P<close>/?)(?:FINAL_)?ANSWER\]", re.IGNORECASE
 )
-_GROUP = re.compile(r"(?<![\\\w}^_*])\{([^{}]*)\}")
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
-_LATEX = (
-    ("\\%", "%"), ("\\$", "$"), ("\\#", "#"), ("\\&", "&"), ("\\_", "_"), ("\\,", " "),
-    ("\\;", " "), ("\\ ", " "), ("\\!", ""), ("{,}", ","), ("^\\circ", "°"),
-    ("^{\\circ}", "°"), ("\\times", "×"),
-)  # fmt: skip
-_ARTICLES = re.compile(r"\b(a|an|the)\b(?![-+#*])")
+_SAID = re.compile(
+    r"[*_#\s]*(?:"
+    r"(?:(?:so|thus|therefore|hence),? )?(?:(?:the|my) )?(?:final |correct )?answer"
+    r"(?:\s+is\b\s*[:：]?|[*_]*\s*[:：\n])"
+    r"|(?:最终|最終|最后)?(?:答案|回答|答え)(?:是|为|為|は)?\s*[:：]"
+    r"|(?:a|réponse(?: finale)?|antwort|respuesta(?: final)?|resposta(?: final)?|risposta"
+    r"|ответ)\s*[:：]"
+    r")[*_]*\s*(?=\S)",
+    re.IGNORECASE,
+)
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b(?=\s+\S)")
+"""What ends a text is none: Vitamin A."""
+_APART = re.compile(r"(?<=\d)\s+([-:/])\s+(?=\d)")
 _KEPT = re.compile(
-    r"(?<=\d)[.,/:^](?=\d)|(?<!\w)[-+<>~](?=[\d$€£¥.])|(?<=\d)-(?=\d)|(?<=\w)(?:\+\+|[+#*])(?!\w)"
+    r"(?<=\d)[.,/:;&*_](?=\d)|(?<=\w)[=^](?=\w)|(?<=[^\W\d_])-(?!\w)|(?<!\w)[-+<>~](?=[\d$€£¥.])|(?<=\d)-(?=\d)|(?<=\w)(?:\+\+|[+#*])(?!\w)"
     r"|[%‰°$€£¥]|[<>]=?(?=\s?\d)"
 )
 """Punctuation that means something: 3.14, 1/2, -5, 10-20, C++, C#, A*, 10%, $5."""
 _KEPT_PIECES = re.compile(f"({_KEPT.pattern})")
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~，。、；：？！“”‘’（）《》「」·]")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_SAME = DASHES | {ord("♯"): "#"}
 _WORD = re.compile(r"[㐀-䶿一-鿿豈-﫿぀-ヿ]|[^\W_]+")
 """A Chinese or Japanese character counts as a word, as those scripts do not part words."""
 
@@ -52,11 +59,11 @@ def read_answer(text: str) -> str | None:
     are any; in it the last `\boxed{...}` wins that holds something; else the last table, when it
     has a single cell; else the whole text, when it is at most 200 characters. LaTeX is dropped.
     """
-    text = without_thinking(text)
+    text = said(text)
     text = _last_tagged(text) or text
-    boxed = _last_boxed(text)
+    boxed = _last_boxed(text.replace("\\\\", "\\") if "\\\\boxed" in text else text)
     if boxed is not None:
-        return _without_latex(boxed) or None
+        return without_latex(boxed, boxed=True) or None
     table = read_table(text)
     if table is not None:
         cells = [cell for row in table.rows for cell in row]
@@ -64,8 +71,8 @@ def read_answer(text: str) -> str | None:
     whole = text.strip()
     if not 0 < len(whole) <= MAX_SHORT_ANSWER_CHARS:
         return None
-    said = _SAID.match(whole)
-    return _without_latex(whole[said.end() :] if said else whole)
+    begin = _SAID.match(whole)
+    return without_latex(whole[begin.end() :] if begin else whole, boxed=False)
 
 
 def score_deep(task: Task, text: str) -> Score:
@@ -97,12 +104,20 @@ def normalise_answer(text: str) -> str:
 
     As SQuAD does, but `3.14`, `C#`, `1/2` and `-5` stay what they are.
     """
-    folded = without_emphasis(fold(text)).casefold().translate(DASHES)
+    folded = without_emphasis(fold(text)).casefold().translate(_SAME)
+    folded = _APART.sub(r"\1", folded)
     kept = "".join(
-        piece if index % 2 else _PUNCTUATION.sub("", piece)
+        piece if index % 2 else _without_punctuation(piece)
         for index, piece in enumerate(_KEPT_PIECES.split(folded))
     )
     return " ".join(_ARTICLES.sub(" ", kept).split())
+
+
+def _without_punctuation(text: str) -> str:
+    plain = _PUNCTUATION.sub("", text)
+    if plain.isascii():
+        return plain
+    return "".join(c for c in plain if not unicodedata.category(c).startswith("P"))
 
 
 def _say_the_same(answer: str, gold: str) -> bool:
@@ -123,14 +138,14 @@ def _token_f1(answer: str, gold: str) -> float:
 
 
 def _last_tagged(text: str) -> str | None:
-    """Returns what the last `<answer>` tags that hold something hold."""
+    """Returns what the last `<answer>` tags that hold something hold; one may lack its end."""
     start, held = None, None
     for tag in _ANSWER_TAG.finditer(text):
-        if not tag[1]:
+        if not (tag["end"] or tag["close"]):
             start = tag.end()
         elif start is not None:
             held, start = text[start : tag.start()].strip() or held, None
-    return held
+    return text[start:].strip() if held is None and start is not None else held
 
 
 def _last_boxed(text: str) -> str | None:
@@ -151,20 +166,6 @@ def _last_boxed(text: str) -> str | None:
                 found[start] = text[start : brace.start()].strip()
     full = {start: held for start, held in found.items() if held} or found
     return full[max(full)] if full else None
-
-
-def _without_latex(text: str) -> str:
-    for _ in range(_MAX_WRAPS):
-        inner = _GROUP.sub(r"\1", _FRACTION.sub(r"\1/\2", _WRAPPED.sub(r"\1", text)))
-        if inner == text:
-            break
-        text = inner
-    for mark, meant in _LATEX:
-        text = text.replace(mark, meant)
-    text = text.strip()
-    if len(text) > 2 and text[0] == text[-1] == "$" and "$" not in text[1:-1]:
-        text = text[1:-1].strip()
-    return text
 
 
 def all_figures(value: float, *, parsed: bool) -> Score:

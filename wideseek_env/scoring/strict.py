@@ -75,7 +75,7 @@ def score_strict(task: Task, answer: str | None) -> Score:
         return NOTHING
     if task.kind == "deep":
         return score_deep(task, answer)
-    table = read_table(answer)
+    table = read_table(answer, task.column_names)
     return NOTHING if table is None else figures(align(task, table))
 
 

@@ -7,8 +7,11 @@ wrote gives the same cells whatever they hold. Nothing here knows of tasks or sc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from wideseek_env.scoring.text import bare_text
+from wideseek_env.thinking import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,45 +22,57 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-_THOUGHT_END = re.compile(r"(?<!\\)</think(?:ing)?>", re.IGNORECASE)
-_THOUGHT_BEGIN = re.compile(r"(?<!\\)<think(?:ing)?>", re.IGNORECASE)
-_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
-_OTHER_PIPES = str.maketrans("｜│┃￨", "||||")
+_INVISIBLE = "".join(
+    map(chr, (*range(9), *range(14, 28), 127, 0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010)))
+) + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)))
+_PIPES = "｜│┃￨║∣❘¦ǀ︱"
+_OTHER_PIPES = str.maketrans(dict.fromkeys(_PIPES, "|"))
+_OTHER_LINE_ENDS = re.compile("\r|[\u2028\u2029\x85\x0b\x0c]")
+_AROUND_DASHES = _INVISIBLE + "\\`"
+_LONG_DASHES = re.compile(r"--|[—─━═=]")
+_MOST_ABOVE = 20
+"""Lines with pipes above a header that are looked through for it."""
 _QUOTED = re.compile(r"^(?:[ \t]*>)+[ \t]?(?=[^>\n]*\|)")
-_ODD = re.compile(f"[\r｜│┃￨{_INVISIBLE}]")
+_ODD = re.compile(f"[\r{_PIPES}{_INVISIBLE}]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*\w*[ \t]*")
 _CLOSING_FENCE = re.compile(r"```[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)((?:\\\\)*)\|")
-_SEPARATOR_CELL = re.compile(r"(?=.):?[-‐‑‒–—―−─━═=_+]*:?")
-_ESCAPED = re.compile(r"\\([\\|< \t\r])")
-_TO_ESCAPE = re.compile(r"[\\|]|<(?=br\s*/?>|/?think(?:ing)?>)|^[ \t\r]|[ \t\r]$", re.IGNORECASE)
+_DASHES = "-‐‑‒–—―−﹣－﹘⸺⸻─━═┄┅┈┉╌╍⎯⁃ー=_+"
+_SEPARATOR_CELL = re.compile(rf"(?=.)[:：]?(?:[{_DASHES}]*|[~*.·•…#一]{{3,}}|…)[:：]?")
+_RULER = re.compile(
+    rf"[+├╠╞┣┌╔┏└╚┗╟][{_DASHES}┼╬╪╫╋┬╦┳┴╩┻+:]+[+┤╣╡┫┐╗┓┘╝┛╢]?|[{_DASHES}]+\+[{_DASHES}]+"
+)
+"""A line between the rows of a table that is drawn: `+---+---+`, `├───┼───┤`, `-----+-----`."""
+_ESCAPED = re.compile(r"\\([\\|< \t\r-])")
+_TO_ESCAPE = re.compile(
+    r"[\\|]|<(?=br\s*/?>|/?think(?:ing)?>)|^[ \t\r]|[ \t\r]$|^-(?=-+$)", re.IGNORECASE
+)
 
 
-def without_thinking(text: str) -> str:
-    """Returns what a text says after its thinking; nothing, when it never ends."""
-    if "hink" not in text and "HINK" not in text:
-        return text  # nearly every text
-    ends = list(_THOUGHT_END.finditer(text))
-    after = text[ends[-1].end() :] if ends else text
-    begin = _THOUGHT_BEGIN.search(after)
-    return after[: begin.start()] if begin else after
-
-
-def read_table(text: str) -> Table | None:
+def read_table(text: str, wanted: Collection[str] = ()) -> Table | None:
     r"""Returns the table that a text hands in, or None when it holds none.
 
     What stands in thinking is none. A table with a separator line and rows wins over lines that
-    only hold pipes; then one inside a code fence over one outside; then the last. Outside a fence a
-    table needs a separator line or a leading pipe on every line. Blank lines inside a table are
-    skipped, cells missing at the end of a row are empty, cells beyond the header are dropped. `\|`,
-    `\\` and `<br>` stand for a pipe, a backslash and a line feed.
+    only hold pipes; then one with more of the wanted headers; then one inside a code fence over one
+    outside; then the last. Outside a fence a table needs a separator line or a leading pipe on
+    every line. Blank lines and drawn lines inside a table are skipped, cells missing at the end of
+    a row are empty, cells beyond the header are dropped. `\|`, `\\` and `<br>` stand for a pipe, a
+    backslash and a line feed.
+
+    Args:
+        text: an answer.
+        wanted: headers that were asked for.
     """
-    best: tuple[tuple[bool, bool], Table] | None = None
-    for fenced, lines in _runs_of_table_lines(without_thinking(text)):
-        separated = len(lines) > 1 and _is_separator(lines[1])
-        table = _read_lines(lines, separated=separated, fenced=fenced)
+    best: tuple[tuple[bool, int, bool], Table] | None = None
+    names = {bare_text(name) for name in wanted}
+    for fenced, lines in _runs_of_table_lines(said(text)):
+        begin = _begin(lines)
+        separated = len(lines) > begin + 1 and _is_separator(lines[begin + 1])
+        table = _read_lines(lines[begin:], separated=separated, fenced=fenced)
         if table is not None:
-            rank = (separated and bool(table.rows), fenced)
+            has_rows = separated and bool(table.rows)
+            num_wanted = len(names & set(map(bare_text, table.header))) if names and has_rows else 0
+            rank = (has_rows, num_wanted, fenced)
             if best is None or rank >= best[0]:
                 best = rank, table
     return best and best[1]
@@ -80,6 +95,8 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
     fenced = False
     run: list[str] = []
     blank_before = False
+    if "\n" not in text:
+        text = _OTHER_LINE_ENDS.sub("\n", text)
     lines = text.split("\n")
     odd = _ODD.search(text) is not None or "\n>" in text or text.startswith(">")
     for number, full_line in enumerate(lines):
@@ -92,9 +109,11 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
         closes = fenced and _CLOSING_FENCE.search(line)
         if closes:
             line = line[: closes.start()]
-        if _CELL_END.search(line) or (len(run) == 1 and not blank_before and _is_ruler(line)):
+        if _CELL_END.search(line) or (run and not blank_before and _is_ruler(line)):
             following = lines[number + 1] if number + 1 < len(lines) else ""
-            if blank_before and _is_separator(_plain_line(following)):
+            if blank_before and (
+                _is_separator(_plain_line(following)) or not _is_alike(line, run[0])
+            ):
                 yield fenced, run
                 run = []
             run.append(line)
@@ -112,7 +131,7 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
 
 def _plain_line(line: str) -> str:
     """Returns a line with pipes that are pipes, without marks that nobody sees before and after."""
-    line = line.rstrip("\r")
+    line = line.strip("\r").strip(_INVISIBLE)
     if not line.isascii():
         line = line.strip(f"{_INVISIBLE} \t")
         if line[:1] in ("｜", "│", "┃", "￨") or "|" not in line:
@@ -122,7 +141,24 @@ def _plain_line(line: str) -> str:
 
 def _is_ruler(line: str) -> bool:
     """Returns whether a line without pipes parts a header from rows: `-----+-----`."""
-    return "+" in line and len(line) > 2 and _SEPARATOR_CELL.fullmatch(line.strip()) is not None
+    return len(line) > 2 and _RULER.fullmatch(line.strip()) is not None
+
+
+def _is_alike(line: str, first: str) -> bool:
+    """Returns whether a line behind a blank one goes on with a table that begins with `first`."""
+    return line.lstrip().startswith("|") or not first.lstrip().startswith("|")
+
+
+def _begin(lines: Sequence[str]) -> int:
+    """Returns where a table begins in lines with pipes: above its separator, if it has one.
+
+    In front of a header may stand other lines with pipes, such as code in a sentence.
+    """
+    if len(lines) > 2 and not _is_separator(lines[1]):
+        for number in range(2, min(len(lines), _MOST_ABOVE)):
+            if _LONG_DASHES.search(lines[number]) and _is_separator(lines[number]):
+                return number - 1
+    return 0
 
 
 def _read_lines(lines: Sequence[str], *, separated: bool, fenced: bool) -> Table | None:
@@ -131,12 +167,18 @@ def _read_lines(lines: Sequence[str], *, separated: bool, fenced: bool) -> Table
     if not (separated or fenced or all(line.lstrip().startswith("|") for line in lines)):
         return None
     header = _split_line(lines[0])
+    if separated and len(header) == len(_split_line(lines[1])) + 1 and lines[1].lstrip()[:1] == "|":
+        before = lines[0].partition("|")[0].strip()
+        header = header[1:] if before else header  # - | k | v |, <answer>| k | v |
     if not any(header):
         return None
     rows = []
     # Rows that lack cells are filled up, which a few characters must not make millions of cells.
     most_rows = (2 * sum(map(len, lines)) + 1_000) // len(header)
+    ruler = lines[1].strip() if separated else None
     for line in lines[2 if separated else 1 :][:most_rows]:
+        if line.strip() == ruler or _is_ruler(line):
+            continue
         cells = _split_line(line)[: len(header)]
         rows.append(tuple(cells + [""] * (len(header) - len(cells))))
     return Table(tuple(header), tuple(rows))
@@ -145,11 +187,13 @@ def _read_lines(lines: Sequence[str], *, separated: bool, fenced: bool) -> Table
 def _is_separator(line: str) -> bool:
     if "|" not in line:
         return _is_ruler(line)
-    cells = ["".join(cell.split()).strip(_INVISIBLE) for cell in _split_line(line)]
+    cells = ["".join(cell.split()).strip(_AROUND_DASHES) for cell in _split_line(line)]
+    while len(cells) > 1 and not cells[-1]:
+        cells.pop()
     return (
         any(map(len, cells))
         and all(map(_SEPARATOR_CELL.fullmatch, cells))
-        and set("".join(cells)) != {":"}
+        and not set("".join(cells)) <= {":", "："}
     )
 
 

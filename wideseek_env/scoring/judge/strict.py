@@ -37,7 +37,7 @@ class JudgedScorer:
             return NOTHING
         if task.kind == "deep":
             return await self._score_deep(task, answer)
-        table = read_table(answer)
+        table = read_table(answer, task.column_names)
         return NOTHING if table is None else figures(await align_judged(task, table, self._judge))
 
     async def _score_deep(self, task: Task, answer: str) -> Score:
