@@ -108,13 +108,15 @@ def refused(reply: HttpReply, longest_s: float) -> HttpError:
 
 
 def message_text(content: object) -> tuple[str, str]:
-    """Thinking and text of a chat message's `content`: text, nothing, or a list of parts.
+    """Thinking and text of a chat message's `content`: text, nothing, a part, or a list of parts.
 
     Raises:
         ValueError: it is anything else.
     """
     if content is None or isinstance(content, str):
         return "", content or ""
+    if isinstance(content, dict) and "text" in content:
+        content = [content]
     if not isinstance(content, list):
         raise ValueError(f"text or a list of parts was expected, a {type(content).__name__} came")
     said: dict[str, list[str]] = {"thinking": [], "text": []}
@@ -135,6 +137,8 @@ def message_text(content: object) -> tuple[str, str]:
 
 def _inner_text(value: object) -> str:
     """The text of a part: as it is, or once more in parts."""
+    if isinstance(value, dict):
+        value = value.get("value")
     if isinstance(value, str):
         return value
     texts = (

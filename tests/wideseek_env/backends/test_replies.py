@@ -120,6 +120,20 @@ def test_secrets_are_hidden_in_every_part() -> None:
     assert hide(said) == "[key]; [key], [key] and [key] want text/html"
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"type": "text", "text": "a"}, ("", "a")),
+        ([{"type": "text", "text": {"value": "a", "annotations": []}}], ("", "a")),
+        ([{"type": "reasoning", "text": "t"}, {"text": "a"}], ("t", "a")),
+        ([{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "a"}], ("", "a")),
+        ([{"type": "refusal", "refusal": "no"}], ("", "")),
+    ],
+)
+def test_content_in_the_forms_of_other_servers(content: object, expected: tuple[str, str]) -> None:
+    assert message_text(content) == expected
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=4),

@@ -265,12 +265,12 @@ def _comparable(score: float) -> float:
 def _plain(text: str) -> str:
     """Returns a text in the one form in which its words are compared, for tantivy to take apart.
 
-    One spelling for composed and decomposed letters, full and half width; letters without marks;
-    a space between what counts as a word in scripts that have none.
+    One spelling for composed and decomposed letters, full and half width; letters without marks,
+    and one sigma, as tantivy makes small letters of capitals one by one; a space between what counts as a word in scripts that have none.
     """
     if text.isascii():
         return text
-    apart = _MARKS.sub("", unicodedata.normalize("NFKD", stream_safe(text)))
+    apart = _MARKS.sub("", unicodedata.normalize("NFKD", stream_safe(text))).replace("ς", "σ")
     return _UNSPACED.sub(_characters_and_pairs, unicodedata.normalize("NFC", apart))
 
 

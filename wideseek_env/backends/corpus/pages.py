@@ -27,7 +27,7 @@ from wideseek_env.backends.corpus.pagestore import (
 from wideseek_env.backends.html.text import one_line, read_html, split_parts, without_links
 from wideseek_env.errors import DataError, PageNotFound
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Raised whenever text, passages or words change, so that indexes on disk are built again."""
 ABOUT_FILE = "index.json"
 """What an index on disk is; there once it is finished."""

@@ -47,12 +47,14 @@ def decode(html: bytes) -> str:
 
     Tried in this order: the byte order mark; the declared charset, which means what its label means
     in browsers; UTF-8. A page that is none of them to its end is what it declares, or UTF-8 if it
-    has more of that than of errors, or windows-1252; bytes without a meaning become U+FFFD.
+    has more of that than of errors, or any where it declares it, or windows-1252; bytes without a
+    meaning become U+FFFD.
     """
     for mark, charset in _MARKS:
         if html.startswith(mark):
             return html[len(mark) :].decode(charset, "replace")
-    declared = _declared(html)
+    stated = _declared(html)
+    declared = stated or "utf-8"
     for codec in (declared, "utf-8"):
         try:
             return html.decode(codec)
@@ -63,16 +65,17 @@ def decode(html: bytes) -> str:
     text = html.decode("utf-8", "replace")
     num_errors = text.count("\ufffd")
     num_right = len(text) - num_errors - len(html.translate(None, _NOT_ASCII))
-    return text if num_right >= num_errors else html.decode("windows-1252", "replace")
+    enough = 1 if stated else num_errors
+    return text if num_right >= enough else html.decode("windows-1252", "replace")
 
 
-def _declared(html: bytes) -> str:
-    """Returns the name of Python's codec for the charset that a page declares, or "utf-8"."""
+def _declared(html: bytes) -> str | None:
+    """Returns the name of Python's codec for the charset that a page declares; None: for none."""
     match = _DECLARED.search(html, 0, _DECLARED_WITHIN)
     label = (match[1] or match[2]).decode("ascii", "replace") if match else ""
     encoding = webencodings.lookup(label)
     if encoding is None or encoding.name in _NOT_DECLARED:
-        return "utf-8"
+        return None
     return _LARGER.get(encoding.name, str(encoding.codec_info.name))
 
 

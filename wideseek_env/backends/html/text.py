@@ -28,7 +28,7 @@ from wideseek_env.backends.html.tables import (
 _MAX_DEPTH = 100  # deeper markup is broken; its text is kept without layout
 _MAX_ELEMENTS = 150_000  # so is, from then on, what no honest page has
 
-_SKIPPED, _BLOCK, _LINE_BREAK, _HEADING, _ITEM, _TABLE, _PRE, _LINK, _RAISED = range(9)
+_SKIPPED, _BLOCK, _LINE_BREAK, _HEADING, _ITEM, _TABLE, _PRE, _LINK, _RAISED, _LOWERED = range(10)
 _SKIPPED_TAGS = "script style noscript template head title svg iframe object video audio canvas"
 _BLOCK_TAGS = """
 address article aside blockquote body caption center dd details dialog div dl dt fieldset
@@ -45,17 +45,19 @@ _KINDS: dict[object, int] = {
     "pre": _PRE,
     "a": _LINK,
     "sup": _RAISED,
+    "sub": _LOWERED,
 }
 # Zero-width and soft-hyphen characters: invisible, yet they make equal words unequal.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 # What a superscript stands behind, and the kinds of superscript.
-_BASE = re.compile(r"(?:(\d[\d.,]*)|([^\W\d_]+))\Z")
+_BASE = re.compile(r"(?:(\d[\d.,]*)|([^\W\d_]+|[%‰]))\Z")
 _MAX_BASE_CHARS = 40
 _INTEGER = re.compile(r"[+\-\u2212\u2013]?\d+")
 _MAX_BASE_DIGITS = 3
 _SLASHES = ("/", "\u2044", "\u2215")
 _NOTE_LETTER = re.compile(r"[a-df-np-qu-z]")  # but for 1e, No, Mr, St, 10th
 _NOTE_NUMBER = re.compile(r"\d{1,2}")
+_NOTE_MARKS = re.compile(r"(?:[a-z]|\d{1,2})(?:(?:, ?|; ?| )(?:[a-z]|\d{1,2}))+")
 _UNIT = re.compile(r"[a-z]{1,6}|[A-Za-z]{1,2}")
 # What would end a link's URL early, as percent signs.
 _IN_LINK = {ord(" "): "%20", ord("("): "%28", ord(")"): "%29", ord("|"): "%7C"}
@@ -198,6 +200,10 @@ class _Reader:
             self._link(element, depth)
         elif kind == _RAISED:
             self._superscript(element, depth)
+        elif kind == _LOWERED:
+            is_index = (element.text or "")[:1].isdigit() and out and out[-1][-1:].isdigit()
+            out.append("_" if is_index else "")  # 10<sub>2</sub> is not 102
+            self.walk(element, depth)
         elif kind == _LINE_BREAK:
             out.append(BREAK)
         elif kind == _TABLE:
@@ -257,6 +263,8 @@ def _raised(before: str, text: str, follows: str) -> str:
             return f" {text}"  # of a fraction: 5 1/2
         grouped_or_year = "," in number or len(number) > _MAX_BASE_DIGITS
         return f"[{text}]" if grouped_or_year else f"^{text}"
+    if _NOTE_MARKS.fullmatch(text):
+        return f"[{text}]"
     if _NOTE_LETTER.fullmatch(text) and (number or len(word) > 1):
         return f"[{text}]"
     if word and _NOTE_NUMBER.fullmatch(text) and not _UNIT.fullmatch(word):

@@ -30,6 +30,9 @@ _CLOUDS = tuple(
             "168.63.129.16/32",  # Azure's metadata and DNS, a public address
             "192.0.0.0/24",  # IETF's own; Oracle's old metadata
             "100.64.0.0/10",  # shared by carriers; Alibaba's metadata
+            "fec0::/10",  # of a site, as fc00::/7 is now
+            "3fff::/20",  # documentation; older Pythons take it for global
+            "5f00::/16",  # segment routing
         ),
     )
 )
@@ -44,6 +47,9 @@ _INSIDE = (
     "home",
     "corp",
     "localdomain",
+    "test",
+    "invalid",
+    "onion",
     "arpa",
 )
 """Last labels of names that only mean something inside a network."""
@@ -83,7 +89,8 @@ class UrlGuard:
             raise ForbiddenUrl("Only http:// and https:// URLs with a host can be opened.")
         if read.user is not None or read.password is not None:
             raise ForbiddenUrl("A URL with a user name or password cannot be opened.")
-        if any(character <= " " or character in "\\\x7f" for character in host):
+        zoned = host.partition("%")[0] if ":" in host else host
+        if any(character <= " " or character in "%\\\x7f" for character in zoned):
             raise ForbiddenUrl("The host of this URL is no name.")
         if not self.private and port not in self.ports:
             raise ForbiddenUrl(f"Port {port} cannot be opened.")

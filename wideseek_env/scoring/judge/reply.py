@@ -12,23 +12,14 @@ import re
 from typing import Any
 
 from wideseek_env.backends.replies import unambiguous
+from wideseek_env.thinking import without_thinking
 
 _MAX_CHARS = 200_000
 """More than the verdicts of any batch take, and little enough to look through at once."""
 _MAX_BRACES = 1_000
 """Each may begin the object; a failed look at one takes time in proportion to the reply."""
-_THINKING = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<thought>", "</thought>"),
-    ("<reasoning>", "</reasoning>"),
-    ("<reflection>", "</reflection>"),
-    ("<seed:think>", "</seed:think>"),
-    ("[THINK]", "[/THINK]"),
-    ("◁think▷", "◁/think▷"),
-    ("<|channel|>analysis", "<|channel|>final"),
-)
-"""How models mark thinking; the first tag may stand in the prompt, and only the second here."""
+_THINKING = ("thought", "thoughts", "reasoning", "reflection", "scratchpad", "analysis")
+"""Tags of thinking wherever they stand in a reply; `wideseek_env.thinking` knows the others."""
 
 
 def read_reply(
@@ -64,12 +55,10 @@ def is_verdict(value: object, num_choices: int | None) -> bool:
 
 def _said(reply: str) -> str:
     """The reply without its thinking; thinking that never ends hides all that follows it."""
-    for begin, end in _THINKING:
-        head, ended, rest = reply.partition(end)
-        if ended and begin not in head:  # it was begun in the prompt
-            reply = rest
-        first, *others = reply.split(begin)
-        reply = first + "".join(part.partition(end)[2] for part in others)
+    reply = without_thinking(reply)
+    for name in _THINKING:
+        first, *others = reply.split(f"<{name}>")
+        reply = first + "".join(part.partition(f"</{name}>")[2] for part in others)
     return reply
 
 

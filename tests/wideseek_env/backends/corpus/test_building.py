@@ -177,7 +177,7 @@ def test_damaged_state_is_refused(tmp_path: Path, damage: str) -> None:
     statements = {
         "state": "UPDATE building SET state = '{'",
         "behind": "DELETE FROM pages WHERE number > 9",
-        "version": "UPDATE building SET state = REPLACE(state, '\"version\":3', '\"version\":2')",
+        "version": "UPDATE building SET state = REPLACE(state, '\"version\":4', '\"version\":2')",
         "other": "DELETE FROM building",
     }
     if damage == "store":

@@ -99,6 +99,13 @@ def test_read_html_drops_what_is_not_shown_and_keeps_what_follows(hidden: str) -
         ("7<sup>b</sup>", "7[b]"),
         ("Unknown<sup>1</sup>", "Unknown[1]"),
         ('Bern<sup><a href="#n">1</a></sup>', "Bern[1]"),
+        ("5,000<sup>a,b</sup>", "5,000[a,b]"),
+        ("5,000<sup>1, 2</sup>", "5,000[1, 2]"),
+        ("50%<sup>1</sup>", "50%[1]"),
+        # indices
+        ("10<sub>2</sub>", "10_2"),
+        ("12<sub>16</sub>", "12_16"),
+        ("x<sub>1</sub>, 5<sub>max</sub>", "x1, 5max"),
         # fractions
         ("5<sup>1</sup>/<sub>2</sub>", "5 1/2"),
         ("5<sup>1</sup>⁄<sub>2</sub>", "5 1⁄2"),

@@ -30,6 +30,18 @@ UNDERSTOOD = {
     "empty thinking": f"<think>\n\n</think>\n\n{YES}",
     "thinking begun in the prompt": f"They match, so {NO}? no</think>{YES}",
     "another draft in thinking": f"<think>maybe {NO}</think>{YES}",
+    **{
+        f"thinking as {begin}": f"{begin}{NO}{end}{YES}"
+        for begin, end in (
+            ("<think >", "</think >"),
+            ("<THINK>", "</THINK>"),
+            ("<mm:think>", "</mm:think>"),
+            ("<analysis>", "</analysis>"),
+            ("<|begin_of_thought|>", "<|end_of_thought|>"),
+            ("[THINK]", "[/THINK]"),
+            ("so <scratchpad>", "</scratchpad>"),
+        )
+    },
     "thinking twice": f"<think>{NO}</think><think>{NO}</think>{YES}",
     "thinking after": f"{YES}<think>or {NO}?</think>",
     "thinking never ended, after": f"{YES}<think>or {NO}?",
