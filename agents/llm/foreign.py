@@ -23,9 +23,14 @@ Harmless = Callable[[str], str]
 _WELL_KNOWN = (
     r"<[|｜][^<>|｜\s]{1,64}[|｜]>"  # ChatML, Llama, Phi, DeepSeek, Kimi, …
     r"|<\|\w{1,32}>|<\w{1,32}\|>"
-    r"|</?(?:s|bos|eos|think|tools|tool_calls?|tool_responses?|tool_results?)>"
+    r"|</?(?:s|bos|eos|pad|unk|mask|sop|eop|eod|cls|sep|role|think(?:ing)?|tools|tool_calls?"
+    r"|tool_responses?|tool_results?|tool_outputs?|function_results?|TOOLCALL|TOOL_RESPONSE"
+    r"|AVAILABLE_TOOLS|(?:seed|mm|minimax):\w{1,32})>"  # Ling, Seed, MiniMax, Nemotron
+    r"|<(?:BOS|EOS|PAD|UNK)_TOKEN>|<(?:SPECIAL|reserved|extra_id)_\d{1,4}>|\[UNUSED_TOKEN_\d{1,4}\]"
+    r"|\[\|\w{1,32}\|\]|\]~!?b[\[\]]|\[e~\[|\[g?MASK\]|<用户>|<AI>|◁/?\w{1,32}▷"
     r"|<(?:start|end)_(?:of_turn|function_call|function_response)>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK"
+    r"|ARGS|CALL_ID|MODEL_SETTINGS|BEGIN_OF_TOOLS|IMG)\]"
     r"|<</?SYS>>"
 )
 """Templates write some of these as plain text, and a server's tokenizer is not known here."""

@@ -266,7 +266,8 @@ def _plain(text: str) -> str:
     """Returns a text in the one form in which its words are compared, for tantivy to take apart.
 
     One spelling for composed and decomposed letters, full and half width; letters without marks,
-    and one sigma, as tantivy makes small letters of capitals one by one; a space between what counts as a word in scripts that have none.
+    and one sigma, as tantivy makes small letters of capitals one by one; a space between what
+    counts as a word in scripts that have none.
     """
     if text.isascii():
         return text
