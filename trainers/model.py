@@ -142,7 +142,10 @@ class Learner:
 
     def save(self, folder: Path) -> None:
         """Writes the weights as `from_pretrained` reads them (with LoRA: the adapter)."""
-        (self._lora or self.lm).save_pretrained(folder, max_shard_size="1000GB")
+        if self._lora is None:
+            self.lm.save_pretrained(folder, max_shard_size="1000GB")
+        else:  # the embeddings are not adapted
+            self._lora.save_pretrained(folder, save_embedding_layers=False)
         if self.tokenizer is not None:
             self.tokenizer.save_pretrained(folder)
 
