@@ -82,11 +82,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         **SMOL,
         "model": SMOL_SFT,
         "out": "runs/smol-grpo",
-        "lr": 2e-5,
+        # A lead decides the width, and its tokens are a third of a team's.
+        "roles": "lead",
+        "updates_per_epoch": 2,
+        "lr": 3e-5,
         "kl_weight": 0.0,
         "warmup_steps": 2,
         "num_iterations": 20,
-        "checkpoint_every": 5,
+        "checkpoint_every": 2,
     },
     "paper": {
         "model": "Qwen/Qwen3-4B",

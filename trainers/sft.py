@@ -85,7 +85,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr": 3e-4,
         "lr_end": 0.1,
         "warmup_steps": 5,
-        "num_iterations": 60,
+        "num_iterations": 20,
+        "checkpoint_every": 5,
     },
 }
 
