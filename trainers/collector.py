@@ -10,13 +10,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from agents.evaluate import Exam, evaluate, held_out, limits_for
 from agents.rollout import Job
 from agents.scripted import MakePolicy
 from trainers.config import RunConfig
+from trainers.draw import Draw
 from trainers.log import episode_metrics
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Episode
@@ -54,7 +52,6 @@ class Collector:
         paper = config.reward == "paper"
         self._reward = RewardConfig.paper() if paper else RewardConfig()
         self._scorer = scorer_named(config.scorer)
-        self._pass, self._numbers = -1, np.zeros(0, dtype=np.int64)
 
     def collect(self, iteration: int) -> list[Episode]:
         """Plays an iteration's episodes: G of each of its tasks, by task and member.
@@ -79,31 +76,19 @@ class Collector:
         Raises:
             ValueError: an iteration has more tasks than there are.
         """
-        config, num = self._config, self._config.tasks_per_iteration
-        in_pass = len(self.source) // num
-        if in_pass == 0:
-            raise ValueError(
-                f"`tasks_per_iteration` must be at most the {len(self.source)} tasks of the run, "
-                f"got {num}; raise `num_tasks` or give a larger `source`"
-            )
-        which_pass, place = divmod(iteration, in_pass)
-        chosen = self._order(which_pass)[place * num :][:num]
-        least = min(config.n_subagents, 1)
-        draw = np.random.default_rng((config.seed, iteration, 1))
-        widths = draw.integers(least, config.n_subagents + 1, num).tolist()
-        if not config.random_width:
-            widths = [config.n_subagents] * num
+        config = self._config
+        draw = Draw(
+            num_tasks=len(self.source),
+            tasks_per_iteration=config.tasks_per_iteration,
+            n_subagents=config.n_subagents,
+            random_width=config.random_width,
+            seed=config.seed,
+        )
         return [
-            self._job(int(number), width, iteration, member)
-            for number, width in zip(chosen, widths, strict=True)
+            self._job(number, width, iteration, member)
+            for number, width in draw.iteration(iteration)
             for member in range(config.group_size)
         ]
-
-    def _order(self, which_pass: int) -> NDArray[np.int64]:
-        if self._pass != which_pass:
-            draw = np.random.default_rng((self._config.seed, which_pass))
-            self._pass, self._numbers = which_pass, draw.permutation(len(self.source))
-        return self._numbers
 
     def _job(self, number: int, width: int, iteration: int, member: int) -> Job:
         config, chosen = self._config, self.source[number]

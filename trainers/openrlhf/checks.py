@@ -6,6 +6,7 @@ Every refusal says why. The flags are OpenRLHF's own, by their dotted names.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,15 @@ ESTIMATORS = ("group_norm", "dr_grpo", "rloo", "gae")
 EXECUTOR = Path(__file__).with_name("executor.py")
 
 
+def batch_of(flags: Sequence[str]) -> tuple[int, int]:
+    """Returns tasks of a rollout batch, and episodes of each, as OpenRLHF's flags have them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--rollout.batch_size", type=int, default=1024)
+    parser.add_argument("--rollout.n_samples_per_prompt", type=int, default=1)
+    num_tasks, num_each = vars(parser.parse_known_args(flags)[0]).values()
+    return num_tasks, num_each
+
+
 def with_defaults(settings: TeamSettings, flags: Sequence[str]) -> list[str]:
     """Returns OpenRLHF's flags with those that a team needs, where they were not given.
 
@@ -23,11 +33,7 @@ def with_defaults(settings: TeamSettings, flags: Sequence[str]) -> list[str]:
         settings: of the run; its prompts are written already.
         flags: as the user gave them.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--rollout.batch_size", type=int, default=1024)
-    parser.add_argument("--rollout.n_samples_per_prompt", type=int, default=1)
-    given = vars(parser.parse_known_args(flags)[0])
-    episodes = given["rollout.batch_size"] * given["rollout.n_samples_per_prompt"]
+    episodes = math.prod(batch_of(flags))
     defaults = {
         "--train.agent_func_path": str(EXECUTOR),
         "--data.prompt_dataset": str(settings.folder("prompts-train.jsonl")),

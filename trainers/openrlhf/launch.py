@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainers.openrlhf.checks import check, with_defaults
+from trainers.openrlhf.checks import batch_of, check, with_defaults
 from trainers.openrlhf.prompts import write_prompts
 from trainers.openrlhf.settings import TeamSettings
 from wideseek_env.errors import Interrupted
@@ -39,9 +39,10 @@ def run(settings: TeamSettings, flags: Sequence[str]) -> int:
     """
     require("openrlhf", "openrlhf")
     os.environ |= settings.to_environment()
-    write_prompts(settings, "train")
+    tasks_per_iteration, _ = batch_of(flags)
+    write_prompts(settings, "train", tasks_per_iteration)
     if settings.eval_source is not None:
-        write_prompts(settings, "eval")
+        write_prompts(settings, "eval", tasks_per_iteration)
     environment = worker_environment(settings)
     if settings.dry_run:
         from trainers.openrlhf import dryrun  # noqa: PLC0415 - only where it is asked for

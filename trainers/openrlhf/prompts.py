@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
+from trainers.draw import Draw
 from trainers.openrlhf.settings import TeamSettings
 
 Split = Literal["train", "eval"]
@@ -40,23 +40,33 @@ class Label:
         return cls(split, index, n_subagents)
 
 
-def write_prompts(settings: TeamSettings, split: Split) -> Path:
-    """Writes the data set of a split into the run's folder and returns its path."""
+def write_prompts(settings: TeamSettings, split: Split, tasks_per_iteration: int) -> Path:
+    """Writes the data set of a split into the run's folder and returns its path.
+
+    The lines are in the order in which `train grpo` plays its first pass, and are read in it, so
+    that OpenRLHF's `--data.max_samples` takes tasks of many worlds.
+
+    Args:
+        settings: ours.
+        split: which tasks.
+        tasks_per_iteration: OpenRLHF's `--rollout.batch_size`.
+    """
     source = settings.tasks(split)
-    number = len(source) if split == "train" else min(len(source), settings.eval_tasks)
-    rng = np.random.default_rng((settings.seed, split == "eval"))
-    widths = rng.integers(min(settings.n_subagents, 1), settings.n_subagents + 1, len(source))
+    draw = Draw(
+        num_tasks=len(source),
+        tasks_per_iteration=tasks_per_iteration,
+        n_subagents=settings.n_subagents,
+        random_width=settings.random_width,
+        seed=settings.seed,
+    )
+    number = None if split == "train" else settings.eval_tasks
     path = settings.folder(f"prompts-{split}.jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        # As drawn: OpenRLHF's `--data.max_samples` takes the first lines, which would else be all
-        # tasks of the first few worlds.
-        for index in rng.permutation(len(source))[:number].tolist():
-            width = int(widths[index]) if settings.random_width else settings.n_subagents
-            label = Label(split, index, width)
+        for index, n_subagents in islice(draw.first_pass(), number):
             line = {
                 "input": f"{source.name} {index}",
-                "label": label.text,
+                "label": Label(split, index, n_subagents).text,
                 "datasource": split,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -125,7 +125,7 @@ class TeamTrainer(TeamSteps, _Sync):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.samples_generator = _with_teams(self.samples_generator)  # type: ignore[has-type]
+        _with_teams(self)
 
 
 class TeamTraining(TeamSteps, _Training):  # type: ignore[misc]
@@ -137,7 +137,7 @@ class TeamGenerating(_Generating):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.samples_generator = _with_teams(self.samples_generator)
+        _with_teams(self)
 
 
 class TeamTrainerAsync(_Async):  # type: ignore[misc]
@@ -149,10 +149,19 @@ class TeamTrainerAsync(_Async):  # type: ignore[misc]
         super().__init__(*args, **settings)
 
 
-def _with_teams(usual: Any) -> TeamSamplesGenerator:
-    return TeamSamplesGenerator(
+def _with_teams(playing: Any) -> None:
+    """Gives what plays our generator, and the prompts as they are written, where it would shuffle.
+
+    Args:
+        playing: OpenRLHF's `PPOTrainer` or `GenerateSamplesActor`.
+    """
+    usual, shuffled = playing.samples_generator, playing.prompts_dataloader
+    playing.prompts_dataloader = usual.strategy.setup_dataloader(
+        shuffled.dataset, 1, True, False, shuffled.collate_fn, num_workers=shuffled.num_workers
+    )
+    playing.samples_generator = TeamSamplesGenerator(
         usual.strategy,
-        usual.prompts_dataloader,
+        playing.prompts_dataloader,
         usual.eval_dataloader,
         usual.tokenizer,
         usual.vllm_engines,

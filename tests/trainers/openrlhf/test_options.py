@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from agents.scripted import POLICIES
+from trainers.collector import Collector
+from trainers.config import RunConfig
 from trainers.openrlhf.checks import EXECUTOR, check, with_defaults
 from trainers.openrlhf.options import split
 from trainers.openrlhf.prompts import Label, write_prompts
@@ -102,7 +105,7 @@ def test_prompts_name_tasks_and_hide_their_gold(tmp_path: Path) -> None:
         n_subagents=4,
         random_width=True,
     )
-    text = write_prompts(settings, "train").read_text("utf-8")
+    text = write_prompts(settings, "train", 4).read_text("utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     labels = [Label.read(line["label"]) for line in lines]
     source = settings.tasks("train")
@@ -112,9 +115,27 @@ def test_prompts_name_tasks_and_hide_their_gold(tmp_path: Path) -> None:
     assert {n // 5 for n in numbers[:5]} == {0, 1}  # the first lines are of both worlds
     assert {label.n_subagents for label in labels} <= {1, 2, 3, 4}
     assert len({label.n_subagents for label in labels}) > 1
-    assert write_prompts(settings, "train").read_text("utf-8") == text
+    assert write_prompts(settings, "train", 4).read_text("utf-8") == text
     gold = [cell for row in source[0].task.gold for cell in row]
     assert not any(cell in text for cell in gold if len(cell) > 4)
+
+
+@pytest.mark.parametrize("random_width", [True, False])
+def test_prompts_are_what_our_own_trainer_plays(tmp_path: Path, random_width: bool) -> None:
+    played = {"source": "worlds:starter:3-4", "num_tasks": 6, "seed": 5, "n_subagents": 3}
+    config = RunConfig(
+        out="unused", tasks_per_iteration=5, group_size=2, random_width=random_width, **played
+    )
+    collector = Collector(config, POLICIES["random"])
+    settings = TeamSettings(out=str(tmp_path), random_width=random_width, **played)
+    text = write_prompts(settings, "train", 5).read_text("utf-8")
+    labels = [Label.read(json.loads(line)["label"]) for line in text.splitlines()]
+    source = settings.tasks("train")
+    written = [(source[label.index].task.id, label.n_subagents) for label in labels]
+    for iteration in (0, 1):
+        jobs = collector.jobs(iteration)[::2]  # a group has one prompt
+        assert written[iteration * 5 :][:5] == [(job.task.id, job.n_subagents) for job in jobs]
+    assert len(set(written)) == len(source) == 12
 
 
 def test_an_evaluation_is_on_test_worlds_and_no_longer_than_asked(tmp_path: Path) -> None:
@@ -124,7 +145,7 @@ def test_an_evaluation_is_on_test_worlds_and_no_longer_than_asked(tmp_path: Path
     train, test = (
         [
             json.loads(line)
-            for line in write_prompts(settings, split).read_text("utf-8").splitlines()
+            for line in write_prompts(settings, split, 4).read_text("utf-8").splitlines()
         ]
         for split in ("train", "eval")
     )

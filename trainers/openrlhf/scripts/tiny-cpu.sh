@@ -12,6 +12,7 @@ exec "${PYTHON:-python}" -m trainers.openrlhf --cpu \
     --train.micro_batch_size 8 --train.num_episodes 1 \
     --actor.eps_clip_low_high 0.2 0.28 --actor.dual_clip 10 \
     --actor.adam.lr 3e-4 --actor.lr_warmup_ratio 0.05 --actor.max_norm 1.0 \
-    --actor.num_nodes 1 --actor.num_gpus_per_node 1 --vllm.num_engines 1 --vllm.enforce_eager \
+    --actor.num_nodes 1 --actor.num_gpus_per_node 1 --ref.num_nodes 1 --ref.num_gpus_per_node 1 \
+    --vllm.num_engines 1 --vllm.enforce_eager \
     --ds.zero_stage 2 \
     "$@"
