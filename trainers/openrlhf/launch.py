@@ -102,7 +102,7 @@ def rebind() -> None:
 
 
 def start_ray(settings: TeamSettings, environment: dict[str, str]) -> None:
-    """Starts Ray on this machine, or joins a cluster."""
+    """Starts Ray on this machine, beside whatever runs there, or joins the cluster that is named."""
     ray = require("ray", "openrlhf")
     told: dict[str, Any] = {"env_vars": environment}
     resources: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def start_ray(settings: TeamSettings, environment: dict[str, str]) -> None:
 
         told["worker_process_setup_hook"] = cpu.HOOK
         resources = cpu.RESOURCES if settings.ray_address is None else {}
-    ray.init(address=settings.ray_address, runtime_env=told, **resources)
+    ray.init(address=settings.ray_address or "local", runtime_env=told, **resources)
 
 
 def run_program(flags: Sequence[str], start: Callable[[dict[str, Any]], None]) -> None:

@@ -21,7 +21,10 @@ pytestmark = [pytest.mark.openrlhf, pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def grpo(tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("grpo")
-    return trained(out, *SMALL, "--data.max_samples", "8", "--save-episodes")
+    with pytest.MonkeyPatch.context() as patch:
+        # As where somebody else's cluster runs: without --ray-address a run starts its own.
+        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+        return trained(out, *SMALL, "--data.max_samples", "8", "--save-episodes")
 
 
 def test_grpo_takes_the_step_that_the_objective_says(grpo: Run) -> None:
