@@ -102,7 +102,7 @@ def rebind() -> None:
 
 
 def start_ray(settings: TeamSettings, environment: dict[str, str]) -> None:
-    """Starts Ray on this machine, beside whatever runs there, or joins the cluster that is named."""
+    """Starts a Ray of its own, beside any that runs here, or joins the cluster that is named."""
     ray = require("ray", "openrlhf")
     told: dict[str, Any] = {"env_vars": environment}
     resources: dict[str, Any] = {}

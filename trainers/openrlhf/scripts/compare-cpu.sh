@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 PYTHON="${PYTHON:-python}" SEED="${SEED:-0}" NUM_ITERATIONS="${NUM_ITERATIONS:-20}"
 OUT="${OUT:-runs/compare}"
+export RAY_worker_niceness=0  # by default Ray's workers would yield to the other run
 mkdir -p "$OUT"
 OMP_NUM_THREADS=1 "$PYTHON" -m wideseek_env train grpo --preset tiny --out "$OUT/grpo-$SEED" \
     --model agents/learned/lm/sft --seed "$SEED" --num-iterations "$NUM_ITERATIONS" \
