@@ -28,7 +28,7 @@ from wideseek_env.jsonlines import decode_episode, encode
 from wideseek_env.records import Episode
 from wideseek_env.scoring import Scorer
 
-_SLICE = 6
+SLICE = 6
 """Episodes that a worker plays before it hands them back."""
 
 OnEpisode = Callable[[Episode], None]
@@ -100,12 +100,13 @@ async def play_here(parts: Iterable[Part], done: frozenset[str], keep: OnEpisode
         keep: told each episode as it ends.
     """
     for part in parts:
-        await _play(part, chain.from_iterable(part.exams), part.make(), done, keep)
+        await play_jobs(part, chain.from_iterable(part.exams), part.make(), done, keep)
 
 
-async def _play(
+async def play_jobs(
     part: Part, jobs: Iterable[Job], policy: Policy, done: frozenset[str], keep: OnEpisode
 ) -> None:
+    """Plays jobs of a part, with its policy, that are not done."""
     left = (job for job in jobs if job.key(policy.name) not in done)
     played = rollout(
         left,
@@ -133,7 +134,7 @@ def play_in_workers(
     Raises:
         WideSeekError: a worker process died.
     """
-    waiting = _slices(parts)
+    waiting = slices_of(parts)
     workers: list[Worker] = []
     busy: dict[Connection, Worker] = {}
 
@@ -166,11 +167,11 @@ def play_in_workers(
             worker.end(is_busy=worker.pipe in busy)
 
 
-def _slices(parts: Sequence[Part]) -> Iterator[Slice]:
+def slices_of(parts: Sequence[Part]) -> Iterator[Slice]:
     """Yields (number of the part, of its exam, of the first job), in order: workers hold few."""
     for number, part in enumerate(parts):
         for which, exam in enumerate(part.exams):
-            for start in range(0, len(exam), _SLICE):
+            for start in range(0, len(exam), SLICE):
                 yield number, which, start
 
 
@@ -180,7 +181,7 @@ def _player(parts: Sequence[Part], done: frozenset[str]) -> Callable[[Slice], li
 
     def play(which: Slice) -> list[bytes]:
         number, exam, start = which
-        jobs = parts[number].exams[exam][start : start + _SLICE]
+        jobs = parts[number].exams[exam][start : start + SLICE]
         return _play_slice(parts[number], jobs, policy_of(number), done)
 
     return play
@@ -194,5 +195,5 @@ def _play_slice(
     def keep(episode: Episode) -> None:
         lines.append(encode(episode))
 
-    asyncio.run(_play(part, jobs, policy, done, keep))
+    asyncio.run(play_jobs(part, jobs, policy, done, keep))
     return lines

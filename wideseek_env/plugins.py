@@ -25,12 +25,13 @@ class MissingExtra(ImportError):
     """A library that only some users need is not installed; the message says how to get it."""
 
 
-def require(module: str, extra: str) -> Any:
+def require(module: str, extra: str, page: str = "docs/llm.md") -> Any:
     """Imports a module that only some users have installed.
 
     Args:
         module: what to import.
         extra: the extra of this project that brings it.
+        page: where more is said.
 
     Raises:
         MissingExtra: it is not there.
@@ -40,7 +41,7 @@ def require(module: str, extra: str) -> Any:
     except ImportError as error:
         raise MissingExtra(
             f"{module} could not be imported ({error}); install it with: "
-            f"pip install 'wideseek[{extra}]' (see docs/llm.md)"
+            f"pip install 'wideseek[{extra}]' (see {page})"
         ) from error
 
 

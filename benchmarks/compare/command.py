@@ -26,7 +26,7 @@ from benchmarks.compare.settings import Settings
 from benchmarks.compare.table import print_table
 from benchmarks.report.page import describe
 from benchmarks.report.report import make_report, report_path
-from wideseek_env.cli.options import Count, InFolder, OutFolder, check_values
+from wideseek_env.cli.options import Cluster, Count, InFolder, OutFolder, check_values
 from wideseek_env.cli.terminal import console as results_console
 from wideseek_env.cli.terminal import progress
 from wideseek_env.errors import DataError, Interrupted, WideSeekError
@@ -58,8 +58,11 @@ class BenchmarkOptions:
     """Of the run, a folder in `--out`; one that exists goes on. None is the time."""
     out: OutFolder = Path("runs")
     """Folder of all runs."""
-    num_workers: Count = field(default_factory=_num_workers)
-    """Processes that play."""
+    num_workers: Count | None = None
+    """Processes that play; none is one for each core, at most 8, or for each CPU of the cluster."""
+    ray: Cluster | None = None
+    """They are actors on a Ray cluster: at HOST:PORT or ray://HOST:PORT, auto for the one on this
+    machine; the flag alone is that of $RAY_ADDRESS, else one that is started for this run."""
     full: bool = False
     """Starts from all presets, 100 tasks and 4 trials: for papers."""
     list: bool = False
@@ -111,7 +114,7 @@ def run(options: BenchmarkOptions) -> int:
         )
     started_s, interrupted = time.perf_counter(), False
     try:
-        _play(settings, folder, options.num_workers, console)
+        _play(options, folder, console)
     except BaseException as error:
         if not _any_played(folder):
             _remove(folder, options.out)
@@ -160,7 +163,8 @@ def _remove(folder: Path, out: Path) -> None:
         out.rmdir()
 
 
-def _play(settings: Settings, folder: Path, num_workers: int, console: Console) -> None:
+def _play(options: BenchmarkOptions, folder: Path, console: Console) -> None:
+    on_ray = options.ray is not None
     num_invalid, num_tokens, cost_usd, started_s = 0, 0.0, 0.0, time.perf_counter()
     with progress("worlds", None) as advance:
 
@@ -181,10 +185,11 @@ def _play(settings: Settings, folder: Path, num_workers: int, console: Console) 
             advance(" ".join(notes), what=episode.policy)
 
         play(
-            settings,
+            options.settings,
             folder,
             command=shlex.join(["wideseek", "benchmark", *sys.argv[1:]]),
-            num_workers=num_workers,
+            num_workers=options.num_workers or (None if on_ray else _num_workers()),
+            ray=options.ray,
             on_start=on_start,
             on_episode=on_episode,
         )

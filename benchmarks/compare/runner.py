@@ -12,6 +12,7 @@ from pathlib import Path
 from agents.episode_file import EpisodeFile
 from agents.evaluate import Exam
 from agents.policy import Policy
+from agents.ray_run import play_on_ray
 from agents.run import OnEpisode, Part, play_here, play_in_workers
 from benchmarks.compare.llm import LLM, is_model
 from benchmarks.compare.policies import entry_of
@@ -66,12 +67,14 @@ def unread(settings: Settings) -> dict[str, list[str]]:
     return found
 
 
-def parts_of(settings: Settings, models: Mapping[str, Policy] | None = None) -> list[Part]:
+def parts_of(
+    settings: Settings, models: Mapping[str, Callable[[], Policy]] | None = None
+) -> list[Part]:
     """Makes what is played: a part for each policy on each source, its widths together.
 
     Args:
         settings: of the run.
-        models: the opened language models, by their names among the policies.
+        models: what makes the language models, by their names among the policies.
     """
     sources = {text: source_of(settings, text) for text in settings.sources}
     scorer = scorer_named(settings.scorer)
@@ -81,7 +84,7 @@ def parts_of(settings: Settings, models: Mapping[str, Policy] | None = None) -> 
         source = sources[text]
         exams = [exam_of(settings, cell, source) for cell in members]
         if models and name in models:
-            make, limit = partial(_same, models[name]), settings.llm.max_concurrent
+            make, limit = models[name], settings.llm.max_concurrent
         else:
             make, limit = partial(_make, name, source), entry_of(name).max_concurrent
         parts.append(Part(exams, make, limit, scorer))
@@ -93,7 +96,8 @@ def play(
     folder: Path,
     *,
     command: str,
-    num_workers: int = 1,
+    num_workers: int | None = 1,
+    ray: str | None = None,
     on_start: Callable[[int, int], None] = lambda num_expected, num_kept: None,
     on_episode: OnEpisode = lambda episode: None,
 ) -> None:
@@ -105,7 +109,9 @@ def play(
         settings: of the run.
         folder: of the run; made when it is not there.
         command: for the record.
-        num_workers: processes; with 1 the episodes are played in this one.
+        num_workers: processes; 1: the episodes are played in this one. On Ray, actors; None: one
+            for each CPU of the cluster.
+        ray: a cluster, as `play_on_ray` takes it; None: none.
         on_start: told the number of episodes of the whole run, and how many are kept from before.
         on_episode: told every episode that was played.
 
@@ -130,9 +136,12 @@ def play(
         if len(done) == num_expected:
             return
         try:
-            if settings.models:  # an engine lives in one process
+            if ray is not None:
+                models = asyncio.run(_models(settings))
+                play_on_ray(parts_of(settings, models), done, keep, ray, num_workers)
+            elif settings.models:  # an engine lives in one process
                 asyncio.run(_play_models(settings, done, keep))
-            elif num_workers == 1:
+            elif num_workers is None or num_workers == 1:
                 asyncio.run(play_here(parts, done, keep))
             else:
                 play_in_workers(parts, done, keep, num_workers)
@@ -143,12 +152,23 @@ def play(
 async def _play_models(settings: Settings, done: frozenset[str], keep: OnEpisode) -> None:
     async with AsyncExitStack() as stack:
         models = {
-            name: await stack.enter_async_context(
-                settings.llm.named(name).opened(None if name == LLM else name)
+            name: partial(
+                _same,
+                await stack.enter_async_context(settings.llm.named(name).opened(_shown(name))),
             )
             for name in settings.models
         }
         await play_here(parts_of(settings, models), done, keep)
+
+
+async def _models(settings: Settings) -> dict[str, Callable[[], Policy]]:
+    """Gives what makes each language model in whichever process; servers are asked for theirs."""
+    named = {name: await settings.llm.named(name).found() for name in settings.models}
+    return {name: partial(llm.make, _shown(name)) for name, llm in named.items()}
+
+
+def _shown(name: str) -> str | None:
+    return None if name == LLM else name
 
 
 def _same(policy: Policy) -> Policy:

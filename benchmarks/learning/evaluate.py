@@ -12,24 +12,28 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 from tyro.conf import Positional
 
-from agents.evaluate import Exam, evaluate, held_out
+from agents.evaluate import Evaluation, Exam, evaluate, held_out
 from agents.learned.lm import PLAYS
 from agents.llm.policy import LLMPolicy
 from agents.llm.precision import bfloat16_pays, halve
 from agents.policy import Policy
+from agents.ray_run import play_on_ray
+from agents.run import Part
 from agents.scripted import PartialPolicy
 from trainers import checkpoint
 from trainers.log import episode_metrics
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import (
     AtLeastZero,
+    Cluster,
     Count,
     InFile,
     Natural,
@@ -128,11 +132,18 @@ class EvaluateOptions:
     """What models are told; None: as in training, or else short."""
     out: OutFile | None = None
     """JSON lines file that the results are added to."""
+    ray: Cluster | None = None
+    """Plays on actors of a Ray cluster, each with models of its own; addresses as those of
+    `wideseek benchmark`."""
+    num_workers: Count | None = None
+    """Actors; none is one for each CPU of the cluster."""
 
     def __post_init__(self) -> None:
         check_values(self)
         if not self.models or not self.widths:
             raise ValueError("expected at least one model and one of --widths, got none")
+        if self.num_workers is not None and self.ray is None:
+            raise ValueError("--num-workers are actors on a Ray cluster: give it with --ray")
         self.asked()
 
     def asked(self) -> str | None:
@@ -147,30 +158,21 @@ def run(options: EvaluateOptions) -> int:
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        for model in options.models:
-            policy = policy_of(
-                model, options.temperature, format=options.format, prompts=options.prompts
-            )
-            for width in options.widths:
-                played = asyncio.run(play(policy, HeldOut(width, options.kind), source))
-                line = {
-                    "model": model,
-                    "temperature": options.temperature,
-                    "kind": options.kind,
-                    "source": options.source,
-                    "n_subagents": width,
-                }
-                text = json.dumps(line | summary(played))
-                print(text, flush=True)
-                if options.out:
-                    with options.out.open("a", encoding="utf-8") as file:
-                        file.write(text + "\n")
+        if options.ray is None:
+            for model in options.models:
+                policy = _maker(options, model)()
+                for width in options.widths:
+                    played = asyncio.run(play(policy, HeldOut(width, options.kind), source))
+                    _tell(options, model, width, played)
+        else:
+            _run_on_ray(options, source, options.ray)
     except KeyboardInterrupt as error:
         kept = f"what was printed is in {options.out}" if options.out else "what was printed is all"
         raise Interrupted(kept) from error
     return 0
 
 
+<<<<<<< HEAD
 def policy_of(
     model: str, temperature: float, *, format: str | None = None, prompts: Prompts | None = None
 ) -> Policy:
@@ -182,6 +184,52 @@ def policy_of(
         format: how it writes tool calls; None: as it was trained.
         prompts: what it is told; None: as it was trained.
     """
+=======
+def _maker(options: EvaluateOptions, model: str) -> Callable[[], Policy]:
+    told = {"format": options.format, "prompts": options.prompts}
+    return partial(policy_of, model, options.temperature, **told)
+
+
+def _run_on_ray(options: EvaluateOptions, source: TaskSource, address: str) -> None:
+    """Plays everything in one go; each result is told when its last episode has ended."""
+    parts, played = [], dict[tuple[str, int], list[Episode]]()
+    for model in dict.fromkeys(options.models):
+        exams = [
+            Exam(source, width, metadata={"model": model})
+            for width in dict.fromkeys(options.widths)
+        ]
+        parts.append(Part(exams, _maker(options, model)))
+
+    def keep(episode: Episode) -> None:
+        model, width = str(episode.metadata["model"]), episode.n_subagents
+        episodes = played.setdefault((model, width), [])
+        episodes.append(episode)
+        if len(episodes) == len(source):
+            order = {assigned.task.id: number for number, assigned in enumerate(source)}
+            episodes.sort(key=lambda episode: order[episode.task.id])
+            _tell(options, model, width, Evaluation(model, episodes).checked().episodes)
+
+    play_on_ray(parts, frozenset(), keep, address, options.num_workers)
+
+
+def _tell(options: EvaluateOptions, model: str, width: int, played: Sequence[Episode]) -> None:
+    line = {
+        "model": model,
+        "temperature": options.temperature,
+        "kind": options.kind,
+        "source": options.source,
+        "n_subagents": width,
+    }
+    text = json.dumps(line | summary(played))
+    print(text, flush=True)
+    if options.out:
+        with options.out.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def policy_of(model: str, temperature: float) -> Policy:
+    """Returns `partial`, or the model of a folder or of a run's last checkpoint."""
+>>>>>>> 842c8ed (Play on a Ray cluster: slices on actors, lost ones replaced)
     if model == "partial":
         return PartialPolicy()
     engines = require("agents.llm.engines.transformers", "train")

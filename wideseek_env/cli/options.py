@@ -39,6 +39,12 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 AtLeastZero = Annotated[float, Meta(ge=0)]
 
 
+class Cluster(str):
+    """Address of a Ray cluster; the flag alone, with no word behind it, is the address ""."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class PathRule:
     """What has to be true of a path before work begins."""
@@ -292,6 +298,14 @@ def _optional_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | N
     kinds = [kind for kind in get_args(info.type) if kind is not type(None)]
     if get_origin(info.type) not in (Union, types.UnionType) or len(kinds) != 1:
         return None
+    if kinds == [Cluster]:
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=(0, 1),
+            metavar="[ADDRESS]",
+            instance_from_str=lambda words: Cluster(*words),
+            is_instance=lambda value: value is None or isinstance(value, Cluster),
+            str_from_instance=lambda value: ["none" if value is None else str(value)],
+        )
     read = _reader(kinds[0])
     if read is None or type(None) not in get_args(info.type):
         return None
