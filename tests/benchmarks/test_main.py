@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
+from benchmarks.compare.command import BenchmarkOptions
 from benchmarks.report import charts
+from wideseek_env.cli.options import read_options
 
 SMALL = ["--policies", "oracle,random", "--sources", "starter", "--widths", "0,2",
          "--num-tasks", "2", "--depths", "", "--num-workers", "1"]  # fmt: skip
@@ -34,6 +37,27 @@ def test_main_writes_a_run_and_says_where(tmp_path, capsys):
     assert (tmp_path / "r" / "report.html").exists()
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
     assert summary["command"].startswith("wideseek benchmark")
+
+
+def test_main_without_ray_names_the_extra_and_leaves_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run(tmp_path / "runs", "--ray") == 2
+    assert "pip install 'wideseek[ray]' (see docs/cluster.md)" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        ([], None),
+        (["--ray"], ""),
+        (["--ray", "--seed", "1"], ""),
+        (["--ray", "auto"], "auto"),
+        (["--ray", "ray://10.0.0.1:10001"], "ray://10.0.0.1:10001"),
+    ],
+)
+def test_main_ray_is_a_flag_with_or_without_an_address(words, address):
+    assert read_options(BenchmarkOptions, words, prog="x").ray == address
 
 
 def test_main_report_makes_it_again_from_the_folder(tmp_path, capsys):

@@ -292,12 +292,7 @@ class HttpClient:
         return line
 
     def pause_s(self, num_tries: int, asked_s: float) -> float:
-        """Gives the seconds before another try.
-
-        Args:
-            num_tries: made so far.
-            asked_s: what the server asks for; 0: nothing.
-        """
+        """Gives the seconds before another try; `asked_s` is what the server asks for, or 0."""
         # Jitter, so that many that failed together do not come back together. It decides when a
         # request is sent and nothing that is in an episode, so it needs no seed.
         backoff_s = self.limits.backoff_s

@@ -201,6 +201,11 @@ COMMANDS = {
         "benchmarks.speed.concurrency:ConcurrencyOptions",
         "benchmarks.speed.concurrency:run",
     ),
+    "speed cluster": Command(
+        "what a Ray cluster costs beside worker processes, and that it loses nothing",
+        "benchmarks.speed.cluster:ClusterOptions",
+        "benchmarks.speed.cluster:run",
+    ),
     "speed engines": Command(
         "how fast models play",
         "benchmarks.speed.engines:EnginesOptions",

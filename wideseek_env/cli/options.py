@@ -298,21 +298,14 @@ def _optional_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | N
     kinds = [kind for kind in get_args(info.type) if kind is not type(None)]
     if get_origin(info.type) not in (Union, types.UnionType) or len(kinds) != 1:
         return None
-    if kinds == [Cluster]:
-        return tyro.constructors.PrimitiveConstructorSpec(
-            nargs=(0, 1),
-            metavar="[ADDRESS]",
-            instance_from_str=lambda words: Cluster(*words),
-            is_instance=lambda value: value is None or isinstance(value, Cluster),
-            str_from_instance=lambda value: ["none" if value is None else str(value)],
-        )
-    read = _reader(kinds[0])
+    may_be_bare = kinds == [Cluster]
+    read = Cluster if may_be_bare else _reader(kinds[0])
     if read is None or type(None) not in get_args(info.type):
         return None
     return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar=f"{_metavar(kinds[0])}|none",
-        instance_from_str=lambda words: None if words[0].lower() == "none" else read(words[0]),
+        nargs=(0, 1) if may_be_bare else 1,
+        metavar="[ADDRESS]|none" if may_be_bare else f"{_metavar(kinds[0])}|none",
+        instance_from_str=lambda w: None if [*map(str.lower, w)] == ["none"] else read(*w),
         is_instance=lambda value: value is None or isinstance(value, _bare(kinds[0])),
         str_from_instance=lambda value: ["none" if value is None else str(value)],
     )

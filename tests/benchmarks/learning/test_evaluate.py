@@ -64,6 +64,24 @@ def test_results_are_told_and_added_to_the_file(tmp_path, capsys):
         assert line["parsed"] == 1
 
 
+def test_actors_are_those_of_a_cluster(capsys):
+    assert main(["partial", "--num-workers", "2"]) == 2
+    assert "--num-workers are actors on a Ray cluster: give it with --ray" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_results(capsys):
+    pytest.importorskip("ray", reason="needs the extra `ray`")
+    words = ["partial", "--widths", "1,4", "--num-tasks", "10"]
+    assert main(words) == 0
+    here = capsys.readouterr().out
+    assert main([*words, "--ray", "--num-workers", "2"]) == 0
+    there = capsys.readouterr().out
+    assert sorted(there.splitlines()) == sorted(here.splitlines())
+
+
 async def test_other_pages_are_evaluated_too(tmp_path, capsys):
     source = held_out(f"corpus:{write_corpus(tmp_path / 'pages')}", 3)
     told = summary(await play(SoloPolicy(), HeldOut(0), source))
