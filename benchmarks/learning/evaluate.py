@@ -172,19 +172,6 @@ def run(options: EvaluateOptions) -> int:
     return 0
 
 
-<<<<<<< HEAD
-def policy_of(
-    model: str, temperature: float, *, format: str | None = None, prompts: Prompts | None = None
-) -> Policy:
-    """Returns `partial`, or the model of a folder or of a run's last checkpoint.
-
-    Args:
-        model: `partial`, a folder, or a run.
-        temperature: of a model; 0 is greedy.
-        format: how it writes tool calls; None: as it was trained.
-        prompts: what it is told; None: as it was trained.
-    """
-=======
 def _maker(options: EvaluateOptions, model: str) -> Callable[[], Policy]:
     told = {"format": options.format, "prompts": options.prompts}
     return partial(policy_of, model, options.temperature, **told)
@@ -227,9 +214,17 @@ def _tell(options: EvaluateOptions, model: str, width: int, played: Sequence[Epi
             file.write(text + "\n")
 
 
-def policy_of(model: str, temperature: float) -> Policy:
-    """Returns `partial`, or the model of a folder or of a run's last checkpoint."""
->>>>>>> 842c8ed (Play on a Ray cluster: slices on actors, lost ones replaced)
+def policy_of(
+    model: str, temperature: float, *, format: str | None = None, prompts: Prompts | None = None
+) -> Policy:
+    """Returns `partial`, or the model of a folder or of a run's last checkpoint.
+
+    Args:
+        model: `partial`, a folder, or a run.
+        temperature: of a model; 0 is greedy.
+        format: how it writes tool calls; None: as it was trained.
+        prompts: what it is told; None: as it was trained.
+    """
     if model == "partial":
         return PartialPolicy()
     engines = require("agents.llm.engines.transformers", "train")
