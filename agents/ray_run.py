@@ -103,9 +103,9 @@ def joined(address: str = "", num_cpus: int | None = None) -> Iterator[Any]:
     except Exception as error:  # Ray itself raises plain ones
         what = (
             f"joined at {address}; does it run, with these versions of Ray and Python, and is its "
-        )
-        what += (
-            "token here, with RAY_AUTH_MODE=token, where it asks for one" if address else "started"
+            "token here, with RAY_AUTH_MODE=token, where it asks for one?"
+            if address
+            else "started"
         )
         raise WideSeekError(f"no Ray cluster could be {what}: {error}") from error
     try:
