@@ -31,7 +31,8 @@ openrlhf: .venv-openrlhf/ready ## Train a tiny team with OpenRLHF: Ray, vLLM, De
 	PYTHON=.venv-openrlhf/bin/python trainers/openrlhf/scripts/tiny-cpu.sh $(ARGS)
 
 test-openrlhf: .venv-openrlhf/ready ## Train with OpenRLHF in every way that its adapter knows
-	.venv-openrlhf/bin/python -m pytest tests/trainers/openrlhf tests/trainers/third_party -k "openrlhf or trl"
+	.venv-openrlhf/bin/python -m pytest tests/trainers/openrlhf tests/trainers/third_party \
+		tests/benchmarks/speed/test_training.py -k "openrlhf or trl"
 
 release: .venv/ready ## Build sdist and wheel, and use them from clean environments, one for each Python
 	$(CORE) -m pip install -q build

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.advantages import Floats, Ints
+from trainers.packing import Pack, packs_of
 from wideseek_env.plugins import late
 from wideseek_env.records import Episode, Role, Trajectory, Turn
 
@@ -182,58 +183,115 @@ def spread(values: Floats, rows: Sequence[TokenRow], device: torch.device | str)
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Some rows as tensors, padded on the right, where causal attention never looks."""
+    """Some packs of rows as tensors, padded on the right, where causal attention never looks."""
 
     ids: Tensor
-    """(B, L) int64."""
+    """(P, N) int64, N tokens of each of P packs; without sharing a pack is a row."""
     before: Tensor
-    """(M,) position in the flattened (B * L) before each of M sampled tokens: what predicts it."""
+    """(M,) position in the flattened (P * N) before each of M sampled tokens: what predicts it."""
     targets: Tensor
     """(M,) ids of those tokens."""
     tokens: Tensor
     """(M,) where those tokens are in the flat arrays (T,) of the whole batch."""
     ends: Tensor
-    """(B,) position in the flattened (B * L) of the last token of each row."""
+    """(B,) position in the flattened (P * N) of the last token of each row."""
     rows: tuple[int, ...]
     """B positions of the rows in the whole batch."""
+    shared: Shared | None
+    """What the model is told of packs of several rows; None: there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a model must know of packs in which rows share tokens."""
+
+    positions: Tensor
+    """(P, N) position of each token in its rows."""
+    mask: Tensor
+    """(P, 1, N, N) bool, which tokens each token looks at."""
+    first: Tensor
+    """(U,) which of the M sampled tokens are the first of their kind: same place, same id."""
+    kind: Tensor
+    """(M,) which of these kinds each of them is."""
 
 
 def micro_batches(
-    rows: Sequence[TokenRow], chosen: Sequence[int], budget_tokens: int, device: torch.device | str
+    rows: Sequence[TokenRow],
+    chosen: Sequence[int],
+    budget_tokens: int,
+    device: torch.device | str,
+    level_tokens: float | None = None,
 ) -> list[MicroBatch]:
     """Returns the chosen rows in micro-batches of at most `budget_tokens`, padding included.
 
-    Rows of like length go together, so that little is padding; a row that is longer than the
+    Packs of like length go together, so that little is padding; a row that is longer than the
     budget is a micro-batch by itself. The flat arrays are those of all `rows`.
+
+    Args:
+        rows: all rows.
+        chosen: positions of those in the micro-batches.
+        budget_tokens: of a micro-batch.
+        device: where they are to be.
+        level_tokens: lets rows share the tokens with which they begin, see `packing.packs_of`;
+            None for a model that cannot.
     """
     starts = np.cumsum([0, *(int(row.sampled.sum()) for row in rows)])
-    batches: list[list[int]] = []
-    for index in sorted(chosen, key=lambda i: (-len(rows[i].ids), i)):
-        if batches and len(rows[batches[-1][0]].ids) * (len(batches[-1]) + 1) <= budget_tokens:
-            batches[-1].append(index)
+    packs = packs_of([row.ids for row in rows], chosen, budget_tokens, level_tokens)
+    batches: list[list[Pack]] = []
+    # Packs of one row stand apart: without a mask of their own, attention costs them half.
+    for pack in sorted(packs, key=lambda p: (len(p.rows) > 1, -len(p.ids), p.rows)):
+        last = batches[-1] if batches else []
+        if (
+            last
+            and (len(last[0].rows) > 1) == (len(pack.rows) > 1)
+            and (len(last[0].ids) * (len(last) + 1) <= budget_tokens)
+        ):
+            last.append(pack)
         else:
-            batches.append([index])
+            batches.append([pack])
     return [_pad(rows, batch, starts, device) for batch in batches]
 
 
 def _pad(
-    rows: Sequence[TokenRow], chosen: list[int], starts: Ints, device: torch.device | str
+    rows: Sequence[TokenRow], packs: list[Pack], starts: Ints, device: torch.device | str
 ) -> MicroBatch:
-    length = max(len(rows[index].ids) for index in chosen)
-    ids = np.zeros((len(chosen), length), dtype=np.int64)
-    before, tokens, ends = [], [], []
-    for number, index in enumerate(chosen):
-        row = rows[index]
-        ids[number, : len(row.ids)] = row.ids
-        before.append(np.flatnonzero(row.sampled) - 1 + number * length)
-        tokens.append(np.arange(starts[index], starts[index + 1]))
-        ends.append(number * length + len(row.ids) - 1)
-    at = np.concatenate(before)
+    length = max(len(pack.ids) for pack in packs)
+    ids = np.zeros((len(packs), length), dtype=np.int64)
+    before, targets, tokens, ends = [], [], [], []
+    for number, pack in enumerate(packs):
+        ids[number, : len(pack.ids)] = pack.ids
+        for index, places in zip(pack.rows, pack.places, strict=True):
+            row = rows[index]
+            at = np.flatnonzero(row.sampled)
+            before.append(places[at - 1] + number * length)
+            targets.append(row.ids[at])
+            tokens.append(np.arange(starts[index], starts[index + 1]))
+            ends.append(int(places[-1]) + number * length)
+    where, what = np.concatenate(before), np.concatenate(targets)
+    shared = len(packs[0].rows) > 1
     return MicroBatch(
         ids=torch.from_numpy(ids).to(device),
-        before=torch.from_numpy(at).to(device),
-        targets=torch.from_numpy(ids.reshape(-1)[at + 1]).to(device),
+        before=torch.from_numpy(where).to(device),
+        targets=torch.from_numpy(what).to(device),
         tokens=torch.from_numpy(np.concatenate(tokens)).to(device),
         ends=torch.tensor(ends, device=device),
-        rows=tuple(chosen),
+        rows=tuple(index for pack in packs for index in pack.rows),
+        shared=_shared(packs, length, where, what, device) if shared else None,
+    )
+
+
+def _shared(
+    packs: list[Pack], length: int, where: Ints, what: Ints, device: torch.device | str
+) -> Shared:
+    positions = np.zeros((len(packs), length), dtype=np.int64)
+    for number, pack in enumerate(packs):
+        positions[number, : len(pack.ids)] = pack.depths
+    masks = np.stack([pack.mask(length) for pack in packs])
+    pairs = np.stack([where, what])
+    _, first, kind = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
+    return Shared(
+        positions=torch.from_numpy(positions).to(device),
+        mask=torch.from_numpy(masks).to(device)[:, None],
+        first=torch.from_numpy(first).to(device),
+        kind=torch.from_numpy(kind.reshape(-1)).to(device),
     )

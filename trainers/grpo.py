@@ -28,7 +28,7 @@ from trainers.advantages import (
     has_signal,
     provenance_advantages,
 )
-from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, spread
+from trainers.batch import TokenRow, agents_of, rows_of, spread
 from trainers.config import SMOL, SMOL_SFT, TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -225,7 +225,7 @@ def improve(
         known = known_of(rows, spread(advantages, rows, learner.device), config, learner)
     with timer("update"):
         for update, (chosen, weight) in enumerate(updates_of(rows, known, config, iteration)):
-            for batch in micro_batches(rows, chosen, config.budget_tokens, learner.device):
+            for batch in learner.micro_batches(rows, chosen):
                 logprobs, entropy = learner.score(learner.states(batch), batch)
                 if config.num_updates == 1:  # nothing has changed yet
                     known.old[batch.tokens] = logprobs.detach()

@@ -3,18 +3,20 @@
 Knows nothing of episodes, rewards or losses. Hidden states are turned into logits only where a
 token was sampled, a piece at a time, so that a large vocabulary does not fill the memory.
 
-Shape letters: B rows, L tokens of a row, M sampled tokens of a micro-batch, D features.
+Shape letters: P packs of N tokens (a row each, where rows share nothing), M sampled tokens of a
+micro-batch, D features.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.llm.precision import bfloat16_pays, halve
-from trainers.batch import MicroBatch
+from trainers.batch import MicroBatch, TokenRow, micro_batches
 from trainers.config import RunConfig
 from wideseek_env.errors import DataError
 from wideseek_env.plugins import late, require
@@ -74,9 +76,18 @@ class Learner:
         modules = [self.lm, *([self.head] if self.head is not None else [])]
         self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
         self.optimizers = _optimizers(self.lm, self.parameters, config)
+        self._level_tokens = level_tokens(self.lm)
+
+    def micro_batches(self, rows: Sequence[TokenRow], chosen: Sequence[int]) -> list[MicroBatch]:
+        """Returns the chosen rows in micro-batches of at most `budget_tokens`.
+
+        Rows share the tokens with which they begin where this model can and where it pays.
+        """
+        budget = self.config.budget_tokens
+        return micro_batches(rows, chosen, budget, self.device, self._level_tokens)
 
     def states(self, batch: MicroBatch) -> Tensor:
-        """Returns the hidden state after each token, padding too, (B * L, D)."""
+        """Returns the hidden state after each token, padding too, (P * N, D)."""
         return self._states(self.lm, batch)
 
     def score(self, states: Tensor, batch: MicroBatch) -> tuple[Tensor, Tensor]:
@@ -85,10 +96,10 @@ class Learner:
         The entropy carries no gradient.
 
         Args:
-            states: (B * L, D), what `states` gave.
+            states: (P * N, D), what `states` gave.
             batch: the same micro-batch.
         """
-        return self._score(self.lm, states[batch.before], batch.targets)
+        return self._score(self.lm, states, batch)
 
     def values(self, features: Tensor) -> Tensor:
         """Returns the value of each hidden state, (M, D) to (M,)."""
@@ -110,8 +121,7 @@ class Learner:
         without = self._lora.disable_adapter() if self._lora is not None else nullcontext()
         with torch.no_grad(), without:
             for batch in batches:
-                features = self._states(lm, batch)[batch.before]
-                out[batch.tokens] = self._score(lm, features, batch.targets)[0]
+                out[batch.tokens] = self._score(lm, self._states(lm, batch), batch)[0]
         return out
 
     def update(self, update: int) -> tuple[float, float]:
@@ -174,12 +184,23 @@ class Learner:
         return nullcontext()
 
     def _states(self, lm: Any, batch: MicroBatch) -> Tensor:
+        told: dict[str, Tensor] = {}
+        if batch.shared is not None:
+            told = {"attention_mask": batch.shared.mask, "position_ids": batch.shared.positions}
         with self._autocast():
-            states = lm.get_decoder()(input_ids=batch.ids, use_cache=False).last_hidden_state
+            read = lm.get_decoder()(input_ids=batch.ids, use_cache=False, **told)
+        states = read.last_hidden_state
         flattened: Tensor = states.flatten(0, 1)
         return flattened
 
-    def _score(self, lm: Any, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _score(self, lm: Any, states: Tensor, batch: MicroBatch) -> tuple[Tensor, Tensor]:
+        if batch.shared is None:
+            return self._head(lm, states[batch.before], batch.targets)
+        first, kind = batch.shared.first, batch.shared.kind
+        of_kind = self._head(lm, states[batch.before[first]], batch.targets[first])
+        return of_kind[0][kind], of_kind[1][kind]
+
+    def _head(self, lm: Any, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         def piece(features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
             with self._autocast():
                 logits = lm.get_output_embeddings()(features)
@@ -197,6 +218,28 @@ class Learner:
             torch.utils.checkpoint.checkpoint(piece, *part, use_reentrant=False) for part in split
         ]
         return torch.cat([p[0] for p in pieces]), torch.cat([p[1] for p in pieces])
+
+
+def level_tokens(lm: Any) -> float | None:
+    """Returns the length at which attention over all pairs costs as much as all else in a model.
+
+    None: the model cannot be told which tokens look at which, so that rows could share some. Only
+    PyTorch's attention takes such a mask as it is, and layers that look back over a window, or keep
+    a state, would not heed it.
+    """
+    config = lm.config
+    kinds = getattr(config, "layer_types", None)
+    if kinds is None:  # then a window counts for all layers
+        kinds = ["sliding" if getattr(config, "sliding_window", None) else "full_attention"]
+    heads = getattr(config, "num_attention_heads", None)
+    ours = config._attn_implementation in ("sdpa", "sdpa_grouped")
+    if not heads or not ours or {*kinds} != {"full_attention"}:
+        return None
+    tables = {id(table.weight) for table in (lm.get_input_embeddings(), lm.get_output_embeddings())}
+    inner = sum(p.numel() for p in lm.parameters() if id(p) not in tables)
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    # Forward: 2 operations for each weight and token, 4 for each pair of tokens and query feature.
+    return inner / (2 * config.num_hidden_layers * heads * width)
 
 
 def schedule(update: int, config: RunConfig) -> float:

@@ -20,7 +20,7 @@ from tyro.conf import OmitArgPrefixes
 
 from trainers import checkpoint
 from trainers.advantages import Floats, gae
-from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, rows_that_train
+from trainers.batch import TokenRow, agents_of, rows_of, rows_that_train
 from trainers.config import TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -162,7 +162,7 @@ def improve(
         for update, (chosen, weight) in enumerate(updates_of(rows, known, config, iteration)):
             # Where steps are turns, the value of a turn is asked before its first token alone.
             value_weight = weight * starts / (weight * starts).sum()
-            for batch in micro_batches(rows, chosen, config.budget_tokens, device):
+            for batch in learner.micro_batches(rows, chosen):
                 at, states = batch.tokens, learner.states(batch)
                 logprobs, entropy = learner.score(states, batch)
                 if config.num_updates == 1:  # nothing has changed yet
@@ -199,7 +199,7 @@ def old_values(
     values = torch.zeros(num_tokens, device=learner.device)
     last: dict[int, float] = {}
     with torch.no_grad():
-        for batch in micro_batches(rows, range(len(rows)), config.budget_tokens, learner.device):
+        for batch in learner.micro_batches(rows, range(len(rows))):
             states = learner.states(batch)
             values[batch.tokens] = learner.values(states[batch.before])
             ends = learner.values(states[batch.ends]).tolist()

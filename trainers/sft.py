@@ -19,7 +19,7 @@ from tyro.conf import OmitArgPrefixes
 from agents.scripted import POLICIES
 from trainers import checkpoint
 from trainers.advantages import sequence_weights
-from trainers.batch import TokenRow, agents_of, micro_batches, rows_of, spread
+from trainers.batch import TokenRow, agents_of, rows_of, spread
 from trainers.config import SMOL, SMOL_SFT, SMOLLM2, TINY, OutName, RunConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -145,7 +145,7 @@ def imitate(
     weight = spread(per_row, rows, learner.device)
     weight *= torch.from_numpy(trains).to(learner.device)
     totals: dict[str, float] = defaultdict(float)
-    for batch in micro_batches(rows, range(len(rows)), config.budget_tokens, learner.device):
+    for batch in learner.micro_batches(rows, range(len(rows))):
         logprobs, entropy = learner.score(learner.states(batch), batch)
         of_batch = weight[batch.tokens]
         torch.autograd.backward(-(logprobs * of_batch).sum())

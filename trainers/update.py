@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainers.advantages import sequence_weights
-from trainers.batch import TokenRow, agents_of, flat, micro_batches, spread
+from trainers.batch import TokenRow, agents_of, flat, spread
 from trainers.config import PolicyConfig
 from trainers.losses import kl, policy_loss, sampler_weights
 from trainers.model import Learner
@@ -48,7 +48,7 @@ def known_of(
         ValueError: the engine gave no log-probabilities, and the loss is to be corrected by them.
     """
     device = learner.device
-    batches = micro_batches(rows, range(len(rows)), config.budget_tokens, device)
+    batches = learner.micro_batches(rows, range(len(rows)))
     sampler = flat([row.logprobs for row in rows], rows, device)
     if config.sampler_cap and bool(sampler.isnan().any()):
         raise ValueError(

@@ -14,14 +14,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from agents.evaluate import limits_for
 from agents.llm.policy import LLMPolicy
 from trainers.config import preset_of
 from trainers.grpo import PRESETS, GRPOConfig, GRPOOptions
 from trainers.openrlhf.rows import refuse_folds
-from trainers.third_party.trl_rollouts import TeamRollouts, rows_per_iteration
+from trainers.third_party import trl_grpo
+from trainers.third_party.trl_rollouts import (
+    TeamRollouts,
+    common_settings,
+    rows_per_iteration,
+)
 from wideseek_env.cli.commands import run_command
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode
@@ -65,10 +70,7 @@ def trainer_of(
     Raises:
         ValueError: the settings ask for what TRL does not do.
     """
-    if config.kl_weight or config.num_updates > 1 or config.lora_rank:
-        raise ValueError(
-            "TRL's asynchronous GRPO takes one update an iteration and knows no start model"
-        )
+    settings = settings_of(config)
     trl = require("trl.experimental.async_grpo", "trl")
     worker = require("trl.experimental.async_grpo.async_rollout_worker", "trl")
     datasets = require("datasets", "trl")
@@ -78,7 +80,7 @@ def trainer_of(
         do_without_gpu()
     return trl.AsyncGRPOTrainer(
         config.model,
-        args=trl.AsyncGRPOConfig(**settings_of(config)),
+        args=trl.AsyncGRPOConfig(**settings),
         train_dataset=datasets.Dataset.from_list([{"prompt": "played by the rollout worker"}]),
         rollout_worker=TeamRollouts(play, config, worker.RolloutSample),
         weight_transfer=TeamWeights(lm, changed),
@@ -87,10 +89,14 @@ def trainer_of(
 
 @dataclass(frozen=True, kw_only=True)
 class TRLOptions(GRPOOptions):
-    """Trains lead and subagents with TRL's asynchronous GRPO; needs the extra trl.
+    """Trains lead and subagents with TRL's GRPO; needs the extra trl.
 
     The settings are those of `train grpo`, without a KL and with one update an iteration.
     """
+
+    trainer: Literal["async", "grpo"] = "async"
+    """TRL's experimental asynchronous trainer, or its GRPOTrainer, which plays and learns in turn
+    and needs no FlashAttention."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> TRLOptions:
@@ -102,7 +108,7 @@ class TRLOptions(GRPOOptions):
 
 def run(options: TRLOptions) -> int:
     """Trains from the command line; returns the exit status."""
-    require("trl.experimental.async_grpo", "trl")
+    require("trl", "trl")
     from agents.llm.engines.transformers import TransformersEngine  # noqa: PLC0415 - heavy
     from trainers.collector import Collector, source_of  # noqa: PLC0415
     from trainers.models import load_model  # noqa: PLC0415
@@ -115,7 +121,11 @@ def run(options: TRLOptions) -> int:
     engine = TransformersEngine(lm, tokenizer=tokenizer)
     policy = LLMPolicy(engine, llm_config(config, lm))
     collect = Collector(config, lambda tasks: policy, source).collect
-    trainer = trainer_of(config, collect, lm, engine.forget_prefixes)
+    if options.trainer == "grpo":
+        changed = engine.forget_prefixes
+        trainer = trl_grpo.trainer_of(config, collect, lm, tokenizer.hf, changed=changed)
+    else:
+        trainer = trainer_of(config, collect, lm, engine.forget_prefixes)
     trainer.train()
     trainer.save_model(config.out)
     return 0
@@ -123,28 +133,13 @@ def run(options: TRLOptions) -> int:
 
 def settings_of(config: GRPOConfig) -> dict[str, Any]:
     """Returns a configuration in TRL's words."""
-    cpu = not require("torch", "trl").cuda.is_available()
     return {
-        "output_dir": config.out,
-        "max_steps": config.num_iterations,
+        **common_settings(config),
         "per_device_train_batch_size": rows_per_iteration(config),
         "gradient_accumulation_steps": 1,
         "token_budget": 0,  # batches are counted in rows: all of an iteration in one
         "weight_sync_steps": 1,
-        "learning_rate": config.lr,
-        "lr_scheduler_type": "constant_with_warmup",
-        "warmup_steps": config.warmup_steps,
-        "adam_beta2": 0.95,
-        "max_grad_norm": config.max_grad_norm,
-        "epsilon": config.clip_low,
-        "epsilon_high": config.clip_high,
-        "seed": config.seed,
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
         "dtype": "float32",
-        "bf16": not cpu,
-        "use_cpu": cpu,
     }
 
 

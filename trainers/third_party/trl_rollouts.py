@@ -16,6 +16,7 @@ import numpy as np
 from trainers.grpo import GRPOConfig
 from trainers.log import episode_metrics
 from trainers.openrlhf.rows import TeamRow, credit, team_rows
+from wideseek_env.plugins import require
 from wideseek_env.records import Episode
 
 
@@ -130,3 +131,39 @@ class TeamRollouts:
 def rows_per_iteration(config: GRPOConfig) -> int:
     """Gives the rows that every iteration is filled up to: room for two subtasks of each slot."""
     return config.tasks_per_iteration * config.group_size * (1 + 2 * config.n_subagents)
+
+
+def rows_per_group(config: GRPOConfig) -> int:
+    """Gives the rows that every group is filled up to: as much room, and one row to spare."""
+    return config.group_size * (1 + 2 * config.n_subagents) + 1
+
+
+def common_settings(config: GRPOConfig) -> dict[str, Any]:
+    """Returns what both of TRL's trainers are told, in TRL's words.
+
+    Raises:
+        ValueError: the settings ask for what TRL does not do.
+    """
+    if config.kl_weight or config.num_updates > 1 or config.lora_rank:
+        raise ValueError(
+            "`train trl` takes one update of all weights in an iteration, without a KL: set "
+            "`kl_weight` and `lora_rank` to 0, and `inner_epochs` and `updates_per_epoch` to 1"
+        )
+    cpu = not require("torch", "trl").cuda.is_available()
+    return {
+        "output_dir": config.out,
+        "max_steps": config.num_iterations,
+        "learning_rate": config.lr,
+        "lr_scheduler_type": "constant_with_warmup",
+        "warmup_steps": config.warmup_steps,
+        "adam_beta2": 0.95,
+        "max_grad_norm": config.max_grad_norm,
+        "epsilon": config.clip_low,
+        "epsilon_high": config.clip_high,
+        "seed": config.seed,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "bf16": not cpu,
+        "use_cpu": cpu,
+    }

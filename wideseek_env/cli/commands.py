@@ -188,8 +188,8 @@ COMMANDS = {
     ),
     "speed training": Command(
         "speed of a training iteration beside TRL's",
-        "benchmarks.learning.training:TrainingOptions",
-        "benchmarks.learning.training:run",
+        "benchmarks.speed.training:TrainingOptions",
+        "benchmarks.speed.training:run",
     ),
     "speed throughput": Command(
         "speed and memory of the game",
