@@ -16,6 +16,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -134,15 +135,22 @@ def compare(
 
 
 def profile() -> Any:
-    """Returns a profiler; its times are those of a clock, so other load disturbs single steps."""
-    return profiler.profile(activities=[profiler.ProfilerActivity.CPU])
+    """Returns a profiler that tells operations of different sizes apart."""
+    return profiler.profile(activities=[profiler.ProfilerActivity.CPU], record_shapes=True)
 
 
 def products_of(seen: Any) -> float:
-    """Returns the part of a profile that is matrix products."""
-    times = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
-    products = sum(time for name, time in times.items() if any(p in name for p in PRODUCTS))
-    return float(products / sum(times.values()))
+    """Returns the part of a profile that is matrix products.
+
+    Its times are those of a clock: whoever else uses the machine makes single operations seem long.
+    So each counts as much as is usual for its kind and size.
+    """
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for event in seen.events():
+        times[event.name, str(event.input_shapes)].append(event.self_cpu_time_total)
+    usual = {kind: median(each) * len(each) for kind, each in times.items()}
+    products = sum(t for (name, _), t in usual.items() if any(p in name for p in PRODUCTS))
+    return products / sum(usual.values())
 
 
 def update_of(

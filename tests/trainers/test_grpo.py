@@ -91,7 +91,9 @@ def test_improve_does_not_depend_on_the_token_budget(changes):
 
 
 def test_improve_needs_the_samplers_logprobs_or_no_correction():
-    episodes = [toy_episode(0, [[TokenSpan((1, 2), (3, 4), ())]], reward) for reward in (0.0, 1.0)]
+    # Of the same tokens the gradients of good and bad would cancel out.
+    spans = [TokenSpan((1, 2), (3, token), ()) for token in (4, 5)]
+    episodes = [toy_episode(0, [[span]], float(n)) for n, span in enumerate(spans)]
     for cap in (2.0, 0.0):
         config = config_of(sampler_cap=cap)
         learner = Learner(tiny_lm(), config)

@@ -23,6 +23,7 @@ from wideseek_env.cli.commands import run_command
 pytestmark = [
     pytest.mark.train,
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.filterwarnings("ignore"),  # TRL's, of what is experimental in it
 ]
 START = Path(__file__).resolve().parents[3] / "agents/learned/lm/sft"
@@ -99,8 +100,8 @@ def test_an_iteration_of_more_rows_than_room_is_refused(tmp_path: Path) -> None:
         rollout.rows_of(episodes, 5)
 
 
-# One agent alone is what the model was not taught: of these 32 episodes a few have another reward.
-@pytest.mark.parametrize(("n_subagents", "num_tasks", "group"), [(0, 4, 8), (2, 1, 2)])
+# One agent alone is what the model was not taught: of these 16 episodes a few have another reward.
+@pytest.mark.parametrize(("n_subagents", "num_tasks", "group"), [(0, 2, 8), (2, 1, 2)])
 def test_the_command_trains_the_tiny_model_on_the_game(
     tmp_path: Path, n_subagents: int, num_tasks: int, group: int
 ) -> None:
