@@ -196,7 +196,7 @@ NO_CONTENTS: dict[str, object] = {
     "fraction": 0.5,
     "true": True,
     "false": False,
-    "object": {"text": "fine"},
+    "object": {"value": "fine"},
     "a list of numbers": [1, 2],
     "a list of null": [None],
     "a list of lists": [["fine"]],

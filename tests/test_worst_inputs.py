@@ -29,7 +29,8 @@ from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Column, Task
 from wideseek_env.scoring.strict import score_strict
 
-MOST_S = 1.0
+MOST_S = 2.0
+"""What is a second on a fast core may be two on a slow one; what is quadratic takes minutes."""
 MARKS = "a" + "\u0301\u0316" * 5 + "\u0316\u0301" * (MAX_TEXT_CHARS // 2 - 1000)
 """Combining marks in the wrong order: what Unicode normalisation takes longest over."""
 

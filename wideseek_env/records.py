@@ -117,8 +117,7 @@ class ToolResult:
     text: str
     """What the agent sees, whole."""
     status: ResultStatus = "ok"
-    """ok; wrong: the call was not allowed or malformed; failed: the tool could not; notice: said by
-    the game, not by a tool."""
+    """ok; wrong: not allowed or malformed; failed: the tool could not; notice: the game's word."""
     call: ToolCall | None = None
     """The call that this answers; None for notices and for reports that came later."""
     urls: tuple[str, ...] = ()
@@ -133,7 +132,7 @@ class ToolResult:
     heading_chars: int = 0
     """Characters at the beginning of `text` in which the game says whose report this is."""
     cut: bool = False
-    """Whether the agent's context had no room for all of it: `text` is what was shown."""
+    """Whether the context had no room for all of it; `text` is what was shown."""
 
     @property
     def body(self) -> str:
