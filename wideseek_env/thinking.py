@@ -24,11 +24,14 @@ _FIRST = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Tags that prompts ask for: thinking where a text begins with them, elsewhere perhaps words."""
+_WORDS = ("hink", "HINK", "hought", "HOUGHT", "|channel|>")
+"""One of these is in any mark of thinking but those that a text begins with."""
 _BEFORE = re.compile(r"\s*(?:<\|channel\|>\s*final\s*(?:<\|message\|>)?|<\|START_RESPONSE\|>)\s*")
-_AFTER = re.compile(
-    r"(?:\s*(?:<\|(?:im_end|eot_id|eom_id|eot|end|return|endoftext|END_RESPONSE|END_OF_TURN_TOKEN"
-    r"|end_of_text)\|>|</s>|<end_of_turn>|<｜end▁of▁sentence｜>|\[eos\]))+\s*\Z"
+_END = re.compile(
+    r"(?:<\|(?:im_end|eot_id|eom_id|eot|end|return|endoftext|END_RESPONSE|END_OF_TURN_TOKEN"
+    r"|end_of_text)\|>|</s>|<end_of_turn>|<｜end▁of▁sentence｜>|\[eos\])\Z"
 )
+_MAX_END_CHARS = 32
 
 
 def without_thinking(text: str) -> str:
@@ -38,6 +41,8 @@ def without_thinking(text: str) -> str:
     thinking; thinking that is never closed hides all that follows it. A tag behind a backslash is
     spoken of.
     """
+    if not _may_think(text):
+        return text  # nearly every text
     shown: list[str] = []
     at, inside = 0, False
     for tag in _TAG.finditer(text):
@@ -55,10 +60,21 @@ def without_thinking(text: str) -> str:
     return whole[first.end() :] if first else whole
 
 
+def _may_think(text: str) -> bool:
+    head = text[:100].lstrip()[:1]
+    return head == "<" or any(word in text for word in _WORDS)
+
+
 def said(text: str) -> str:
     """Returns what a turn says: without thinking, and without marks of where the turn ends."""
     shown = without_thinking(text)
-    if "|>" not in shown and "<" not in shown and "[eos]" not in shown:
+    if "<" not in shown and "[eos]" not in shown:
         return shown
     before = _BEFORE.match(shown)
-    return _AFTER.sub("", shown[before.end() :] if before else shown)
+    shown = (shown[before.end() :] if before else shown).rstrip()
+    end = len(shown)
+    while mark := _END.search(shown, max(0, end - _MAX_END_CHARS), end):
+        end = mark.start()
+        while end and shown[end - 1].isspace():
+            end -= 1
+    return shown[:end]

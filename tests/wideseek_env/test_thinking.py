@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -90,3 +91,18 @@ def test_marks_in_an_argument_are_text(mark: str) -> None:
     assert without_thinking(written) == written
     assert json.loads(written)["arguments"] == call.arguments
     assert FORMATS["hermes"].parse(FORMATS["hermes"].render([call]), "subagent").calls == (call,)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("</s>", "<|im_end|>", "<|eot|> \n", "<think>", "</think>", "[THINK]", "<|channel|>final"),
+        *("<|channel|> ", "<think ", "<analysis>", "<reasoning></reasoning>", "◁think▷", "\n", "<"),
+    ],
+)
+def test_any_number_of_marks_takes_linear_time(piece: str) -> None:
+    text = piece * (200_000 // len(piece))
+    start_s = time.process_time()
+    said(text)
+    said(f"{text}x")
+    assert time.process_time() - start_s < 0.8

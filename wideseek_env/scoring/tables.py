@@ -63,19 +63,22 @@ def read_table(text: str, wanted: Collection[str] = ()) -> Table | None:
         text: an answer.
         wanted: headers that were asked for.
     """
-    best: tuple[tuple[bool, int, bool], Table] | None = None
-    names = {bare_text(name) for name in wanted}
+    found: list[tuple[tuple[bool, bool], Table]] = []
     for fenced, lines in _runs_of_table_lines(said(text)):
         begin = _begin(lines)
         separated = len(lines) > begin + 1 and _is_separator(lines[begin + 1])
         table = _read_lines(lines[begin:], separated=separated, fenced=fenced)
         if table is not None:
-            has_rows = separated and bool(table.rows)
-            num_wanted = len(names & set(map(bare_text, table.header))) if names and has_rows else 0
-            rank = (has_rows, num_wanted, fenced)
-            if best is None or rank >= best[0]:
-                best = rank, table
-    return best and best[1]
+            found.append(((separated and bool(table.rows), fenced), table))
+    if len(found) < 2:
+        return found[0][1] if found else None
+    names = {bare_text(name) for name in wanted}
+    best, chosen = (False, -1, False), None
+    for (has_rows, fenced), table in found:
+        num_wanted = len(names & set(map(bare_text, table.header))) if names and has_rows else 0
+        if (has_rows, num_wanted, fenced) >= best:
+            best, chosen = (has_rows, num_wanted, fenced), table
+    return chosen
 
 
 def write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -177,7 +180,7 @@ def _read_lines(lines: Sequence[str], *, separated: bool, fenced: bool) -> Table
     most_rows = (2 * sum(map(len, lines)) + 1_000) // len(header)
     ruler = lines[1].strip() if separated else None
     for line in lines[2 if separated else 1 :][:most_rows]:
-        if line.strip() == ruler or _is_ruler(line):
+        if line.strip() == ruler or ("|" not in line and _is_ruler(line)):
             continue
         cells = _split_line(line)[: len(header)]
         rows.append(tuple(cells + [""] * (len(header) - len(cells))))
