@@ -109,7 +109,7 @@ def test_checkpoints_of_sb3_play_as_the_library_would(tmp_path: Path) -> None:
             told = {"action_masks": shown["action_mask"]} if kind is MaskablePPO else {}
             move, _ = model.predict(shown["observation"], deterministic=True, **told)
             rng = np.random.default_rng(0)
-            assert policy._act(agent, plain[agent], rng) == int(move), (kind, agent)
+            assert policy.act(agent, plain[agent], rng) == int(move), (kind, agent)
 
     class Small(AgentsAsVecEnv):
         def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -82,9 +83,9 @@ def test_a_cluster_gives_the_same_results(capsys):
     assert sorted(there.splitlines()) == sorted(here.splitlines())
 
 
-async def test_other_pages_are_evaluated_too(tmp_path, capsys):
+def test_other_pages_are_evaluated_too(tmp_path, capsys):
     source = held_out(f"corpus:{write_corpus(tmp_path / 'pages')}", 3)
-    told = summary(await play(SoloPolicy(), HeldOut(0), source))
+    told = summary(asyncio.run(play(SoloPolicy(), HeldOut(0), source)))
     assert (told["tasks"], told["item_f1"]) == (3, 1.0)
     assert main(["partial", "--source", "corpus:/no/such"]) in (1, 2)
     assert "expected a folder of pages" in capsys.readouterr().err

@@ -26,13 +26,14 @@ def test_the_best_of_each_task_share_its_weight() -> None:
     ]  # fmt: skip
 
 
-def test_a_student_of_one_task_plays_it_as_the_best_order_does() -> None:
+def test_a_student_of_one_task_plays_it_much_as_the_best_order_does() -> None:
     options = DiscreteOptions(
         out=Path("unused"), sources=("worlds:starter:0",), num_tasks=2, num_workers=1
     )
     networks = Networks(options)
     draws = [Draw(0, n % 2, 12, 2, n) for n in range(12)]
     with Crew(options) as crew:
+        untaught = crew.play(networks.weights(), draws)
         means = teach(networks, crew, draws)
         students = crew.play(networks.weights(), draws)
     assert means.keys() == {*ORDERS, "best"}
@@ -41,4 +42,5 @@ def test_a_student_of_one_task_plays_it_as_the_best_order_does() -> None:
         [max(e.item_f1 or 0.0 for e in of_task) for of_task in zip(*by_order.values(), strict=True)]
     )
     assert means["best"] == pytest.approx(best)
-    assert np.mean([e.item_f1 for e in students]) > best - 0.15
+    before, after = (np.mean([e.item_f1 or 0.0 for e in some]) for some in (untaught, students))
+    assert after > (before + best) / 2  # some of the way is lost, as the student draws its moves
