@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
@@ -100,7 +101,6 @@ def run(options: BenchmarkOptions) -> int:
         return 0
     settings = options.settings
     settings.check_playable()
-    folder = options.out / (options.name or time.strftime("%Y%m%d-%H%M%S"))
     if settings.left_out():
         unplayed = ", ".join(settings.left_out())
         console.print(
@@ -112,6 +112,7 @@ def run(options: BenchmarkOptions) -> int:
             "there[/] (docs/scripted.md tells what they read)",
             soft_wrap=True,
         )
+    folder = options.out / options.name if options.name else _new_folder(options.out)
     started_s, interrupted = time.perf_counter(), False
     try:
         _play(options, folder, console)
@@ -145,6 +146,17 @@ def _print_policies(console: Console) -> None:
         who = {"alone": "width 0", "team": "widths from 1", "any": "all widths"}[entry.team]
         where = f", presets {', '.join(entry.presets)}" if entry.presets else ""
         console.print(f"[bold]{name}[/]  {entry.usage} (plays: {who}{where})", soft_wrap=True)
+
+
+def _new_folder(out: Path) -> Path:
+    """Makes a folder named by the time that no other run has, not even one begun in this second."""
+    stem = time.strftime("%Y%m%d-%H%M%S")
+    for number in count(1):
+        folder = out / (stem if number == 1 else f"{stem}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder
 
 
 def _any_played(folder: Path) -> bool:

@@ -210,6 +210,16 @@ def test_a_policy_that_can_read_no_question_of_a_source_is_named(tmp_path, capsy
     assert "can read no question" not in capsys.readouterr().out
 
 
+def test_runs_begun_in_one_second_have_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda _: "20261126-121725")
+    arguments = ["--policies", "solo", "--sources", "starter", "--widths", "0", "--depths", ""]
+    arguments += ["--num-tasks", "1", "--num-workers", "1", "--out", str(tmp_path)]
+    assert main([*arguments, "--seed", "1"]) == main([*arguments, "--seed", "2"]) == 0
+    runs = sorted(path.name for path in tmp_path.iterdir())
+    assert runs == ["20261126-121725", "20261126-121725-2"]
+    assert all(len(list(read_results(tmp_path / run / "episodes.jsonl"))) == 1 for run in runs)
+
+
 def test_jobs_of_never_exceed_the_budget_in_play(tmp_path):
     settings = replace(SMALL, policies=("random",), budget=3, num_tasks=4)
     episodes = run(tmp_path / "r", settings)
