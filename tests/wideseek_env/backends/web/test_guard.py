@@ -94,6 +94,46 @@ INSIDE = [
     "http:127.0.0.1/",
     "http:///127.0.0.1/",
     "HTTP://127.0.0.1/",
+    "http://[64:ff9b:1:7f00:0:100::]/",
+    "http://[64:ff9b:1:fffe:7f:0:100:0]/",
+    "http://[2606:4700::5efe:127.0.0.1]/",
+    "http://[2606:4700::200:5efe:10.0.0.1]/",
+    "http://[2001:db8::1]/",
+    "http://[100::1]/",
+    "http://[::ffff:0:127.0.0.1]/",
+    "http://[::ffff:0x7f.1]/",
+    "http://[::ffff:0177.0.0.1]/",
+    "http://[v1.127.0.0.1]/",
+    "http://[vF.::1]/",
+    "http://١٢٧.٠.٠.١/",
+    "http://१२७.०.०.१/",
+    "http://xn--9hbcp.xn--8hb.xn--8hb.xn--9hb/",
+    "http://𝟏𝟐𝟕.𝟎.𝟎.𝟏/",
+    "http://127｡0｡0｡1/",
+    "http://127.0.0.1../",
+    "http://127.0.0.1。/",
+    "http://.127.0.0.1/",
+    "http://127..0.0.1/",
+    "http://127.0.0.08/",
+    "http://09.0.0.1/",
+    "http://383.0.0.1/",
+    "http://0x17f000001/",
+    "http://0x.0x.0x.0x/",
+    "http://127.0.0.1.0x/",
+    "http://1.2.3.4.5/",
+    "http://example.123/",
+    "http://example.0x7f/",
+    "http://127.0.0.1;.example.org/",
+    "http://example.org,127.0.0.1/",
+    "http://{127.0.0.1}/",
+    "http://'127.0.0.1'/",
+    "http://$(id).example.org/",
+    "http://*.example.org/",
+    "http://192.88.99.1/",
+    "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/",
+    "http://wiki.private/",
+    "http://kubernetes.default.svc/",
+    "http://x.alt/",
 ]
 OTHER = [
     "file:///etc/passwd",
@@ -115,6 +155,12 @@ OTHER = [
     "http://example.org:6379/",
     "http://example.org:99999/",
     "http://example.org:-1/",
+    "http://example.org:٨٠/",
+    "http://example.org:+80/",
+    "http://example.org:8_0/",
+    "http://example.org:80 /",
+    "http://" + "x" * 64 + ".org/",
+    "http://" + "x.y" * 90 + ".org/",
     "http://exa mple.org/",
     "http://example.org\t@127.0.0.1/",
     "http://[::1",
@@ -134,6 +180,20 @@ OUTSIDE = [
     "https://127.0.0.1.example.org/",
     "https://localhost.example.org/",
     "https://example.org/@127.0.0.1",
+    "https://example.org./",
+    "https://example.org:/",
+    "https://example.org:443/a:+80",
+    "https://example.org?a=:8_0",
+    "https://under_score.example.org/",
+    "https://127-0-0-1.example.org/",
+    "https://0x7f.example.org/",
+    "https://1.2.3.4.org/",
+    "https://٧.example.org/",
+    "https://xn--bcher-kva.example.com/",
+    "https://пример.рф/",
+    "http://[64:ff9b::8.8.8.8]/",
+    "http://[2002:808:808::1]/",
+    "http://0x8.8.8.8/",
 ]
 
 
@@ -161,6 +221,36 @@ def test_lists_of_hosts_cover_subdomains_and_nothing_else() -> None:
                  "wikipedia.org.example.com", "DE.WIKIPEDIA.ORG."):  # fmt: skip
         with pytest.raises(ForbiddenUrl, match="may not be opened"):
             guard.check(f"https://{host}/")
+
+
+@pytest.mark.parametrize(
+    ("listed", "host"),
+    [
+        ("Example.org", "www.example.org"),
+        ("example.org.", "EXAMPLE.ORG"),
+        ("example.org", "ｅxample。org"),
+        ("bücher.de", "xn--bcher-kva.de"),
+        ("xn--bcher-kva.de", "BÜCHER.de"),
+        ("8.8.8.8", "134744072"),
+        ("8.8.8.8", "0x8.010.8.8"),
+        ("8.8.8.8", "[::ffff:8.8.8.8]"),
+        ("[2606:4700::1]", "[2606:4700:0:0::1]"),
+        ("2606:4700::1", "[2606:4700::0.0.0.1]"),
+    ],
+)
+def test_lists_of_hosts_know_a_host_in_any_spelling(listed: str, host: str) -> None:
+    with pytest.raises(ForbiddenUrl, match="may not be opened"):
+        UrlGuard(deny=(listed,)).check(f"http://{host}/")
+    assert UrlGuard(allow=(listed,)).check(f"http://{host}/")
+    assert UrlGuard(deny=(listed,)).check("http://another.org/")
+
+
+@pytest.mark.parametrize("entry", ["", "*.example.org", ".example.org", "https://example.org",
+                                   "example.org/wiki", "a@example.org", "exa mple.org"])  # fmt: skip
+def test_list_entry_that_is_no_host_is_named(entry: str) -> None:
+    for lists in ({"allow": (entry,)}, {"deny": ("x.org", entry)}):
+        with pytest.raises(ValueError, match=r"must hold hosts such as 'wikipedia\.org', got"):
+            UrlGuard(**lists)
 
 
 @given(st.integers(0, 2**32 - 1))
