@@ -162,7 +162,7 @@ def is_public(address: Address) -> bool:
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo, NAT64, ISATAP and others."""
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo, NAT64 or ISATAP."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:

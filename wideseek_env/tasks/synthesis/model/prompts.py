@@ -8,12 +8,16 @@ from typing import TypeAlias
 
 import msgspec
 
+from wideseek_env.foreign import Breaker
 from wideseek_env.tasks.synthesis.model.grounds import Made
 from wideseek_env.tasks.synthesis.model.readback import schema_of
 from wideseek_env.tasks.synthesis.questions import Language, request_of
 from wideseek_env.tasks.synthesis.relations import Relation
 
 Messages: TypeAlias = list[Mapping[str, str]]
+
+_FOREIGN = Breaker()
+_PAGE = Breaker(("<page>", "</page>"))
 
 _LANGUAGES = {"en": "English", "zh": "Chinese (简体中文)"}
 _WORD = """\
@@ -92,9 +96,10 @@ def from_memory(question: str) -> Messages:
 
 def answer(question: str, pages: Sequence[str]) -> Messages:
     """Asks for the answer from pages."""
-    shown = "\n\n".join(f"<page>\n{page}\n</page>" for page in pages)
+    shown = "\n\n".join(f"<page>\n{_PAGE.apply(page)}\n</page>" for page in pages)
     return _messages(_ANSWER, f"{shown}\n\nQuestion: {question}")
 
 
 def _messages(system: str, user: str) -> Messages:
+    user = _FOREIGN.apply(user)
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
