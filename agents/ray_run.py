@@ -87,7 +87,7 @@ def joined(address: str = "", num_cpus: int | None = None) -> Iterator[Any]:
         MissingExtra: Ray is not installed.
         WideSeekError: there is no cluster at the address, or none of the same versions.
     """
-    ray = require("ray", "ray", "docs/cluster.md")
+    ray = require("ray", "ray")
     if ray.is_initialized():  # whoever calls has a cluster, and keeps it
         yield ray
         return

@@ -70,6 +70,13 @@ def test_in_a_checkout_both_names_are_one_module() -> None:
         importlib.import_module("wideseek.json")
 
 
+def test_a_module_runs_under_its_long_name() -> None:
+    command = [sys.executable, "-m", "wideseek.benchmarks.scorers.gauntlet", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: wideseek gauntlet" in done.stdout
+
+
 def test_the_version_is_one_and_the_changelog_has_it() -> None:
     import tomllib
 

@@ -24,6 +24,7 @@ from wideseek_env.cli.options import (
 from wideseek_env.plugins import check
 from wideseek_env.records import Role
 from wideseek_env.scoring.named import SCORERS
+from wideseek_env.tasks.named import check_backend
 
 OutName = Annotated[str, PathRule("folder", "write")]
 
@@ -132,6 +133,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_values(self)
         check("scorers", self.scorer, SCORERS)
+        check_backend(self.backend, self.source, *filter(None, [self.eval_source]))
 
 
 TINY: dict[str, Any] = {
@@ -145,7 +147,7 @@ TINY: dict[str, Any] = {
 
 
 SMOLLM2, SMOL_SFT = "runs/smollm2", "runs/smol-sft"
-"""Folders of SmolLM2-135M-Instruct, which `trainers.smollm2` makes, and of its supervised start."""
+"""Folders of SmolLM2-135M-Instruct, which `wideseek smollm2` makes, and of its supervised start."""
 SMOL: dict[str, Any] = {
     "source": "worlds:starter:0-399",
     "num_tasks": 8,

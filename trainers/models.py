@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from transformers import AutoModelForCausalLM
-from transformers.utils.logging import disable_progress_bar
 
 from agents.llm.policy import LLMConfig
 from agents.llm.tiny import make_tiny_model
@@ -23,11 +20,13 @@ from trainers.teacher import TeacherPolicy
 from wideseek_env.errors import DataError
 from wideseek_env.plugins import require
 
+torch: Any = require("torch", "train")
+transformers: Any = require("transformers", "train")
 ADAPTER, BASE = "adapter_config.json", "base_model_name_or_path"
 """File of a LoRA adapter, and its entry that names the weights below it."""
 TRAIN_SFT = "make it with `wideseek train sft --preset tiny --out {}`"
 HOW_TO_MAKE = {
-    SMOLLM2: "make it with `python -m trainers.smollm2 {}`",
+    SMOLLM2: "make it with `wideseek smollm2 --out {}`",
     SMOL_SFT: "make it with `wideseek train sft --preset smol --out {}`",
 }
 """What to do when a folder of the presets is missing; all others are taken to be the tiny one."""
@@ -44,14 +43,14 @@ def load_model(name: str) -> tuple[Any, HFTokenizer]:
         MissingExtra: it is an adapter, and peft is not installed.
     """
     folder = folder_of(name)
-    disable_progress_bar()  # it would break the live view, at each checkpoint
+    transformers.utils.logging.disable_progress_bar()  # it would break the live view
     if (folder / ADAPTER).exists():
         base, tokenizer = load_model(json.loads((folder / ADAPTER).read_text("utf-8"))[BASE])
         peft = require("peft", "train")
         lm = peft.PeftModel.from_pretrained(base, folder).merge_and_unload()
         lm.name_or_path = str(folder)  # an adapter that is trained on it names it as its base
         return lm.eval(), tokenizer
-    lm = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    lm = transformers.AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
     return lm.eval(), HFTokenizer(str(folder))
 
 

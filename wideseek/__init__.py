@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 __all__ = ["WideSeekTaskset", "WideSeekTeam"]
@@ -56,6 +56,13 @@ class _Beside(MetaPathFinder, Loader):
         # It has run already, and `import` has just given it the spec of its second name.
         if module.__spec__ is not None and module.__spec__.loader is self:
             module.__spec__ = module.__spec__.loader_state
+
+    def get_code(self, name: str) -> CodeType | None:
+        """Gives what `python -m wideseek.agents.x` runs: the code of `agents.x`."""
+        short = name.partition(".")[2]
+        spec = importlib.util.find_spec(short)
+        get_code = getattr(spec and spec.loader, "get_code", None)
+        return get_code(short) if get_code else None
 
 
 if not (Path(__file__).parent / "agents").is_dir():

@@ -25,24 +25,40 @@ class MissingExtra(ImportError):
     """A library that only some users need is not installed; the message says how to get it."""
 
 
-def require(module: str, extra: str, page: str = "docs/llm.md") -> Any:
+PAGES = {
+    "train": "training",
+    "trl": "hubs",
+    "openrlhf": "openrlhf",
+    "ray": "cluster",
+    "sb3": "discrete",
+    "mcp": "backends",
+    "web": "backends",
+    "dense": "backends",
+}
+"""Pages of `docs/` that say more about an extra; `llm` has what is about the others."""
+
+
+def require(module: str, extra: str) -> Any:
     """Imports a module that only some users have installed.
 
     Args:
         module: what to import.
         extra: the extra of this project that brings it.
-        page: where more is said.
 
     Raises:
-        MissingExtra: it is not there.
+        MissingExtra: it, or what it imports, is not there.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        missing: BaseException = error
+        while isinstance(missing, MissingExtra) and missing.__cause__:  # one of ours has asked
+            missing = missing.__cause__
+        what = getattr(missing, "name", None) or module
         raise MissingExtra(
-            f"{module} could not be imported ({error}); install it with: "
-            f"pip install 'wideseek[{extra}]' (see {page})"
-        ) from error
+            f"{what} could not be imported ({missing}); install it with: "
+            f"pip install 'wideseek[{extra}]' (see docs/{PAGES.get(extra, 'llm')}.md)"
+        ) from missing
 
 
 def late(module: str, extra: str) -> Any:
@@ -146,7 +162,9 @@ def _imported(kind: str, path: str) -> Any:
     except ModuleNotFoundError as error:
         # Only the path itself is the user's mistake; a library that it imports is another matter.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
+            raise MissingExtra(
+                f"{kind}: {path!r} could not be imported ({error}); install what it needs"
+            ) from error
         raise ValueError(
             f"{kind}: expected an importable module in {path!r}, but there is no {error.name!r}; "
             "is its folder the current one, or its package installed?"

@@ -19,6 +19,7 @@ from benchmarks.compare.policies import POLICIES, entry_of
 from wideseek_env.cli.options import Count, PathRule, Seed, check_values, recorded
 from wideseek_env.plugins import check
 from wideseek_env.scoring.named import SCORERS
+from wideseek_env.tasks.named import check_backend
 from wideseek_env.worlds import PRESETS
 
 Width = Annotated[int, Meta(ge=0, le=256)]
@@ -70,7 +71,7 @@ class Settings:
             check("sources", text, PRESETS)  # others, such as corpus:DIR, when they are played
         check("scorers", self.scorer, SCORERS)
         check_values(self)
-        recorded(self.backend, self.record, self.replay_tools)
+        check_backend(self.asked, *self.sources)
         for option, values in (
             ("--policies", self.policies),
             ("--sources", self.sources),

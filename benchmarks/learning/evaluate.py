@@ -45,6 +45,7 @@ from wideseek_env.errors import Interrupted
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode
 from wideseek_env.scoring.statistics import bootstrap_interval
+from wideseek_env.tasks.named import check_backend
 from wideseek_env.tasks.source import TaskSource
 
 Prompts: TypeAlias = Literal["full", "short"]
@@ -144,7 +145,7 @@ class EvaluateOptions:
             raise ValueError("expected at least one model and one of --widths, got none")
         if self.num_workers is not None and self.ray is None:
             raise ValueError("--num-workers are actors on a Ray cluster: give it with --ray")
-        self.asked()
+        check_backend(self.asked(), self.source)
 
     def asked(self) -> str | None:
         """Gives the backend by its text, with the file that records it or stands for it."""

@@ -56,7 +56,7 @@ def test_load_model_puts_adapters_on_the_weights_that_each_was_trained_on(tmp_pa
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("runs/smollm2", "python -m trainers.smollm2 runs/smollm2"),
+        ("runs/smollm2", "wideseek smollm2 --out runs/smollm2"),
         ("runs/smol-sft", "wideseek train sft --preset smol --out runs/smol-sft"),
         ("runs/other", "wideseek train sft --preset tiny --out runs/other"),
     ],
@@ -72,7 +72,7 @@ def test_load_without_a_model_says_which_command_makes_it(name, command, tmp_pat
 @pytest.mark.skipif(
     not PRETRAINED,
     reason="set WIDESEEK_PRETRAINED to the folder of a small chat model, such as the one that "
-    "`python -m trainers.smollm2 runs/smollm2` makes",
+    "`wideseek smollm2 --out runs/smollm2` makes",
 )
 def test_pretrained_model_learns_the_calls_and_samples_as_it_learns(tmp_path):
     start, small = tmp_path / "sft", ["--source", "worlds:starter:0", "--n-subagents", "1"]

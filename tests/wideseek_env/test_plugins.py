@@ -6,7 +6,7 @@ import pytest
 
 from agents.llm.engines import make_engine
 from wideseek_env.formats import FORMATS, get_format
-from wideseek_env.plugins import MissingExtra, made, names, require, resolve
+from wideseek_env.plugins import PAGES, MissingExtra, made, names, require, resolve
 
 OURS = {"fanout": 1, "solo": 2, "lazy": "collections:OrderedDict"}
 
@@ -15,6 +15,26 @@ def test_require_names_the_extra() -> None:
     with pytest.raises(MissingExtra, match=r"pip install 'wideseek\[llm\]'"):
         require("no_such_module_at_all", "llm")
     assert require("json", "llm").loads("1") == 1
+
+
+def test_require_tells_the_library_and_the_callers_extra_where_one_of_ours_lacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asking_module.py").write_text(
+        "from wideseek_env.plugins import require\nrequire('no_such_library', 'llm')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtra) as raised:
+        require("asking_module", "train")
+    assert str(raised.value) == (
+        "no_such_library could not be imported (No module named 'no_such_library'); install it "
+        "with: pip install 'wideseek[train]' (see docs/training.md)"
+    )
+
+
+def test_the_page_of_every_extra_is_there() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    assert [page for page in {*PAGES.values(), "llm"} if not (docs / f"{page}.md").exists()] == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +75,7 @@ def test_a_library_that_a_users_module_lacks_is_not_called_a_wrong_path(
 ) -> None:
     (tmp_path / "users_module.py").write_text("import no_such_library\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+    with pytest.raises(MissingExtra, match=r"users_module:Mine.*no_such_library"):
         resolve("policies", "users_module:Mine", {})
 
 

@@ -1,6 +1,6 @@
 """An OpenEnv server: the whole team behind one WebSocket, a step of everybody at a time.
 
-    python -m trainers.third_party.openenv_server --port 8000
+    wideseek openenv --port 8000
 
 OpenEnv knows one agent, so an action holds what each agent does, and an observation what each sees:
 a step of PettingZoo's parallel API over the wire. Each session has an environment of its own; tasks
@@ -9,11 +9,11 @@ are drawn by `reset(seed=…)` or named by `reset(task_id=…)`. Needs the extra
 
 from __future__ import annotations
 
-import argparse
 import math
 from functools import partial
 from typing import Any
 
+from trainers.third_party.options import OpenEnvOptions
 from wideseek_env.environment import WideSeekEnv
 from wideseek_env.plugins import MissingExtra
 
@@ -118,23 +118,11 @@ def make_app(num_sessions: int = 64, idle_s: float = 900.0, **settings: Any) -> 
     )
 
 
-def main() -> None:
-    """Serves on loopback until it is stopped."""
+def run(options: OpenEnvOptions) -> int:
+    """Serves until it is stopped; returns the exit status."""
     import uvicorn  # noqa: PLC0415 - OpenEnv brings it
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--n-subagents", type=int, default=8)
-    parser.add_argument("--preset", default="default")
-    parser.add_argument("--split", default="train", choices=["train", "test"])
-    parser.add_argument("--interface", default="text", choices=["text", "discrete"])
-    given = vars(parser.parse_args())
-    host, port = given.pop("host"), given.pop("port")
-    uvicorn.run(make_app(**given), host=host, port=port)
-
-
-if __name__ == "__main__":
-    main()
+    settings = {name: getattr(options, name) for name in ("n_subagents", "preset", "split")}
+    app = make_app(**settings, interface=options.interface)
+    uvicorn.run(app, host=options.host, port=options.port)
+    return 0

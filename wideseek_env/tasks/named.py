@@ -75,6 +75,20 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
     return source.sample(options.num_tasks, options.seed) if options.num_tasks else source
 
 
+def check_backend(backend: Backend | str | None, *sources: str) -> None:
+    """Looks whether a backend is asked by any of these sources.
+
+    Raises:
+        ValueError: all of them bring their own pages, so that what somebody named would not be
+            used, and whether it exists would not even be looked at.
+    """
+    if backend is not None and not any(source.startswith(_ASKING) for source in sources):
+        raise ValueError(
+            f"the backend is for tasks of file:FILE or hub:NAME, and {', '.join(sources)} "
+            f"{'brings its' if len(sources) == 1 else 'bring their'} own pages: leave it out"
+        )
+
+
 def pick_source(
     source: TaskSource | str | None,
     tasks: Iterable[Task] | None,
@@ -94,6 +108,7 @@ def pick_source(
     if source is not None and tasks is not None:
         raise ValueError("`source` brings its own tasks: give it, or `tasks` and `backend`")
     if isinstance(source, str):
+        check_backend(backend, source)
         return source_named(source, SourceOptions(backend, None, split, num_tasks=num_tasks))
     if (tasks is None) != (backend is None):
         raise ValueError("`tasks` and `backend` belong together: give both, or neither")
@@ -156,6 +171,7 @@ def _backend(text: str, options: SourceOptions) -> Backend | str:
     return options.backend
 
 
+_ASKING = ("file:", "hub:")
 _KINDS: dict[str, Callable[[str, SourceOptions], TaskSource]] = {
     "corpus": _corpus,
     "file": _file,

@@ -136,7 +136,10 @@ def test_a_path_that_cannot_be_used_is_found_before_any_work(
     more += ["--serve", "8000"] if field == "load" else []
     if field == "record":
         judge = ["--judge", "http://localhost/v1", "--judge-model", "m"]
-        more += judge if name == "score" else ["--backend", "x"]
+        asks = ["--source" if name == "evaluate" else "--sources", "file:x", "--backend", "x"]
+        more += judge if name == "score" else asks
+    if field == "replay_tools" and name != "score":
+        more += ["--source" if name == "evaluate" else "--sources", "file:x"]
     more += ["--judge-model", "m"] if (name, field) == ("score", "replay_tools") else []
     if name == "speed pages" and field == "corpus":
         needed = []

@@ -7,11 +7,16 @@ import sys
 import pytest
 
 import wideseek_env
+from benchmarks.compare.settings import Settings
+from benchmarks.learning.evaluate import EvaluateOptions
 from tests.smallcorpus import NUM_TASKS, write_corpus
 from tests.tinyworld import TASK, TinyBackend
+from trainers.config import RunConfig
+from trainers.third_party.options import Config as MappoConfig
+from trainers.third_party.options import LibraryOptions
 from wideseek_env.backends.named import backend_named
 from wideseek_env.jsonlines import encode
-from wideseek_env.tasks.named import SourceOptions, preset_named, source_named
+from wideseek_env.tasks.named import SourceOptions, check_backend, preset_named, source_named
 from wideseek_env.tasks.source import TaskSource
 
 MODULE = """
@@ -124,3 +129,30 @@ def test_names_of_other_things_are_refused(own_module) -> None:
 def test_preset_of_a_text() -> None:
     texts = ("default", "worlds:hard:0-9", "corpus:pages", "own:hard", "nosuch")
     assert [preset_named(t) for t in texts] == ["default", "hard", None, None, None]
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        lambda: check_backend("nosuch", "default"),
+        lambda: check_backend("nosuch", "default", "corpus:pages"),
+        lambda: Settings(backend="nosuch"),
+        lambda: Settings(replay_tools="calls.sqlite"),
+        lambda: EvaluateOptions(models=("partial",), backend="nosuch"),
+        lambda: RunConfig(out="o", backend="nosuch"),
+        lambda: LibraryOptions(backend="nosuch"),
+        lambda: MappoConfig(backend="nosuch"),
+        lambda: wideseek_env.parallel_env(source="starter", backend="nosuch"),
+    ],
+)
+def test_a_backend_that_no_source_asks_is_refused(asks) -> None:
+    with pytest.raises(ValueError, match="own pages: leave it out"):
+        asks()
+
+
+def test_a_backend_that_some_source_asks_is_taken() -> None:
+    check_backend("pages", "default", "file:tasks.jsonl")
+    check_backend("pages", "hub:a/b")
+    check_backend(None, "default")
+    RunConfig(out="o", eval_source="file:tasks.jsonl", backend="pages")
+    MappoConfig(source="file:tasks.jsonl", backend="pages")

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 PYTHON="${PYTHON:-python}"
 MODEL="${MODEL:-runs/smollm2}"
-"$PYTHON" -m trainers.smollm2 "$MODEL"
+"$PYTHON" -m wideseek_env smollm2 --out "$MODEL"
 exec "$PYTHON" -m trainers.openrlhf --cpu --cpu-bf16 \
     --out runs/openrlhf-smol --source worlds:starter:0-7 --num-tasks 4 --save-episodes \
     --n-subagents 2 --format hermes --few-shot --max-turn-tokens 64 --max-lead-turns 2 \
