@@ -102,6 +102,22 @@ def lock_of(path: Path) -> FileLock:
     return FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
 
 
+def locked(path: Path) -> FileLock:
+    """Takes the lock of a file that a run writes to, until it is released.
+
+    Raises:
+        DataError: another run holds it.
+    """
+    lock = lock_of(path)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise DataError(
+            f"another run writes to {path}; wait for it, or give this one another name"
+        ) from error
+    return lock
+
+
 class EpisodeFile:
     """Appends episodes to a file; a context manager that holds the file's lock.
 
@@ -116,13 +132,7 @@ class EpisodeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = lock_of(path)
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise DataError(
-                f"another run writes to {path}; wait for it, or give this one another name"
-            ) from error
+        self._lock = locked(path)
         try:
             self.keys = self._keep_valid() if path.exists() else set()
             self._file = path.open("ab", buffering=0)

@@ -15,6 +15,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean
@@ -22,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from agents.episode_file import locked
 from agents.evaluate import Exam, evaluate
 from agents.learned import LearnedPolicy
 from agents.learned.orders import ORDERS, OrderPolicy
@@ -42,7 +44,7 @@ from wideseek_env.cli.options import (
 from wideseek_env.errors import DataError, Interrupted
 from wideseek_env.plugins import check, one_of
 from wideseek_env.reading.question import parse_question
-from wideseek_env.tasks.named import SourceOptions, source_named
+from wideseek_env.tasks.named import SourceOptions, check_backend, source_named
 from wideseek_env.tasks.source import TaskSource
 from wideseek_env.worlds import PRESETS
 
@@ -197,6 +199,7 @@ class LearnedOptions:
         for text in self.sources:
             check("sources", text, PRESETS)
         check_values(self)
+        check_backend(self.backend, *self.sources)
         for order in self.orders:
             if order not in ORDERS:
                 raise ValueError(f"--orders: expected {one_of(ORDERS, order)}")
@@ -230,11 +233,13 @@ class Rows:
         terms: what all its rows have in common.
 
     Raises:
-        DataError: the folder holds rows of other terms.
+        DataError: the folder holds rows of other terms, or another run writes to it.
     """
 
     def __init__(self, out: Path, terms: dict[str, Any]) -> None:
         self.file, about = out / "learned.csv", out / "learned.json"
+        out.mkdir(parents=True, exist_ok=True)
+        self._lock = locked(self.file)
         if self.file.exists():
             before = json.loads(about.read_text("utf-8")) if about.exists() else None
             if before != terms:
@@ -247,7 +252,6 @@ class Rows:
                 ]
             return
         self.kept = []
-        out.mkdir(parents=True, exist_ok=True)
         about.write_text(json.dumps(terms, indent=1) + "\n", "utf-8")
         self._write([field.name for field in fields(GridScore)])
 
@@ -261,6 +265,10 @@ class Rows:
         """Keeps a row."""
         self.kept.append(row)
         self._write(astuple(row))
+
+    def close(self) -> None:
+        """Lets another run write."""
+        self._lock.release()
 
     def _write(self, values: Iterable[Any]) -> None:
         with self.file.open("a", encoding="utf-8", newline="") as file:
@@ -277,7 +285,19 @@ def run(options: LearnedOptions) -> int:
     ]
     learned += [entry_of(name).make(()) for name in options.policies]
     teams = [*(OrderPolicy(order) for order in options.orders), *learned]
-    rows, shown = Rows(options.out, options.terms()), []
+    with closing(Rows(options.out, options.terms())) as rows:
+        shown = _played(options, teams, rows)
+    rivals = [*SCRIPTED, *options.orders]
+    for policy in learned:
+        ahead = won(shown, policy.name, rivals)
+        num = sum(row.policy == policy.name for row in shown)
+        print(f"{policy.name}: in {len(ahead)} of {num} above {', '.join(rivals)}, intervals apart")
+    return 0
+
+
+def _played(options: LearnedOptions, teams: Sequence[Policy], rows: Rows) -> list[GridScore]:
+    """Plays, and prints each row as it comes."""
+    shown = []
     grid = options.sources, options.budgets, options.widths
     try:
         for row in experiment(
@@ -295,15 +315,9 @@ def run(options: LearnedOptions) -> int:
                 flush=True,
             )
     except KeyboardInterrupt as error:
-        raise Interrupted(f"{rows.file} has {len(rows.kept)} rows; the same command goes on") from (
-            error
-        )
-    rivals = [*SCRIPTED, *options.orders]
-    for policy in learned:
-        ahead = won(shown, policy.name, rivals)
-        num = sum(row.policy == policy.name for row in shown)
-        print(f"{policy.name}: in {len(ahead)} of {num} above {', '.join(rivals)}, intervals apart")
-    return 0
+        kept = f"{rows.file} has {len(rows.kept)} rows; the same command goes on"
+        raise Interrupted(kept) from error
+    return shown
 
 
 if __name__ == "__main__":

@@ -79,14 +79,18 @@ class _Proxy:
         self._rng = random.Random(options.seed)
         self._running = set[asyncio.Task[None]]()
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begins with one connection."""
+        # As a coroutine, which asyncio takes too, each connection would print a traceback at Ctrl-C
+        # in Python 3.11.
+        task = asyncio.create_task(self._handle(reader, writer))
+        self._running.add(task)  # asyncio itself holds it weakly
+        task.add_done_callback(self._running.discard)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Passes one connection's bytes on, or breaks it."""
         kinds = ("reset", "stall", "truncated", "encoding", "html", "busy")
         fault = self._rng.choice(kinds) if self._rng.random() < self._faults else None
-        task = asyncio.current_task()
-        if task is not None:
-            self._running.add(task)  # asyncio itself holds it weakly
-            task.add_done_callback(self._running.discard)
         try:
             request = await _read_request(reader)
             if fault is not None:
@@ -153,7 +157,7 @@ async def _soak(options: SoakOptions, path: Path) -> list[str]:
     texts = {f"/p{i}": f"Page {i} says number{i} of {_NUM_PAGES}." for i in range(_NUM_PAGES)}
     pages = PagesBackend([RawPage(url, url, f"<p>{text}</p>") for url, text in texts.items()])
     proxy, ends, wrong = _Proxy(options), Counter[str](), list[str]()
-    listener = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
+    listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     client = ServerBackend(
         f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", deadline_s=options.deadline_s
     )

@@ -55,6 +55,11 @@ class WorldOptions(WhichWorld):
         super().__post_init__()
         if self.out is None and self.serve is None:
             raise ValueError("nothing to do: give `--out FILE`, `--serve PORT` or both")
+        if self.out is not None and self.out.suffix != ".jsonl":
+            raise ValueError(
+                f"--out: expected a name that ends in .jsonl, by which others know pages, "
+                f"got {str(self.out)!r}"
+            )
         if self.load is not None and (self.out is not None or self.serve is None):
             raise ValueError("`--load FILE` goes with `--serve PORT` and not with `--out`")
 

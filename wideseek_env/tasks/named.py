@@ -59,7 +59,7 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
             text,
             seed=options.seed,
             split=options.split,
-            num_tasks=options.num_tasks or NUM_TASKS,
+            num_tasks=NUM_TASKS if options.num_tasks is None else options.num_tasks,
             kind=options.kind,
             salt=options.salt,
         )
@@ -72,7 +72,9 @@ def source_named(text: str, options: SourceOptions | None = None) -> TaskSource:
         source = made("sources", text, resolve("sources", text, PRESETS))
         if not isinstance(source, TaskSource):
             raise ValueError(f"expected {text} to be or make a `TaskSource`, got {source!r}")
-    return source.sample(options.num_tasks, options.seed) if options.num_tasks else source
+    if options.num_tasks is None:
+        return source
+    return source.sample(options.num_tasks, options.seed)
 
 
 def check_backend(backend: Backend | str | None, *sources: str) -> None:
@@ -116,8 +118,8 @@ def pick_source(
         asked = backend_named(backend) if isinstance(backend, str) else backend
         source = TaskSource.listed(tasks, asked)
     if source is not None:
-        return source.sample(num_tasks) if num_tasks else source
-    num_tasks = num_tasks or NUM_TASKS
+        return source if num_tasks is None else source.sample(num_tasks)
+    num_tasks = NUM_TASKS if num_tasks is None else num_tasks
     if isinstance(world_seed, int):
         return TaskSource.world(preset, seed=world_seed, split=split, num_tasks=num_tasks)
     return TaskSource.worlds(preset, world_seed, split=split, tasks_each=num_tasks)
@@ -141,7 +143,7 @@ def _worlds(rest: str, options: SourceOptions) -> TaskSource:
         preset,
         range(int(first), int(last or first) + 1),
         split=options.split,
-        tasks_each=options.num_tasks or NUM_TASKS,
+        tasks_each=NUM_TASKS if options.num_tasks is None else options.num_tasks,
         kind=options.kind,
         salt=options.salt,
     )

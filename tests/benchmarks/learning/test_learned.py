@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.episode_file import locked
 from agents.learned.orders import OrderPolicy
 from benchmarks.learning import learned
 from benchmarks.learning.learned import GridScore, experiment, sources_of, won
@@ -76,6 +77,17 @@ def test_rows_are_kept_as_they_come_and_the_same_command_goes_on(
     assert run_command("learned", words) == 0
     assert capsys.readouterr().out == shown
     assert (tmp_path / "learned.csv").read_text() == whole
+
+
+def test_two_runs_into_one_folder_do_not_mix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SMALL, "--widths", "1", "--out", str(tmp_path)]
+    with locked(tmp_path / "learned.csv"):
+        assert run_command("learned", words) == 1
+    assert "another run writes to" in capsys.readouterr().err
+    assert not (tmp_path / "learned.csv").exists()
+    assert run_command("learned", words) == 0
 
 
 def test_rows_of_other_terms_are_not_mixed(

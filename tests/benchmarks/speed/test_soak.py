@@ -1,3 +1,8 @@
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 from benchmarks.speed.soak import SoakOptions, run
@@ -29,3 +34,17 @@ def test_wrong_answers_are_found(
     monkeypatch.setattr(StoredBackend, "_holds", lambda self, known: False)
     assert run(OPTIONS) == 1
     assert "got another page's answer" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_ctrl_c_with_connections_that_stall_is_one_sentence() -> None:
+    words = ["speed", "soak", "--faults", "0.2"]
+    soak = subprocess.Popen(
+        [sys.executable, "-m", "wideseek_env", *words], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(5)
+    soak.send_signal(signal.SIGINT)
+    _, told = soak.communicate(timeout=60)
+    assert soak.returncode == 130
+    assert "Traceback" not in told
+    assert told.endswith("interrupted: nothing is kept\n")

@@ -130,7 +130,7 @@ def test_a_path_that_cannot_be_used_is_found_before_any_work(
     (tmp_path / "t").mkdir()
     worked = []
     monkeypatch.setattr(commands, "check_paths", lambda o: (check_paths(o), worked.append(o)))
-    path = "file/x" if use == "write" else "no/such"
+    path = "file/x.jsonl" if use == "write" else "no/such"
     more = ["--policies", "llm"] if field == "replay" else []
     needed = [] if field in ("load",) else NEEDED.get(name, [])
     more += ["--serve", "8000"] if field == "load" else []

@@ -35,6 +35,7 @@ def test_tasks_writes_one_line_each(tmp_path):
         (["--serve", "99999"], "--serve: expected at least 1 and at most 65535, got 99999"),
         (["--load", "x.jsonl"], "nothing to do"),
         (["--load", "x.jsonl", "--out", "y.jsonl"], "goes with `--serve"),
+        (["--out", "pages"], "--out: expected a name that ends in .jsonl"),
         (["--num-pages", "0", "--out", "y.jsonl"], "--num-pages: expected at least 1, got 0"),
     ],
 )

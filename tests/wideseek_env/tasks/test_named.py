@@ -156,3 +156,18 @@ def test_a_backend_that_some_source_asks_is_taken() -> None:
     check_backend(None, "default")
     RunConfig(out="o", eval_source="file:tasks.jsonl", backend="pages")
     MappoConfig(source="file:tasks.jsonl", backend="pages")
+
+
+@pytest.mark.parametrize("text", ["starter", "worlds:starter:0-1", "own_tasks_of_test:made"])
+def test_no_tasks_at_all_is_no_number_of_tasks(text, own_module) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        source_named(text, SourceOptions(num_tasks=0))
+    with pytest.raises(ValueError, match="at least 1"):
+        wideseek_env.parallel_env(source=text, num_tasks=0)
+
+
+def test_no_tasks_at_all_is_refused_by_an_environment_of_worlds() -> None:
+    with pytest.raises(ValueError, match="at least 1 task"):
+        wideseek_env.parallel_env(preset="starter", num_tasks=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        wideseek_env.parallel_env(tasks=[TASK], backend=TinyBackend(), num_tasks=0)

@@ -132,11 +132,11 @@ def grow_index(
         DataError: the index is damaged, open elsewhere, of another corpus without `add`, or begun
             with another one; the corpus has no pages, or changed meanwhile.
     """
+    pages = Corpus(corpus, strict)  # first: without pages, no folder is left behind
     index_dir.mkdir(parents=True, exist_ok=True)
     with _alone(index_dir):
         if not is_index(index_dir) and any(index_dir.iterdir()):
             raise DataError(f"expected a new folder or an index, got {str(index_dir)!r}")
-        pages = Corpus(corpus, strict)
         with _damage(index_dir):
             store = GrowingStore(index_dir / _STORE)
         with closing(store):

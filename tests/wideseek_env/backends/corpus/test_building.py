@@ -305,3 +305,11 @@ def test_bug_or_ctrl_c_at_the_opening_is_no_damage(tmp_path: Path) -> None:
     for error in (KeyboardInterrupt(), RuntimeError("a bug")):
         with pytest.raises(type(error)), reading_index(tmp_path):
             raise error
+
+
+def test_what_holds_no_pages_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not there"):
+        grow_index(tmp_path / "nosuch", tmp_path / "index")
+    with pytest.raises(DataError, match="found none"):
+        grow_index(write(tmp_path / "pages.txt", lines_of(range(2))), tmp_path / "index")
+    assert not (tmp_path / "index").exists()
