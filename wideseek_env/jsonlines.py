@@ -45,7 +45,8 @@ def read_json_lines(path: Path, kind: type[_Line]) -> Iterator[_Line | DataError
 
     Empty lines are left out. The caller decides whether to raise the errors or to count them. Read
     as well is what Python and other tools write although JSON lacks it: a byte order mark; `NaN`
-    and infinities, which are null; half a surrogate pair, which is U+FFFD.
+    and infinities, which are null; half a surrogate pair, which is U+FFFD. A line that contradicts
+    itself, with a key of the record twice and two values, is broken.
 
     Args:
         path: a UTF-8 file; gzipped when its name ends in `.gz`.
@@ -61,6 +62,7 @@ def read_json_lines(path: Path, kind: type[_Line]) -> Iterator[_Line | DataError
 def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line | DataError]]:
     """Yields as `read_json_lines`, each with the number of its line, from 1."""
     decoder = msgspec.json.Decoder(kind)
+    keys = _keys_of(kind)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -70,7 +72,7 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
                 if not written.strip():
                     continue
                 try:
-                    yield number, _decode_line(written, decoder)
+                    yield number, _decode_line(written, decoder, keys)
                 except (msgspec.DecodeError, ValueError, RecursionError) as error:
                     yield (
                         number,
@@ -83,7 +85,19 @@ def read_numbered_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _L
         raise DataError(f"cannot read {path}: {error}; make or download it again") from error
 
 
-def _decode_line(line: bytes, decoder: msgspec.json.Decoder[_Line]) -> _Line:
+def _keys_of(kind: type) -> tuple[bytes, ...]:
+    """The quoted keys that a record is made of; none for a record of any keys."""
+    about = msgspec.inspect.type_info(kind)
+    if not isinstance(about, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
+        return ()
+    return tuple(f'"{field.encode_name}"'.encode() for field in about.fields)
+
+
+def _decode_line(
+    line: bytes, decoder: msgspec.json.Decoder[_Line], keys: tuple[bytes, ...]
+) -> _Line:
+    if not keys or any(line.count(key) > 1 for key in keys):
+        json.loads(line.decode(), object_pairs_hook=unambiguous, parse_constant=lambda name: None)
     try:
         return decoder.decode(line)
     except msgspec.ValidationError:
@@ -91,6 +105,16 @@ def _decode_line(line: bytes, decoder: msgspec.json.Decoder[_Line]) -> _Line:
     except msgspec.DecodeError:
         value = json.loads(line.decode(), parse_constant=lambda name: None)
         return decoder.decode(utf8(json.dumps(value, ensure_ascii=False)))
+
+
+def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON (`object_pairs_hook`); raises ValueError when it contradicts itself."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        for key, value in pairs:
+            if found[key] != value:
+                raise ValueError(f"the key {key[:50]!r} stands twice with different values")
+    return found
 
 
 def cut_tail(path: Path) -> None:

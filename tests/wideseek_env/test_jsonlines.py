@@ -53,6 +53,11 @@ READ = {
     "a whole pair": (b'{"question": "\\ud83d\\ude00"}', "\U0001f600"),
     "half a pair in a key": (b'{"question": "q", "\\ud83d": 1}', "q"),
     "line end of Windows": (b'{"question": "q"}\r', "q"),
+    "line separators in a string": ('{"question": "a\u2028b\x85c"}'.encode(), "a\u2028b\x85c"),
+    "a number of 5,000 digits elsewhere": (b'{"question": "q", "x": ' + b"9" * 5_000 + b"}", "q"),
+    "a key twice that says the same": (b'{"question": "q", "question": "q"}', "q"),
+    "a key again in another object": (b'{"question": "q", "x": {"question": "r"}}', "q"),
+    "a key again in a string": (b'{"question": "\\"question\\":", "x": 1}', '"question":'),
 }
 
 
@@ -83,6 +88,14 @@ def test_read_json_lines_reads_what_other_tools_write(case: str, tmp_path: Path)
         b"NaN",
         b"\0\0\0",
         b'{"question": "\\ud8"}',
+        b'{"question": "q", "question": "r"}',
+        b'{"question": "q", "x": NaN, "question": "r"}',
+        b'{"question": "q", "score": 1, "score": 2}',
+        b'\xef\xbb\xbf{"question": "q", "question" : null}',
+        '{"question": "q"}\u2028{"question": "r"}'.encode(),
+        b'{"question": "q"}\r{"question": "r"}',
+        b'{"question": "q", "score": 1e999}',
+        b'{"question": "q"},',
     ],
 )
 def test_read_json_lines_refuses_other_lines_with_their_number(line: bytes, tmp_path: Path) -> None:
@@ -92,6 +105,14 @@ def test_read_json_lines_refuses_other_lines_with_their_number(line: bytes, tmp_
     assert (first, last) == (Question("q"), Question("next"))
     assert isinstance(error, DataError)
     assert "a.jsonl, line 2: expected one JSON object" in str(error)
+
+
+@pytest.mark.parametrize("kind", [dict, Question])
+def test_contradiction_in_a_line_is_told(kind: type, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"question": "q", "x": 1}\n{"question": "q", "question": "r"}\n')
+    _, error = read_json_lines(path, kind)
+    assert "the key 'question' stands twice with different values" in str(error)
 
 
 def test_read_json_lines_utf16_says_so(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wideseek_env.errors import HttpError
+from wideseek_env.jsonlines import unambiguous
 
 _SHOWN_CHARS = 200
 _PASSING = frozenset({408, 409, 425, 429})
@@ -70,16 +71,6 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text, object_pairs_hook=unambiguous)
     except RecursionError:
         raise ValueError("its brackets are too deep") from None
-
-
-def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON (`object_pairs_hook`); raises ValueError when it contradicts itself."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        for key, value in pairs:
-            if found[key] != value:
-                raise ValueError(f"the key {key[:50]!r} stands twice with different values")
-    return found
 
 
 def refused(reply: HttpReply, longest_s: float) -> HttpError:

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from wideseek_env.backends.replies import unambiguous
+from wideseek_env.jsonlines import unambiguous
 from wideseek_env.thinking import without_thinking
 
 _MAX_CHARS = 200_000
