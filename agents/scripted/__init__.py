@@ -13,7 +13,7 @@ from agents.policy import Policy
 from agents.scripted.cheaters import CHEATERS, CheaterPolicy
 from agents.scripted.fanout import FanoutPolicy
 from agents.scripted.page_tables import parse_table_question
-from agents.scripted.partial import PartialPolicy
+from agents.scripted.partial import HastyPolicy, PartialPolicy
 from agents.scripted.simple import OraclePolicy, RandomPolicy
 from agents.scripted.solo import SoloPolicy
 from agents.scripted.solo_fold import SoloFoldPolicy
@@ -25,6 +25,7 @@ __all__ = [
     "POLICIES",
     "CheaterPolicy",
     "FanoutPolicy",
+    "HastyPolicy",
     "MakePolicy",
     "OraclePolicy",
     "PartialPolicy",
@@ -55,6 +56,7 @@ POLICIES: Mapping[str, MakePolicy] = {
     "solo_fold": lambda tasks: SoloFoldPolicy(),
     "fanout": lambda tasks: FanoutPolicy(),
     "partial": lambda tasks: PartialPolicy(),
+    "hasty": lambda tasks: HastyPolicy(),
     "oracle": OraclePolicy,
     **{name: _cheater(name) for name in CHEATERS},
 }

@@ -3,6 +3,8 @@
 Wide: the lead hands out the first pages of the list, one to a subagent, but as many as it happens
 to draw and not as many as there are; a subagent reads its page and the things on it. A model that
 imitates it plays every width alike, so there is a better way to play among those that it knows.
+`hasty` may hand out what is left in a second wave, and seldom cares to: a model that imitates it
+knows how to read a whole list, and reads a page or two.
 
 Deep: the lead hands out the first relations of the chain, then the rest, to one subagent each; that
 is the only way, as a subagent's turns are too few for the whole.
@@ -11,6 +13,8 @@ is the only way, as a subagent's turns are too few for the whole.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
@@ -33,6 +37,8 @@ from wideseek_env.records import Observation
 
 MAX_PAGES = 4
 """Most pages of a list that it hands out; lists of the preset `starter` have no more."""
+MAX_WAVES = 2
+"""Most times that `hasty` hands out pages; a lead has a third turn, for its answer."""
 MAX_HOPS = 2
 """Most facts that one subagent looks up one after another: two turns each, and one to report."""
 NOTHING = "none"
@@ -59,20 +65,45 @@ class PartialPolicy:
         deep = asked is not None and asked.start != ""
         if info.n_subagents < 1 or not (deep or _WIDE.fullmatch(info.question)):
             raise ValueError(
-                "`partial` plays questions of the preset `starter` with at least 1 subagent, got "
-                f"`n_subagents` {info.n_subagents} and {info.question!r}"
+                f"`{self.name}` plays questions of the preset `starter` with at least 1 subagent, "
+                f"got `n_subagents` {info.n_subagents} and {info.question!r}"
             )
-        return ScriptPlayer(info, _follow if deep else _collect, _subagent)
+        collect = partial(_collect, self.num_pages(info))
+        return ScriptPlayer(info, _follow if deep else collect, _subagent)
+
+    def num_pages(self, info: EpisodeInfo) -> int:
+        """Draws how many pages of the list are handed out: any number that the slots can read."""
+        most = min(info.n_subagents, MAX_PAGES)
+        return int(np.random.default_rng(info.seed).integers(1, most + 1))
 
 
-def _collect(info: EpisodeInfo, observation: Observation) -> Script:
+class HastyPolicy(PartialPolicy):
+    """Plays the same questions; up to two waves of subtasks, and most often less than it could."""
+
+    name = "hasty"
+
+    def num_pages(self, info: EpisodeInfo) -> int:
+        """Draws how many pages are handed out: the smaller of two draws from what is possible."""
+        most = min(MAX_WAVES * info.n_subagents, MAX_PAGES)
+        return int(np.random.default_rng(info.seed).integers(1, most + 1, size=2).min())
+
+
+TEACHERS: Mapping[str, type[PartialPolicy]] = {
+    teacher.name: teacher for teacher in (PartialPolicy, HastyPolicy)
+}
+"""The two by name."""
+
+
+def _collect(num_pages: int, info: EpisodeInfo, observation: Observation) -> Script:
     """The lead on a wide question."""
     what = info.question.removeprefix("List the ").partition(". Columns: ")[0]
-    most = min(info.n_subagents, MAX_PAGES)
-    width = int(np.random.default_rng(info.seed).integers(1, most + 1))
     columns = " | ".join(info.columns[1:])
-    observation = yield delegate([f"{what} {i} | {columns}" for i in range(1, width + 1)])
-    rows = [row for result in reports_in(observation) for row in _ROW.findall(result.body)]
+    rows: list[str] = []
+    pages = range(1, num_pages + 1)
+    for first in range(0, num_pages, info.n_subagents):
+        wave = pages[first : first + info.n_subagents]
+        observation = yield delegate([f"{what} {page} | {columns}" for page in wave])
+        rows += [row for result in reports_in(observation) for row in _ROW.findall(result.body)]
     header = [f"| {' | '.join(info.columns)} |", f"|{' --- |' * len(info.columns)}"]
     yield answer("\n".join([*header, *rows]))
 

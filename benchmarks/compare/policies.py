@@ -156,6 +156,12 @@ POLICIES: Mapping[str, Entry] = {
         team="team",
         presets=("starter",),
     ),
+    "hasty": Entry(
+        SCRIPTED["hasty"],
+        "hands out too little of the list; a teacher that is easily beaten",
+        team="team",
+        presets=("starter",),
+    ),
     **{
         name: Entry(
             partial(_shipped_model, name),

@@ -27,7 +27,7 @@ from agents.llm.precision import bfloat16_pays, halve
 from agents.policy import Policy
 from agents.ray_run import play_on_ray
 from agents.run import Part
-from agents.scripted import PartialPolicy
+from agents.scripted.partial import TEACHERS
 from trainers import checkpoint
 from trainers.log import episode_metrics
 from wideseek_env.cli.commands import run_command
@@ -110,7 +110,7 @@ class EvaluateOptions:
     """
 
     models: Positional[tuple[str, ...]]
-    """Folders of models or of runs; partial is the teacher of the shipped ones."""
+    """Folders of models or of runs; partial is the teacher of the shipped ones, hasty another."""
     widths: tuple[Natural, ...] = (1, 2, 4, 8)
     """Numbers of subagents; 0 is one agent alone."""
     source: str = "starter"
@@ -218,16 +218,16 @@ def _tell(options: EvaluateOptions, model: str, width: int, played: Sequence[Epi
 def policy_of(
     model: str, temperature: float, *, format: str | None = None, prompts: Prompts | None = None
 ) -> Policy:
-    """Returns `partial`, or the model of a folder or of a run's last checkpoint.
+    """Returns `partial`, `hasty`, or the model of a folder or of a run's last checkpoint.
 
     Args:
-        model: `partial`, a folder, or a run.
+        model: `partial`, `hasty`, a folder, or a run.
         temperature: of a model; 0 is greedy.
         format: how it writes tool calls; None: as it was trained.
         prompts: what it is told; None: as it was trained.
     """
-    if model == "partial":
-        return PartialPolicy()
+    if model in TEACHERS:
+        return TEACHERS[model]()
     engines = require("agents.llm.engines.transformers", "train")
     models = require("trainers.models", "train")
     lm, tokenizer = models.load_model(model)

@@ -8,7 +8,7 @@ import pytest
 
 from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
-from agents.scripted import PartialPolicy
+from agents.scripted import HastyPolicy, PartialPolicy
 from agents.scripted.partial import NOTHING
 from wideseek_env.worlds import World
 
@@ -16,9 +16,9 @@ WORLD = World("starter", 3)
 TASKS = list(WORLD.tasks(6))
 
 
-async def episode(task, width, seed=0):
+async def episode(task, width, seed=0, policy=PartialPolicy):
     job = Job(task, WORLD.backend(), width, WORLD.preset.limits, seed=seed)
-    return await run_episode(job, PartialPolicy())
+    return await run_episode(job, policy())
 
 
 async def test_it_answers_right_rows_of_the_pages_it_handed_out():
@@ -41,6 +41,28 @@ async def test_width_is_drawn_from_the_seed_up_to_the_slots():
     drawn = {len((await episode(TASKS[0], 8, seed)).trajectories) - 1 for seed in range(12)}
     assert drawn == {1, 2, 3, 4}
     assert len((await episode(TASKS[0], 1, 5)).trajectories) == 2
+
+
+@pytest.mark.parametrize(("slots", "most"), [(1, 2), (2, 4), (3, 4), (8, 4)])
+async def test_hasty_hands_out_few_pages_in_up_to_two_waves(slots, most):
+    played = [await episode(TASKS[0], slots, seed, HastyPolicy) for seed in range(40)]
+    pages = [[t.prompt.split(" | ")[0] for t in e.trajectories[1:]] for e in played]
+    what = pages[0][0].removesuffix(" 1")
+    assert all(of == [f"{what} {n}" for n in range(1, len(of) + 1)] for of in pages)
+    counts = [len(of) for of in pages]
+    assert set(counts) == set(range(1, most + 1))
+    assert sum(counts) / 40 < (1 + most) / 2  # fewer than an even draw
+    for of, e in zip(pages, played, strict=True):
+        lead = e.trajectories[0]
+        assert lead.end == "answered"
+        assert len(lead.turns) == 1 + -(-len(of) // slots)
+        assert e.width == min(len(of), slots)
+
+
+async def test_hasty_that_hands_out_all_it_may_answers_right(monkeypatch):
+    monkeypatch.setattr(HastyPolicy, "num_pages", lambda self, info: 4)
+    scores = [(await episode(task, 2, 0, HastyPolicy)).score.item_f1 for task in TASKS]
+    assert scores.count(1.0) >= len(TASKS) - 1  # a search may miss a page
 
 
 async def test_deep_questions_are_followed_by_two_subagents_one_after_the_other():
