@@ -25,7 +25,7 @@ from tyro.conf import Positional
 
 from benchmarks.learning import evaluate
 from benchmarks.learning.evaluate import HeldOut
-from trainers import grpo, sft
+from trainers import checkpoint, grpo, sft
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import AtLeastZero, Count, Natural, OutFolder, Seed, check_values
 from wideseek_env.errors import Interrupted
@@ -143,6 +143,8 @@ def train(name: str, seed: int, given: ExperimentsOptions) -> tuple[Path, Path]:
         start = out / f"lesson-{variant.lesson}"
         run_trainer("sft", given.start, start, 0, LESSONS[variant.lesson])
     changes = {**variant.changes, "num_iterations": iterations_of(variant, seed, start, given)}
+    if variant.trainer == "sft":
+        changes["teacher"] = teacher_of(start)
     run_trainer(variant.trainer, start, out / f"{name}-{seed}", seed, changes)
     return start, out / f"{name}-{seed}"
 
@@ -158,6 +160,12 @@ def run_trainer(
         grpo.train_anew(grpo.GRPOConfig(**{**grpo.PRESETS["tiny"], **where, **changes}))
     else:
         sft.train_anew(sft.SFTConfig(**{**sft.PRESETS["tiny"], **where, **changes}))
+
+
+def teacher_of(start: Path) -> str:
+    """Names whom the start imitated, so that more imitation is more of the same."""
+    folder = require("trainers.models", "train").folder_of(str(start))
+    return str(checkpoint.settings_of(folder)["teacher"])
 
 
 def iterations_of(variant: Variant, seed: int, start: Path, given: ExperimentsOptions) -> int:

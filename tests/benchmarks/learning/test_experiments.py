@@ -89,7 +89,8 @@ def small(tmp_path, monkeypatch):
     }
     monkeypatch.setattr(experiments, "LESSONS", lessons)
     start = tmp_path / "sft"
-    run_command("train sft", ["--preset", "tiny", "--num-iterations", "3", "--out", str(start)])
+    words = ["--preset", "tiny", "--teacher", "hasty", "--num-iterations", "3", "--out", str(start)]
+    run_command("train sft", words)
     flags = ["--start", str(start), "--out", str(tmp_path / "out"), "--seeds", "0"]
     return start, [*flags, "--num-iterations", "1", "--widths", "1,2", "--num-tasks", "3"]
 
@@ -111,6 +112,7 @@ def test_gain_trains_plays_and_keeps_what_is_done(tmp_path, capsys, small):
     imitated = experiments.logged(out / "imitation-0")
     per_iteration = fmean(line["seconds"] for line in experiments.logged(start))
     assert len(imitated) == max(round(grpo_s / per_iteration), 1)
+    assert experiments.teacher_of(out / "imitation-0") == "hasty"  # as its start
     assert (out / "gain-t0.png").stat().st_size > 10_000
 
     scores = out / "joint-0" / "scores-t0.json"

@@ -1,5 +1,6 @@
 """Each third-party library really trains, and the return rises; slow, and skipped without it."""
 
+import importlib
 import importlib.util
 from pathlib import Path
 
@@ -69,7 +70,10 @@ def test_benchmarl_learns() -> None:
 
 
 def test_rllib_learns() -> None:
-    need("ray", "rllib")
+    try:  # Ray may be there without what its RLlib needs
+        importlib.import_module("ray.rllib.algorithms.ppo")
+    except ImportError as error:
+        pytest.skip(f"RLlib is not installed, {error}: pip install -e '.[rllib]'")
     from trainers.third_party.rllib_ppo import train
 
     check_rise(train(6_000), 0.1)
