@@ -25,6 +25,7 @@ USAGES = {
     "answer": "answer                  hand in the table: lines follow, a single dot ends them",
     "wait": "wait                    let the others go on",
     "help": "help                    say this again",
+    "quit": "quit                    end here, as Ctrl-D does; nothing is kept",
 }
 _LONG = ("report", "answer")
 
@@ -99,7 +100,9 @@ class _Person:
             write("\n" + "\n".join(f"{n}. {printable(url)}" for n, url in enumerate(self.hits, 1)))
 
     def _help(self) -> str:
-        shown = [usage for tool, usage in USAGES.items() if tool in (*self._tools(), "help")]
+        shown = [
+            usage for tool, usage in USAGES.items() if tool in (*self._tools(), "help", "quit")
+        ]
         return "\n".join([*shown, USAGES["wait"]] if self._waits() else shown)
 
     def _tools(self) -> list[str]:
@@ -115,11 +118,13 @@ class _Person:
         rest, tools = rest.strip(), self._tools()
         if name in ("help", "?"):
             self.policy.write(self._help())
+        elif name == "quit":
+            raise EOFError
         elif name == "wait" and self._waits():
             return ()
         elif name not in tools:
             if name:
-                known = ", ".join([*(tool for tool in tools if tool in USAGES), "help"])
+                known = ", ".join([*(tool for tool in tools if tool in USAGES), "help", "quit"])
                 self.policy.write(f"expected one of {known}; got {name!r}")
         elif name in _LONG:
             text = self._lines(rest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -30,6 +31,8 @@ from wideseek_env.scoring import Scorer
 
 SLICE = 6
 """Episodes that a worker plays before it hands them back."""
+MAX_REASONS = 5
+"""Most reasons of invalid episodes that are told; the records have them whole."""
 
 OnEpisode = Callable[[Episode], None]
 Slice: TypeAlias = tuple[int, int, int]
@@ -56,8 +59,8 @@ def run(path: Path, jobs: Sequence[Job], policy: Policy, **settings: Any) -> lis
     """Plays all jobs into a file, with a progress bar, and returns the file's episodes.
 
     A run that was stopped goes on with the same call: valid episodes stay, invalid ones and those
-    that were in flight are played again. Ctrl-C raises KeyboardInterrupt, as usual; what has ended
-    by then is in the file.
+    that were in flight are played again. Why episodes are invalid is told at the end. Ctrl-C raises
+    KeyboardInterrupt, as usual; what has ended by then is in the file.
 
     Args:
         path: JSON lines, one episode each.
@@ -75,19 +78,24 @@ def run(path: Path, jobs: Sequence[Job], policy: Policy, **settings: Any) -> lis
     ):
         todo = sum(job.key(policy.name) not in file.keys for job in jobs)
         row = bar.add_task(policy.name, total=todo, note="")
-        ended, invalid, sum_f1 = 0, 0, 0.0
+        ended, invalid, sum_f1, reasons = 0, 0, 0.0, Counter[str]()
 
         def keep(episode: Episode) -> None:
             nonlocal ended, invalid, sum_f1
             file.append(episode)
             ended += 1
             invalid += not episode.valid
+            if episode.error:
+                reasons[episode.error.partition("\n")[0]] += 1
             sum_f1 += episode.score.item_f1 if episode.score else 0.0
             mean = f"item F1 {sum_f1 / (ended - invalid):.3f}" if ended > invalid else ""
             bar.update(row, advance=1, note=f"{mean} invalid {invalid}")
 
         part = Part([jobs], lambda: policy, **settings)
         asyncio.run(play_here([part], frozenset(file.keys), keep))
+        for reason, count in reasons.most_common(MAX_REASONS):
+            told = f"{count} invalid: {reason}"
+            bar.console.print(told, markup=False, highlight=False, soft_wrap=True)
     return list(read_episodes(path))
 
 

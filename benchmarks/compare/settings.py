@@ -27,7 +27,7 @@ Width = Annotated[int, Meta(ge=0, le=256)]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run; the defaults end in about two minutes on two cores."""
+    """One run; the defaults end within two minutes on two cores."""
 
     policies: tuple[str, ...] = ("solo", "solo_fold", "fanout", "mappo", "random", "oracle")
     """Who plays: names that `--list` tells; your own as my_package.policies:Mine; weights:FILE or

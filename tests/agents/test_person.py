@@ -55,6 +55,12 @@ async def test_person_leads_scripted_subagents_to_the_answer():
     assert "report from subagent_1" in written  # what came back was shown
 
 
+async def test_quit_ends_the_episode_and_help_says_so():
+    _, written, policy = await play("help", "quit", "answer none")
+    assert policy.stopped
+    assert written.count("quit   ") == 2  # at the beginning, and when asked
+
+
 async def test_person_alone_searches_and_opens_hits_by_their_number():
     lines = ("search museums | cities", "open 2 | /nowhere", "answer none")
     episode, written, _ = await play(*lines, n_subagents=0)
@@ -70,7 +76,7 @@ async def test_person_line_that_is_no_turn_costs_none():
     lines = ("", "dance", "search", "wait", "answer", ".", "help", "answer done")
     episode, written, _ = await play(*lines, n_subagents=0)
     assert calls_of(episode) == [[("answer", {"text": "done"})]]
-    assert "expected one of answer, search, open, help; got 'dance'" in written
+    assert "expected one of answer, search, open, help, quit; got 'dance'" in written
     assert "usage: search WORDS" in written
     assert "got 'wait'" in written  # there is nobody to wait for
     assert "nothing was written" in written

@@ -50,6 +50,15 @@ def test_invalid_episodes_are_played_again_on_resume(tmp_path: Path) -> None:
     assert [e.valid for e in run(path, jobs(2), FanOut())] == [True, True]
 
 
+def test_why_episodes_are_invalid_is_told_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path / "episodes.jsonl", jobs(3), ByScript(lead=[RuntimeError("server [down]")]))
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "server" in line]
+    assert told.startswith("3 invalid: ")
+    assert told.endswith("server [down]")
+
+
 def test_line_that_was_cut_off_is_played_again(tmp_path: Path) -> None:
     path = tmp_path / "episodes.jsonl"
     run(path, jobs(2), FanOut())

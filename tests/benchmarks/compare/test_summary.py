@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 from made_episodes import made_episode, made_task
+from rich.console import Console
 
 from benchmarks.compare.settings import GridCell
 from benchmarks.compare.summary import read_results, result_of, summarise
-from benchmarks.compare.table import columns
+from benchmarks.compare.table import columns, print_table
 from wideseek_env.errors import DataError
 from wideseek_env.jsonlines import encode
 
@@ -90,3 +92,12 @@ def test_read_results_broken_line_names_it(tmp_path):
     path.write_bytes(encode(made_episode(made_task(0))) + b"\n{}\n")
     with pytest.raises(DataError, match="line 2"):
         list(read_results(path))
+
+
+def test_a_narrow_terminal_still_tells_the_rows_apart(capsys):
+    deep = [made_episode(made_task(0), width=0, depth=depth) for depth in (5, 10)]
+    print_table(summarise(map(result_of, deep)), Console(width=80, file=sys.stdout))
+    out = capsys.readouterr().out
+    assert "left out, as 80 columns have no room" in out
+    (header,) = [line for line in out.splitlines() if "Policy" in line]
+    assert {"Width", "Depth", "Invalid"} <= set(header.split())
