@@ -27,6 +27,7 @@ from wideseek_env.discrete.notes import Notes
 from wideseek_env.game.tools import MAX_TEXT_CHARS
 from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Column, Task
+from wideseek_env.scoring.qa import score_deep
 from wideseek_env.scoring.strict import score_strict
 
 MOST_S = 2.0
@@ -218,6 +219,17 @@ ANSWERS = {
     "bars": "| Name | Size |\n" + "|" * 190_000,
     "fences": "```\n|" * 38_000,
 }
+
+
+@pytest.mark.parametrize(
+    "piece", ["\ufdfa", "a\u0316\u0301", "1 - ", "$", "an the ", "\\frac{", "½"]
+)
+def test_short_answer(piece: str) -> None:
+    task = Task("t", "q", (Column("Name"),), ("Name",), (("204",),), kind="deep")
+    text = fill(piece, 190_000)
+    for answer in (f"| Name |\n|---|\n| {text} |", f"\\boxed{{{text}}}", text):
+        assert seconds(lambda answer=answer: score_deep(task, answer)) < MOST_S
+    assert score_deep(task, "| Name |\n|---|\n| 204 |").item_f1 == 1.0
 
 
 @pytest.mark.parametrize("name", ANSWERS)

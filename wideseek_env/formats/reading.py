@@ -32,6 +32,9 @@ _RULE_LINE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t
 _FENCE = re.compile(r"\A```[a-z]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
 _PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|[^"{}\[\],\s]+|\s+|"', re.DOTALL)
+_QUOTED = re.compile(
+    r"""'(?:[^'\\]|\\(?:.|\Z))*+(?:'|\Z)|"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)""", re.DOTALL
+)
 _TO_ESCAPE = re.compile(
     r"<(?=/?(?:\w{1,5}:)?think|\|(?:START|END)_THINKING|\|(?:begin|end)_of_thought|\|channel)"
     r"|\[(?=/?THINK\])|◁(?=/?think)",
@@ -245,6 +248,8 @@ def _drop_comma(out: list[str]) -> None:
 
 def _python(text: str) -> Any | None:
     """Returns a Python literal as the JSON value it stands for, or None."""
+    if not _QUOTED.sub("", text).isascii():
+        return None  # a name; Python normalises them, in quadratic time
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # "\d" in a string of a model

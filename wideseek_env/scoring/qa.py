@@ -67,7 +67,7 @@ def read_answer(text: str) -> str | None:
     table = read_table(text)
     if table is not None:
         cells = [cell for row in table.rows for cell in row]
-        return cells[0] if len(cells) == 1 else None
+        return cells[0] if len(cells) == 1 and len(cells[0]) <= _MAX_BOX_CHARS else None
     whole = text.strip()
     if not 0 < len(whole) <= MAX_SHORT_ANSWER_CHARS:
         return None

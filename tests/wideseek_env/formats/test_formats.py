@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 
 import pytest
@@ -55,12 +56,30 @@ _MANY = 20_000
         "<think>" * _MANY,
         "<search>" * _MANY,
         "-" * _MANY,
+        # A name, which Python would normalise: marks in the wrong order take it quadratic time.
+        "a" + "\u0316\u0301" * 5 * _MANY,
+        "<tool_call>{'a': a" + "\u0316\u0301" * 5 * _MANY + "}</tool_call>",
+        "<tool_call>{'a': 'a" + "\u0316\u0301" * 5 * _MANY + "'}</tool_call>",
+        "\ufdfa" * 5 * _MANY,
+        "é'" + "\\'" * 5 * _MANY,
+        "é" + "'\\'\"" * 5 * _MANY,
     ],
 )
 def test_formats_read_a_model_that_repeats_itself_in_linear_time(name: str, text: str) -> None:
     start_s = time.process_time()
     get_format(name).parse(text, "lead")
     assert time.process_time() - start_s < 1.0  # quadratic: many seconds, for all episodes at once
+
+
+@pytest.mark.parametrize(
+    "written", ["'a\u0301\u0316'", '"长城"', "'it\\'s é'", '"d\'é"', "'''é'''"]
+)
+def test_python_spelling_holds_other_letters_in_its_strings_alone(written: str) -> None:
+    turn = f"<tool_call>{{'name': 'search', 'arguments': {{'query': {written}}}}}</tool_call>"
+    (call,) = get_format("hermes").parse(turn, "subagent").calls
+    assert call.arguments == {"query": ast.literal_eval(written)}
+    bare = turn.replace(written, "é")
+    assert get_format("hermes").parse(bare, "subagent").error
 
 
 @pytest.mark.parametrize("name", FORMATS)
