@@ -10,12 +10,17 @@ are drawn by `reset(seed=…)` or named by `reset(task_id=…)`. Needs the extra
 from __future__ import annotations
 
 import math
+import sys
 from functools import partial
 from typing import Any
 
 from trainers.third_party.options import OpenEnvOptions
+from wideseek_env.cli.commands import run_command
 from wideseek_env.environment import WideSeekEnv
 from wideseek_env.plugins import MissingExtra
+
+if __name__ == "__main__":  # first, as --help needs no library, and its lack is a sentence
+    sys.exit(run_command("openenv"))
 
 try:
     from openenv.core.env_server.http_server import create_app

@@ -21,7 +21,9 @@ class Nothing:
 sys.meta_path.insert(0, Nothing())
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
-LIBRARIES = "torch,ray,trl,openrlhf,torchrl,benchmarl,stable_baselines3,sb3_contrib,transformers"
+LIBRARIES = (
+    "torch,ray,trl,openrlhf,torchrl,benchmarl,stable_baselines3,sb3_contrib,transformers,openenv"
+)
 MODULES = {
     name: command.run.partition(":")[0]
     for name, command in COMMANDS.items()
@@ -43,7 +45,7 @@ def test_help_and_the_missing_library_are_told_without_a_traceback(
     help_ = started(name, "--help")
     assert (help_.returncode, help_.stderr) == (0, "")
     assert f"usage: wideseek {name}" in help_.stdout
-    wants_out = name not in ("train benchmarl", "train rllib")
+    wants_out = name not in ("train benchmarl", "train rllib", "openenv")
     done = started(name, *(["--out", str(tmp_path / "out")] if wants_out else []))
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: ")
