@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 
 import pytest
@@ -27,6 +28,7 @@ from wideseek_env.discrete.notes import Notes
 from wideseek_env.game.tools import MAX_TEXT_CHARS
 from wideseek_env.reading.question import parse_question
 from wideseek_env.records import Column, Task
+from wideseek_env.scoring.official.scorer import score_official
 from wideseek_env.scoring.qa import score_deep
 from wideseek_env.scoring.strict import score_strict
 
@@ -218,6 +220,17 @@ ANSWERS = {
     "groups": "| Name | Size |\n|---|---|\n| a | " + "1,234" * 38_000 + " |",
     "bars": "| Name | Size |\n" + "|" * 190_000,
     "fences": "```\n|" * 38_000,
+    "escaped pipes": "\\|" * 95_000,
+    "control tokens": "<|python_tag|>" * 13_500,
+    "wide header": "|a" * 45_000 + "\n|---|\n" + "|a\n" * 33_000,
+    "wide header in a fence": "```markdown\n"
+    + "|x" * 40_000
+    + "\n|---|\n"
+    + "|a\n" * 30_000
+    + "```",
+    "headers of one name": "|x" * 60_000 + "|\n|---|\n| 1 |",
+    "headers numbered": "".join(f"|x.{i}" for i in range(8_000)) + "|x" * 20_000 + "\n|---|\n|1|",
+    "wide last row": "| Name | Size |\n|---|---|\n" + "|a|1|\n" * 20_000 + "|a" * 30_000,
 }
 
 
@@ -238,3 +251,4 @@ def test_answer(name: str) -> None:
     columns = (Column("Name"), Column("Size", metric="number_near", criterion=0.0))
     task = Task("t", "q", columns, ("Name",), gold)
     assert seconds(lambda: score_strict(task, ANSWERS[name])) < MOST_S
+    assert seconds(lambda: score_official(task, ANSWERS[name], datetime(2026, 1, 1))) < MOST_S

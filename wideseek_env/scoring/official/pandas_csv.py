@@ -9,7 +9,7 @@ its headers, `print_column` its types. Tests hold them against recorded results 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -45,6 +45,10 @@ def read_frame(text: str, separator: str) -> Frame:
     return read_rows(split_rows(text, separator))
 
 
+_MAX_FILLED = 1_000_000
+"""Cells; a header of 45,000 and as many short rows would be two thousand times as many."""
+
+
 def read_rows(rows: Sequence[list[str]]) -> Frame:
     """Returns the columns of a text that is split already; raises as `read_frame`."""
     if not rows:
@@ -77,11 +81,12 @@ def fit_rows(rows: Sequence[list[str]]) -> tuple[list[str], list[list[str]], int
 
     When the first row has more fields than the header, its first fields are taken for an index, so
     that all cells move to the left. A short row is filled up; a row that is longer than the one
-    before it is an error, save for the first.
+    before it is an error, save for the first. So is a table that filling up makes too large, which
+    no required columns could have.
     """
     header = rows[0]
     body: list[list[str]] = []
-    width = len(header)
+    width, num_filled = len(header), 0
     for number, row in enumerate(rows[1:], start=2):
         if number > 2 and len(row) > width:
             raise ReadError(
@@ -89,6 +94,9 @@ def fit_rows(rows: Sequence[list[str]]) -> tuple[list[str], list[list[str]], int
                 f"Expected {width} fields in line {number}, saw {len(row)}"
             )
         width = max(width, len(row))
+        num_filled += width - len(row)
+        if num_filled > _MAX_FILLED:
+            raise ReadError(f"MemoryError: filling rows up to {width} fields")
         body.append(row + [""] * (width - len(row)))
     return header, body, width - len(header)
 
@@ -99,13 +107,16 @@ def name_columns(header: Sequence[str]) -> list[str]:
     named = [index for index, name in enumerate(header) if name]
     blank = [index for index, name in enumerate(header) if not name]
     counts: dict[str, int] = defaultdict(int)
+    present = Counter(names)
     for index in named + blank:
         name = original = names[index]
         count = counts[name]
         while count:
             counts[original] = count + 1
             name = f"{original}.{count}"
-            count = count + 1 if name in names else counts[name]
+            count = count + 1 if present[name] else counts[name]
+        present[original] -= 1
+        present[name] += 1
         names[index] = name
         counts[name] = count + 1
     return names
