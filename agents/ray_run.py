@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import sysconfig
 from collections import Counter, deque
@@ -95,6 +96,7 @@ def joined(address: str = "", num_cpus: int | None = None) -> Iterator[Any]:
     told: dict[str, Any] = {"logging_level": logging.ERROR}
     try:
         if address:
+            _look_for(address)
             modules = own_modules()
             ray.init(address, runtime_env={"py_modules": modules} if modules else None, **told)
         else:
@@ -113,6 +115,17 @@ def joined(address: str = "", num_cpus: int | None = None) -> Iterator[Any]:
     finally:
         with interrupt_blocked():
             ray.shutdown()
+
+
+def _look_for(address: str) -> None:
+    """Connects to an address, as Ray itself waits for minutes where nobody listens.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def own_modules() -> list[str]:

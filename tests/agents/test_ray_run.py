@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,6 +151,19 @@ def test_what_an_actor_raises_is_told_with_its_place() -> None:
 @pytest.mark.parametrize(("max_concurrent", "num"), [(1, 1), (6, 1), (11, 1), (64, 10)])
 def test_slices_at_once_never_exceed_the_episodes_at_once(max_concurrent: int, num: int) -> None:
     assert at_once(Part([], RandomPolicy, max_concurrent)) == num
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_at_which_nobody_listens_is_told_at_once(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # bound, and not listened at
+        taken.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        ray = SimpleNamespace(is_initialized=lambda: False)  # what is not there cannot be asked
+        monkeypatch.setattr(ray_run, "require", lambda module, extra: ray)
+        with pytest.raises(WideSeekError, match=rf"joined at {address}.*refused"):
+            play_on_ray(PARTS, frozenset(), lambda episode: None, address)
 
 
 def test_own_modules_are_those_of_the_current_folder_that_are_not_installed(
