@@ -19,7 +19,7 @@ from wideseek_env.backends import Hit, Page
 from wideseek_env.backends.html.text import one_line, read_html, split_parts
 from wideseek_env.backends.http import HttpClient, HttpLimits, Patience
 from wideseek_env.backends.replies import HttpReply
-from wideseek_env.backends.web.guard import UrlGuard
+from wideseek_env.backends.web.guard import ForbiddenUrl, UrlGuard
 from wideseek_env.backends.web.pdf import read_pdf
 from wideseek_env.backends.web.search import CostLedger, SearchApi, WebSearch
 from wideseek_env.errors import HttpError, PageNotFound, ToolError
@@ -177,7 +177,7 @@ class WebBackend:
             except HttpError as error:
                 if not error.location:
                     raise
-                url = urljoin(address, error.location)
+                url = _joined(address, error.location)
         raise ToolError(f"This page redirects more than {_MAX_REDIRECTS} times.")
 
     async def _may_read(self, url: str, patience: Patience) -> bool:
@@ -234,3 +234,11 @@ class WebBackend:
     def _split(self, url: str, title: str, text: str) -> _Text:
         parts = split_parts(text.strip()[: self.config.max_text_chars], self.config.part_chars)
         return _Text(url, one_line(title)[:300] or url, tuple(parts))
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads; raises ForbiddenUrl when a page wrote no URL."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise ForbiddenUrl("This page redirects to what is no URL.") from error

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
 from matplotlib.figure import Figure
+from yarl import URL
 
 from wideseek_env.backends import Backend, Hit
 from wideseek_env.backends.named import backend_named
@@ -99,6 +101,9 @@ class Site:
 
     async def page_file(self, request: web.Request) -> web.Response:
         return web.Response(status=301, headers={"Location": "file:///etc/passwd"})
+
+    async def page_to(self, request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": request.query["url"]})
 
     async def page_bomb(self, request: web.Request) -> web.Response:
         body = gzip.compress(b"x" * (64 << 20))
@@ -299,6 +304,39 @@ async def test_redirect_goes_through_the_same_guard(site: Site) -> None:
         await web.open(f"{site.url}/inside")
     await web.close()
     assert [r.path for r in site.seen if r.path != "/robots.txt"] == ["/inside"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[",
+        "http://[::1",
+        "//[x]/",
+        "http://127.1/html",
+        "//2130706433/html",
+        "http://[::ffff:7f00:1]/html",
+        "http://localhost/html",
+        "http://user@127.0.0.1/html",
+        "/\\\\localhost",
+        "http:\\\\127.0.0.1\\html",
+        "data:text/html,x",
+        "http://",
+    ],
+)
+async def test_redirect_to_the_inside_in_any_spelling_is_told(site: Site, location: str) -> None:
+    class SiteOnly(UrlGuard):
+        """The tests' own site is open, and what is public."""
+
+        def check(self, url: str) -> URL:
+            own = url.startswith(f"{site.url}/")
+            return UrlGuard(private=own).check(url)
+
+    web = backend(site, guard=SiteOnly(private=True))
+    with pytest.raises(ToolError) as raised:
+        await web.open(f"{site.url}/to?url={quote(location)}")
+    await web.close()
+    assert len(str(raised.value)) < 200
+    assert "/html" not in {request.path for request in site.seen}
 
 
 @pytest.mark.parametrize(
