@@ -27,7 +27,7 @@ class DiscreteOptions:
     """
 
     out: OutFolder
-    """Folder for weights.safetensors, curve.csv and the checkpoint."""
+    """Folder for weights.safetensors, the log (metrics.jsonl) and the checkpoint."""
     sources: tuple[str, ...] = (
         "worlds:default:0-2",
         "worlds:conflict:0-2",
@@ -35,7 +35,7 @@ class DiscreteOptions:
         "worlds:hops:0-2",
         "worlds:hard:0-2",
     )
-    """Tasks: presets of closed worlds and whatever else `wideseek benchmark --source` takes."""
+    """Tasks: presets of closed worlds and whatever else `wideseek benchmark --sources` takes."""
     num_tasks: Count = 48
     """Tasks of each world, or of each other source."""
     budgets: tuple[Count, ...] = (25, 40, 60, 120, 240)
@@ -45,9 +45,9 @@ class DiscreteOptions:
     num_lessons: Natural = 400
     """Tasks that all orders play for imitation; 0 starts from random weights."""
     num_iterations: Count = 200
-    """Rounds of play and learning."""
+    """Iterations of play and learning."""
     tasks_per_iteration: Count = 50
-    """Tasks drawn in a round, each with a source, a budget and a width."""
+    """Tasks drawn in an iteration, each with a source, a budget and a width."""
     group_size: Count = 4
     """Episodes of each of them; what one is worth is told by the others."""
     lr: Positive = 3e-4
@@ -57,7 +57,7 @@ class DiscreteOptions:
     lam: Share = 0.97
     """Of the generalised advantages over an agent's choices; nothing is discounted."""
     num_epochs: Count = 4
-    """Passes over the choices of a round."""
+    """Passes over the choices of an iteration."""
     hidden: Count = 128
     """Width of the two hidden layers."""
     num_workers: Natural = 0

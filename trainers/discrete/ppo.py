@@ -2,10 +2,10 @@
 
     wideseek train discrete --out runs/discrete
 
-In each round some tasks are drawn, each with a budget and a width, and played several times. The
-reward of an episode is its item F1 over the mean of the others of its task, as tasks, budgets and
-widths differ more than episodes do; it stands after the last choice of every agent, and a critic
-spreads it over the choices before.
+In each iteration some tasks are drawn, each with a budget and a width, and played several times.
+The reward of an episode is its item F1 over the mean of the others of its task, as tasks, budgets
+and widths differ more than episodes do; it stands after the last choice of every agent, and a
+critic spreads it over the choices before.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MAY_CHANGE = {"out", "num_workers"}
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The choices of one role in a round, N of them."""
+    """The choices of one role in an iteration, N of them."""
 
     features: Tensor
     masks: Tensor
@@ -67,7 +67,7 @@ def train(options: DiscreteOptions) -> Networks:
     Raises:
         DataError: `out` holds a run with other settings.
         WideSeekError: a worker died, or nothing could be scored.
-        Interrupted: Ctrl-C; the last round is kept.
+        Interrupted: Ctrl-C; the last iteration is kept.
     """
     torch.set_num_threads(1)  # the networks are small, and threads wait for one another
     torch.manual_seed(options.seed)
@@ -87,7 +87,7 @@ def train(options: DiscreteOptions) -> Networks:
                 "lessons  " + "  ".join(f"{k} {v:.3f}" for k, v in means.items()) + "\n"
             )
         for iteration in range(first, options.num_iterations):
-            metrics = _round(networks, crew, sizes, iteration)
+            metrics = _iterate(networks, crew, sizes, iteration)
             log.write(iteration, metrics)
             done = iteration + 1
             if stop.asked or done % _CHECKPOINT_EVERY == 0 or done == options.num_iterations:
@@ -97,7 +97,7 @@ def train(options: DiscreteOptions) -> Networks:
     return networks
 
 
-def _round(
+def _iterate(
     networks: Networks, crew: Crew, sizes: Sequence[int], iteration: int
 ) -> dict[str, float]:
     """Plays and learns once; all that is drawn follows from the seed and the iteration."""
@@ -175,7 +175,7 @@ def _batch(networks: Networks, role: str, rows: Sequence[Any]) -> Batch:
 def update(
     networks: Networks, batches: dict[str, Batch], left: float, generator: Any
 ) -> dict[str, float]:
-    """Makes the gradient steps of a round; returns each role's mean entropy at its end.
+    """Makes an iteration's gradient steps; returns each role's mean entropy at its end.
 
     Args:
         networks: that learn.

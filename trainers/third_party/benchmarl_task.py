@@ -131,7 +131,7 @@ def train(
 
 
 def run(options: LibraryOptions) -> int:
-    """Trains and prints the mean return of each round; returns the exit status."""
+    """Trains and prints the mean return of each batch; returns the exit status."""
     torch.set_num_threads(1)
     for mean in train(options.num_steps, source=options.tasks(), seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201

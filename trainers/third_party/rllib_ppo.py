@@ -121,7 +121,7 @@ def train(
 
 
 def run(options: LibraryOptions) -> int:
-    """Trains and prints the mean return of each round; returns the exit status."""
+    """Trains and prints the mean return of each iteration; returns the exit status."""
     for mean in train(options.num_steps, source=options.tasks(), seed=options.seed):
         print(f"mean team return {mean:.3f}")  # noqa: T201
     return 0

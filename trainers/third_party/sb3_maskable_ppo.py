@@ -177,7 +177,7 @@ def train(
 
 
 def run(options: SB3Options) -> int:
-    """Trains and prints the mean return of each round; returns the exit status."""
+    """Trains and prints the mean return of each rollout; returns the exit status."""
     torch.set_num_threads(1)
     returns = train(options.num_steps, source=options.tasks(), seed=options.seed, out=options.out)
     for mean in returns:
