@@ -89,10 +89,10 @@ def train(options: DiscreteOptions) -> Networks:
         for iteration in range(first, options.num_iterations):
             metrics = _iterate(networks, crew, sizes, iteration)
             log.write(iteration, metrics)
-            done = iteration + 1
-            if stop.asked or done % _CHECKPOINT_EVERY == 0 or done == options.num_iterations:
+            done, ends = iteration + 1, stop.asked  # asked once: it may come at any moment
+            if ends or done % _CHECKPOINT_EVERY == 0 or done == options.num_iterations:
                 _save(networks, done, metrics)
-            if stop.asked and done < options.num_iterations:
+            if ends and done < options.num_iterations:
                 stop.now(done)
     return networks
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from trainers.discrete.networks import ROLES, Networks  # noqa: E402
 from trainers.discrete.options import DiscreteOptions  # noqa: E402
 from trainers.discrete.play import Choices, Draw, Played  # noqa: E402
 from trainers.discrete.ppo import make_batches, train, update  # noqa: E402
-from wideseek_env.errors import DataError  # noqa: E402
+from trainers.interrupt import Stop  # noqa: E402
+from wideseek_env.errors import DataError, Interrupted  # noqa: E402
 
 OPTIONS = DiscreteOptions(out=Path("unused"), sources=("a", "b"), group_size=2, lam=1.0)
 
@@ -116,6 +118,30 @@ def test_a_run_that_ctrl_c_stops_goes_on_to_the_very_same_weights(tmp_path: Path
     assert weights[0] == weights[1]
     lines = (halved / "metrics.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [0, 1, 2, 3]
+
+
+def test_a_late_ctrl_c_names_a_checkpoint_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it comes: here, after the loop has looked for it once."""
+    looks = chain([False], repeat(True))
+    asked = property(lambda stop: next(looks), lambda stop, value: None)
+    monkeypatch.setattr(Stop, "asked", asked, raising=False)
+    options = DiscreteOptions(
+        out=tmp_path,
+        sources=("worlds:starter:0",),
+        num_tasks=2,
+        budgets=(12,),
+        widths=(1,),
+        num_lessons=0,
+        num_iterations=4,
+        tasks_per_iteration=1,
+        num_workers=1,
+    )
+    with pytest.raises(Interrupted) as stopped:
+        train(options)
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["next_iteration"]
+    assert f"has a checkpoint after iteration {kept};" in str(stopped.value)
 
 
 @pytest.mark.train
