@@ -19,7 +19,7 @@ from wideseek_env.cli.options import (
     check_values,
 )
 from wideseek_env.cli.world import Port
-from wideseek_env.plugins import check, one_of
+from wideseek_env.plugins import check
 from wideseek_env.reading.question import parse_question
 from wideseek_env.tasks.named import SourceOptions, check_backend, source_named
 from wideseek_env.tasks.source import TaskSource
@@ -144,8 +144,7 @@ class OpenEnvOptions:
 
     def __post_init__(self) -> None:
         check_values(self)
-        if self.preset not in PRESETS:
-            raise ValueError(f"--preset: expected {one_of(PRESETS, self.preset)}")
+        check_presets([self.preset], "--preset")
 
 
 def readable(text: str, backend: str | None) -> TaskSource:
