@@ -86,8 +86,6 @@ class DenseIndex:
         encode_query: Encoder | None = None,
     ) -> None:
         self._models = require("qdrant_client.models", "dense")
-        api_error = require("qdrant_client.http.exceptions", "dense").ApiException
-        self._errors: tuple[type[Exception], ...] = (api_error, RuntimeError, OSError, ValueError)
         client = require("qdrant_client", "dense").QdrantClient
         self._encode, self._encode_query = encoder, encode_query or encoder
         self._collection = collection
