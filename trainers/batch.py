@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.advantages import Floats, Ints
+from trainers.advantages import Floats, Ints, cell_shares
 from trainers.packing import Pack, packs_of
 from wideseek_env.plugins import late
 from wideseek_env.records import Episode, Role, Trajectory, Turn
@@ -130,6 +130,13 @@ def agents_of(rows: Sequence[TokenRow]) -> Ints:
     for row in rows:
         numbers.setdefault((row.episode, row.trajectory), len(numbers))
     return np.array([numbers[row.episode, row.trajectory] for row in rows], dtype=np.int64)
+
+
+def shares_of(episode: Episode) -> Floats:
+    """Returns the part of the gold table that each trajectory of an episode supplied, (N,)."""
+    readers = [credit.trajectories for credit in episode.provenance]
+    num_cells = len(episode.task.gold) * len(episode.task.columns)
+    return cell_shares(readers, len(episode.trajectories), num_cells)
 
 
 def _row(episode: Episode, index: int, number: int, segment: range, trains: list[bool]) -> TokenRow:

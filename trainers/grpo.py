@@ -23,12 +23,11 @@ from trainers import checkpoint
 from trainers.advantages import (
     BASELINES,
     Floats,
-    cell_shares,
     group_advantages,
     has_signal,
     provenance_advantages,
 )
-from trainers.batch import TokenRow, agents_of, rows_of, spread
+from trainers.batch import TokenRow, agents_of, rows_of, shares_of, spread
 from trainers.config import SMOL, SMOL_SFT, TINY, OutName, PolicyConfig, preset_of
 from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer, episode_metrics
@@ -185,19 +184,13 @@ def prepare(
     if config.provenance:
         # Segments of one trajectory are one agent: none is compared with itself.
         _, first, agent = np.unique(agents_of(rows), return_index=True, return_inverse=True)
-        shares = np.array([_share(valid[rows[i].episode])[rows[i].trajectory] for i in first])
+        shares = np.array([shares_of(valid[rows[i].episode])[rows[i].trajectory] for i in first])
         subagent = np.array([rows[i].role == "subagent" for i in first], dtype=bool)
         advantages = provenance_advantages(
             advantages[first], shares, groups[episode[first]], subagent, config.provenance
         )[agent]
     trains = [i for i, row in enumerate(rows) if row.trains.any()]
     return [rows[i] for i in trains], advantages[trains], counts
-
-
-def _share(episode: Episode) -> Floats:
-    readers = [credit.trajectories for credit in episode.provenance]
-    cells = len(episode.task.gold) * len(episode.task.columns)
-    return cell_shares(readers, len(episode.trajectories), cells)
 
 
 def improve(

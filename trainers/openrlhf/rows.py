@@ -28,14 +28,13 @@ from numpy.typing import NDArray
 from trainers.advantages import (
     Floats,
     Ints,
-    cell_shares,
     gae,
     group_advantages,
     has_signal,
     provenance_advantages,
     sequence_weights,
 )
-from trainers.batch import rows_of
+from trainers.batch import rows_of, shares_of
 from wideseek_env.records import Episode, Limits, Role
 
 Baseline: TypeAlias = Literal["mean-std", "mean", "leave-one-out"]
@@ -108,7 +107,7 @@ def team_rows(episode: Episode, *, episode_id: str, group: str) -> list[TeamRow]
     """
     if episode.num_folds:
         refuse_folds(episode.limits)
-    share = shares(episode)
+    share = shares_of(episode)
     has_tokens = any(u.decision.tokens for t in episode.trajectories for u in t.turns)
     rows = [
         TeamRow(
@@ -130,13 +129,6 @@ def team_rows(episode: Episode, *, episode_id: str, group: str) -> list[TeamRow]
         )
     ]
     return [row for row in rows if row.role != "lead"] + lead
-
-
-def shares(episode: Episode) -> Floats:
-    """Returns the part of the gold table that each trajectory supplied, (N,)."""
-    readers = [credit.trajectories for credit in episode.provenance]
-    cells = len(episode.task.gold) * len(episode.task.columns)
-    return cell_shares(readers, len(episode.trajectories), cells)
 
 
 def episodes_of(rows: Sequence[TeamRow]) -> list[list[TeamRow]]:

@@ -11,9 +11,9 @@ pytest.importorskip("torch")
 
 from toy_learning import tiny_lm, toy_play
 
-from trainers.batch import rows_of
+from trainers.batch import rows_of, shares_of
 from trainers.grpo import GRPOConfig, prepare
-from trainers.openrlhf.rows import TeamRow, credit, episodes_of, shares, team_rows, token_gae
+from trainers.openrlhf.rows import TeamRow, credit, episodes_of, team_rows, token_gae
 from trainers.ppo import PPOConfig, estimate
 from trainers.update import updates_of
 from wideseek_env.records import CellCredit, Episode
@@ -158,7 +158,7 @@ def test_shares_are_those_of_the_cells_that_were_read() -> None:
     (episode, *_) = played()
     cells = len(episode.task.gold) * len(episode.task.columns)
     episode = dataclasses.replace(episode, provenance=(CellCredit(0, 0, (1,)),))
-    assert shares(episode).tolist() == [0.0, 1 / cells, *[0.0] * (len(episode.trajectories) - 2)]
+    assert shares_of(episode).tolist() == [0.0, 1 / cells, *[0.0] * (len(episode.trajectories) - 2)]
     others = team_rows(episode, episode_id="7", group="t")
     assert next(r.share for r in others) == 1 / cells
 
