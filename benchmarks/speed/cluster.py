@@ -23,6 +23,7 @@ from agents.policy import EpisodeInfo, Player
 from agents.ray_run import joined, play_on_ray
 from agents.run import OnEpisode, Part, play_in_workers
 from agents.scripted import FanoutPolicy
+from benchmarks.speed.targets import print_targets
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, check_values
 from wideseek_env.cli.terminal import console as results_console
@@ -138,9 +139,7 @@ def run(options: ClusterOptions) -> int:
         f"{num} actors play {many / one:.2f} times what one plays": many / one > 0.8 * num,
         "an actor killed in mid-run: the same episodes, each once": is_same,
     }
-    for text, reached in targets.items():
-        console.print(f"{'[green]yes[/]' if reached else '[bold red]no[/]'}  {text}")
-    return 0 if all(targets.values()) else 1
+    return 0 if print_targets(console, targets) else 1
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from agents.policy import EpisodeInfo
 from agents.rollout import Job, run_episode
 from agents.scripted.script import Script, ScriptPlayer, answer, delegate, open_page, report
 from agents.stepping import step_through
+from benchmarks.speed.targets import print_targets
 from wideseek_env import parallel_env
 from wideseek_env.backends import Hit, Page
 from wideseek_env.cli.commands import run_command
@@ -205,9 +206,7 @@ def run(options: ConcurrencyOptions) -> int:
         "at least 1.5 x quicker than the barrier": timing.step_together_s >= 1.5 * timing.drive_s,
         "within 10 % of the critical path": timing.drive_s <= 1.1 * timing.critical_path_s,
     }
-    for text, reached in targets.items():
-        console.print(f"{'[green]yes[/]' if reached else '[bold red]no[/]'}  {text}")
-    return 0 if all(targets.values()) else 1
+    return 0 if print_targets(console, targets) else 1
 
 
 if __name__ == "__main__":

@@ -22,18 +22,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from rich.table import Table
 from tyro.conf import Positional
 
 from agents.llm.engines import Completion, Engine, Request, make_engine
 from agents.llm.engines.echo import EchoEngine
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.rollout import Job, rollout
-from benchmarks.speed.throughput import Measurement
+from benchmarks.speed.targets import Measurement, print_measurements
 from wideseek_env import World
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.terminal import console as results_console
-from wideseek_env.cli.terminal import print_table
 from wideseek_env.errors import WideSeekError
 from wideseek_env.formats import get_format
 from wideseek_env.plugins import require
@@ -242,12 +240,7 @@ def run(options: EnginesOptions) -> int:
     """Measures the parts and prints each; returns the exit status."""
     console, reached = results_console(), True
     for part in options.parts:
-        table = Table("figure", "value", "target", "")
-        for figure in MEASURES[part]():
-            verdict = {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}[figure.reached]
-            table.add_row(figure.name, figure.value, figure.target, verdict)
-            reached = reached and figure.reached is not False
-        print_table(console, table)
+        reached = print_measurements(console, MEASURES[part]()) and reached
     return 0 if reached else 1
 
 

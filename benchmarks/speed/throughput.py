@@ -22,34 +22,22 @@ from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
-from rich.table import Table
 
 from agents.rollout import Job, rollout
 from agents.scripted.script import open_page
 from agents.scripted.simple import RandomPolicy
+from benchmarks.speed.targets import Measurement, print_measurements
 from wideseek_env import World, parallel_env
 from wideseek_env.backends import Backend
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, Positive, check_values
-from wideseek_env.cli.terminal import console as results_console
-from wideseek_env.cli.terminal import print_table
+from wideseek_env.cli.terminal import console
 from wideseek_env.game.episode import Game
 from wideseek_env.records import Decision, Episode, Limits, Task
 
 NUM_SUBAGENTS = 8
 NUM_PROCESSES = 2
 """As many as the smallest machine has cores."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One measured figure, with the target that it has to reach."""
-
-    name: str
-    value: str
-    target: str = ""
-    reached: bool | None = None
-    """None: there is no target."""
 
 
 @lru_cache(maxsize=1)
@@ -263,14 +251,8 @@ class ThroughputOptions:
 def run(options: ThroughputOptions) -> int:
     """Prints the figures; returns 0 when every target is reached, else 1."""
     figures = measure(options.seconds, options.num_turns, options.num_episodes)
-    table = Table(title="Throughput, by CPU time of one process", title_justify="left")
-    for header in ("what", "measured", "target", ""):
-        table.add_column(header, justify="right" if header == "measured" else "left")
-    verdicts = {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}
-    for figure in figures:
-        table.add_row(figure.name, figure.value, figure.target, verdicts[figure.reached])
-    print_table(results_console(), table)
-    return 0 if all(figure.reached is not False for figure in figures) else 1
+    title = "Throughput, by CPU time of one process"
+    return 0 if print_measurements(console(), figures, title) else 1
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from agents.llm.engines import Request
+from benchmarks.speed.targets import verdict
 from trainers.advantages import group_advantages
 from trainers.batch import TokenRow, rows_of
 from trainers.collector import Collector
@@ -323,7 +324,7 @@ def table_of(found: Sequence[Comparison]) -> Table:
             f"{median(figure.theirs):,.0f}",
             f"{median(figure.ratios):.2f} ({min(figure.ratios):.2f}-{max(figure.ratios):.2f})",
             f"{figure.our_products:.0%}, {figure.their_products:.0%}",
-            "[green]yes[/]" if is_reached(figure) else "[bold red]no[/]",
+            verdict(is_reached(figure)),
         )
     return table
 
