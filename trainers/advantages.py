@@ -9,7 +9,7 @@ Shape letters: E episodes, N trajectories of one episode, B trajectories of a ba
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +168,8 @@ def sequence_weights(
     return weights
 
 
-AGGREGATIONS = ("agent-mean", "sequence-mean", "token-mean")
+Aggregation: TypeAlias = Literal["agent-mean", "sequence-mean", "token-mean"]
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 
 
 def cell_shares(readers: Sequence[Sequence[int]], num_trajectories: int, num_cells: int) -> Floats:

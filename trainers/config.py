@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from trainers.advantages import Aggregation
 from wideseek_env.cli.options import (
     AtLeastZero,
     Count,
@@ -25,6 +26,7 @@ from wideseek_env.plugins import check
 from wideseek_env.records import Role
 from wideseek_env.scoring.named import SCORERS
 from wideseek_env.tasks.named import check_backend
+from wideseek_env.worlds import TaskKind
 
 OutName = Annotated[str, PathRule("folder", "write")]
 
@@ -50,7 +52,7 @@ class RunConfig:
     num_tasks: Count = 64
     """Tasks made in each closed world; other sources give all of theirs. They are played in a new
     order in each pass."""
-    kind: Literal["wide", "deep", "hybrid"] = "wide"
+    kind: TaskKind = "wide"
     """Kind of task in worlds; hybrid is wide and deep in turn, on which the paper's model learnt
     most."""
     eval_every: Natural = 0
@@ -168,7 +170,7 @@ calls are short, as every token counts on a CPU. Part of the trainers' presets."
 class PolicyConfig(RunConfig):
     """What GRPO and PPO share: the clipped policy loss."""
 
-    aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "agent-mean"
+    aggregation: Aggregation = "agent-mean"
     """How tokens are averaged; `agent-mean` lets no agent count more because it wrote more."""
     clip_low: AtLeastZero = 0.2
     """The ratio of new to old probability has no gradient below 1 minus this."""

@@ -18,7 +18,7 @@ from tyro.conf import OmitArgPrefixes
 
 from agents.scripted import POLICIES
 from trainers import checkpoint
-from trainers.advantages import sequence_weights
+from trainers.advantages import Aggregation, sequence_weights
 from trainers.batch import TokenRow, agents_of, rows_of, spread
 from trainers.config import SMOL, SMOL_SFT, SMOLLM2, TINY, OutName, RunConfig, preset_of
 from trainers.interrupt import Stop
@@ -48,7 +48,7 @@ class SFTConfig(RunConfig):
     """Episodes of each task in an iteration; a teacher that draws nothing plays all alike."""
     tasks_per_iteration: Count = 16
     """Tasks of an iteration."""
-    aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "token-mean"
+    aggregation: Aggregation = "token-mean"
     """How tokens are averaged; every token is a lesson of its own here."""
 
     def __post_init__(self) -> None:

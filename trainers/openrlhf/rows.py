@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.advantages import (
+    Aggregation,
     Floats,
     Ints,
     gae,
@@ -38,7 +39,6 @@ from trainers.batch import rows_of, shares_of
 from wideseek_env.records import Episode, Limits, Role
 
 Baseline: TypeAlias = Literal["mean-std", "mean", "leave-one-out"]
-Aggregation: TypeAlias = Literal["agent-mean", "sequence-mean", "token-mean"]
 
 
 @dataclass(frozen=True, slots=True)

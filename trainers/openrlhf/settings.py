@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from agents.llm.policy import LLMConfig
+from trainers.advantages import Aggregation
 from wideseek_env.cli.options import Count, Natural, Seed, Share, check_values
 from wideseek_env.game.reward import RewardConfig
 from wideseek_env.records import Limits
 from wideseek_env.tasks.named import SourceOptions, source_named
 from wideseek_env.tasks.source import TaskSource
+from wideseek_env.worlds import TaskKind
 
 VARIABLE = "WIDESEEK_OPENRLHF"
 
@@ -41,7 +43,7 @@ class TeamSettings:
     """Folder of the gold tables, which a file in WideSearch's format needs."""
     num_tasks: Count | None = None
     """Tasks of each world, or drawn from a file; None: 64 of each world, and all of a file."""
-    kind: Literal["wide", "deep", "hybrid"] = "wide"
+    kind: TaskKind = "wide"
     """Of the tasks of closed worlds; hybrid is wide and deep in turn."""
     eval_source: str | None = None
     """Tasks of `--eval.steps`, from test worlds where they are worlds; None: no evaluation."""
@@ -69,7 +71,7 @@ class TeamSettings:
     """`short` says only what differs between episodes, to a model that learns the rest."""
     few_shot: bool = False
     """Whether the system prompt ends with an example of a good turn."""
-    aggregation: Literal["agent-mean", "sequence-mean", "token-mean"] = "agent-mean"
+    aggregation: Aggregation = "agent-mean"
     """How tokens are averaged: `agent-mean` is over episodes, an episode's agents, and an agent's
     tokens (the paper's); `sequence-mean` over trajectories; `token-mean` over tokens."""
     provenance: Share = 0.0

@@ -23,7 +23,7 @@ from wideseek_env.plugins import check
 from wideseek_env.reading.question import parse_question
 from wideseek_env.tasks.named import SourceOptions, check_backend, source_named
 from wideseek_env.tasks.source import TaskSource
-from wideseek_env.worlds import PRESETS
+from wideseek_env.worlds import PRESETS, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ class OpenEnvOptions:
     """Slots of an episode."""
     preset: str = "default"
     """Closed worlds that tasks are drawn from."""
-    split: Literal["train", "test"] = "train"
+    split: Split = "train"
     """Of the worlds."""
     interface: Literal["text", "discrete"] = "text"
     """What actions and observations are."""

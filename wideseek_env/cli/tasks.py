@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from wideseek_env.cli.options import Count, OutFile, Seed
 from wideseek_env.cli.world import WhichWorld
 from wideseek_env.errors import Interrupted
 from wideseek_env.jsonlines import encode
+from wideseek_env.worlds import TaskKind
 from wideseek_env.worlds.files import write_lines
 
 
@@ -20,7 +20,7 @@ class TasksOptions(WhichWorld):
     """File that the tasks are written to."""
     num_tasks: Count = 100
     """How many."""
-    kind: Literal["wide", "deep", "hybrid"] = "wide"
+    kind: TaskKind = "wide"
     """Tables, single answers, or both in turn."""
     task_seed: Seed = 0
     """Of the tasks."""

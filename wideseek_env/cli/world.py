@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from wideseek_env.cli.options import Count, InFile, OutFile, Seed, check_presets, check_values
 from wideseek_env.cli.terminal import progress
 from wideseek_env.errors import Interrupted
-from wideseek_env.worlds import World
+from wideseek_env.worlds import Split, World
 from wideseek_env.worlds.files import read_world, write_world
 
 _HOST = "127.0.0.1"
@@ -26,7 +26,7 @@ class WhichWorld:
     """Its difficulty: starter, easy, default, ...; see docs/worlds.md."""
     seed: Seed = 0
     """Of the world: the same seed is the same world."""
-    split: Literal["train", "test"] = "train"
+    split: Split = "train"
     """Train and test worlds share no name."""
     num_pages: Count | None = None
     """At least so many pages, in whole regions; none is the preset's size."""
