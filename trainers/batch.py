@@ -103,7 +103,7 @@ def turns_that_train(episode: Episode) -> list[list[bool]]:
         [
             not (t.role == "subagent" and _out_of_budget(t))
             if answered
-            else _failed(turn) or (turn is t.turns[-1] and _out_of_budget(t))
+            else went_wrong(turn) or (turn is t.turns[-1] and _out_of_budget(t))
             for turn in t.turns
         ]
         for t in episode.trajectories
@@ -114,7 +114,8 @@ def _out_of_budget(trajectory: Trajectory) -> bool:
     return trajectory.end in ("turn_budget", "context_budget", "failed")
 
 
-def _failed(turn: Turn) -> bool:
+def went_wrong(turn: Turn) -> bool:
+    """Tells whether a turn went wrong: no calls could be read, or one of them was refused."""
     return turn.decision.error is not None or any(r.status == "wrong" for r in turn.results)
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from trainers.batch import went_wrong
 from trainers.hacks import hack_metrics
 from wideseek_env.plugins import require
 from wideseek_env.records import Episode
@@ -65,10 +66,7 @@ def episode_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
         "episodes/subtasks": len(trajectories) / len(valid) - 1,
         "episodes/tool_calls": fmean(e.num_tool_calls for e in valid),
         "episodes/turns": fmean(e.num_turns for e in valid),
-        "turns/wrong": fmean(
-            u.decision.error is not None or any(r.status == "wrong" for r in u.results)
-            for u in turns
-        ),
+        "turns/wrong": fmean(map(went_wrong, turns)),
         **hack_metrics(valid),
         "turns/tokens": fmean(written),
         "turns/tokens_max": float(max(written)),

@@ -184,6 +184,13 @@ class Decision:
     context_full: bool = False
     """The policy has no room for another turn: the trajectory ends here, as `context_budget`."""
 
+    @property
+    def num_chars(self) -> int:
+        """Characters written; without a text, those of its calls' arguments."""
+        if self.text:
+            return len(self.text)
+        return sum(len(str(value)) for call in self.calls for value in call.arguments.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -248,15 +255,7 @@ class Score:
     """(row, column) in the gold table of each cell that the response got right."""
 
 
-METRICS = (
-    "success",
-    "row_precision",
-    "row_recall",
-    "row_f1",
-    "item_precision",
-    "item_recall",
-    "item_f1",
-)
+METRICS = tuple(metric.name for metric in fields(Score) if metric.type == "float")
 """Names of the metrics of a `Score`, in its order."""
 
 

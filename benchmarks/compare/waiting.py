@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wideseek_env.records import Decision, Episode, Turn
+from wideseek_env.records import Episode, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,6 @@ def _takes(turn: Turn, num_read: int, latency: Latency) -> float:
     return (
         latency.turn_s
         + num_read / latency.read_chars_per_s
-        + _num_written(turn.decision) / latency.written_chars_per_s
+        + turn.decision.num_chars / latency.written_chars_per_s
         + latency.call_s * asks
     )
-
-
-def _num_written(decision: Decision) -> int:
-    """Returns characters of the turn; of a scripted one, which has no text, of its arguments."""
-    if decision.text:
-        return len(decision.text)
-    values = (value for call in decision.calls for value in call.arguments.values())
-    return sum(len(value) if isinstance(value, str) else len(str(value)) for value in values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from made_episodes import made_episode, made_task
 from rich.console import Console
 
 from trainers.log import RunLog, Timer, episode_metrics, sparkline
+from wideseek_env.records import ToolResult
 
 
 def test_episode_metrics_are_means_over_valid_episodes():
@@ -27,6 +29,18 @@ def test_episode_metrics_are_means_over_valid_episodes():
     assert metrics["episodes/tool_calls"] == (one.num_tool_calls + two.num_tool_calls) / 2
     assert metrics["reward/total"] == pytest.approx((one.reward + two.reward) / 2)
     assert metrics["turns/wrong"] == 0.0
+
+
+def test_turns_that_went_wrong_are_those_with_an_error_or_a_refused_call():
+    episode = made_episode(made_task(0, rows=6), n_subagents=0, found=3)
+    (lead,) = episode.trajectories
+    first, second, *others = lead.turns
+    unread = replace(first, decision=replace(first.decision, error="no calls"))
+    refused = replace(second, results=(ToolResult("Not allowed.", "wrong"), *second.results))
+    away = replace(second, results=(ToolResult("No page.", "failed"),))
+    for turns, wrong in (([unread, refused], 2), ([first, away], 0)):
+        played = replace(episode, trajectories=(replace(lead, turns=(*turns, *others)),))
+        assert episode_metrics([played])["turns/wrong"] == pytest.approx(wrong / len(lead.turns))
 
 
 def test_episode_metrics_without_a_valid_episode_say_only_that():

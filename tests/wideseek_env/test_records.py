@@ -6,7 +6,7 @@ from tinyworld import TASK, FanOut, TinyBackend
 
 from agents.rollout import Job, run_episode
 from wideseek_env.jsonlines import decode_episode, decode_task, encode
-from wideseek_env.records import TokenSpan
+from wideseek_env.records import METRICS, Decision, TokenSpan, ToolCall
 
 
 async def test_episode_survives_json() -> None:
@@ -70,3 +70,18 @@ async def test_line_of_version_1_is_refused_by_its_version_and_not_by_what_it_la
     line["version"] = 2
     with pytest.raises(ValueError, match="missing required field `level`"):
         decode_episode(json.dumps(line))
+
+
+def test_metrics_are_the_seven_of_a_table_in_the_order_of_a_score() -> None:
+    rows, items = ("row_precision", "row_recall", "row_f1"), ("item_precision", "item_recall")
+    assert ("success", *rows, *items, "item_f1") == METRICS
+
+
+def test_a_decision_has_the_characters_of_its_text_or_else_of_its_arguments() -> None:
+    calls = (
+        ToolCall("search", {"query": "lakes"}),
+        ToolCall("open", {"url": "/a", "part": 12}),
+    )
+    assert Decision(calls).num_chars == len("lakes") + len("/a") + len("12")
+    assert Decision(calls, text="I look.").num_chars == len("I look.")
+    assert Decision().num_chars == 0

@@ -61,7 +61,7 @@ class OpenTrajectory:
     def begin_turn(self, decision: Decision, seen_s: float, now_s: float, level: int) -> None:
         """Records a decision the moment that it is made; its results come later."""
         self.turns.append(Turn(decision, (), seen_s, now_s, now_s, level))
-        self.context_left -= _num_chars(decision)
+        self.context_left -= decision.num_chars
 
     def begin_segment(self) -> None:
         """Empties the context but for the (sub)task; the record keeps the turns."""
@@ -120,16 +120,6 @@ class OpenTrajectory:
             heading_chars=min(result.heading_chars, left),
             cut=True,
         )
-
-
-def _num_chars(decision: Decision) -> int:
-    if decision.text:
-        return len(decision.text)
-    return sum(
-        len(value) if isinstance(value, str) else len(str(value))
-        for call in decision.calls
-        for value in call.arguments.values()
-    )
 
 
 @dataclass(slots=True)
