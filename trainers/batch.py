@@ -111,7 +111,7 @@ def turns_that_train(episode: Episode) -> list[list[bool]]:
 
 
 def _out_of_budget(trajectory: Trajectory) -> bool:
-    return trajectory.end in ("turn_budget", "context_budget", "failed")
+    return trajectory.end in ("turn_budget", "context_budget")
 
 
 def went_wrong(turn: Turn) -> bool:

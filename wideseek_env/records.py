@@ -18,7 +18,7 @@ RECORD_VERSION = 2
 Role: TypeAlias = Literal["lead", "subagent"]
 ResultStatus: TypeAlias = Literal["ok", "wrong", "failed", "notice"]
 TrajectoryEnd: TypeAlias = Literal[
-    "answered", "reported", "turn_budget", "context_budget", "cancelled", "failed", "running"
+    "answered", "reported", "turn_budget", "context_budget", "cancelled", "running"
 ]
 EpisodeEnd: TypeAlias = Literal[
     "answered", "turn_budget", "context_budget", "time_budget", "cancelled", "invalid"
