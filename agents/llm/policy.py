@@ -186,7 +186,7 @@ class LLMPlayer:
         self._number = number
         asked = policy.config.language
         self._language: Language = language_of(info) if asked == "auto" else asked
-        self._desks: dict[str, _Talk] = {}
+        self._talks: dict[str, _Talk] = {}
         self._subtasks: Counter[str] = Counter()
 
     async def decide(self, agent: str, observation: Observation) -> Decision:
@@ -197,32 +197,32 @@ class LLMPlayer:
         """
         usage: Usage = defaultdict(float)
         try:
-            desk = self._desks.get(agent)
-            if desk is None or observation.turn == 0 or observation.segment > desk.segment:
-                desk = self._desks[agent] = self._sit_down(agent, observation)
-                fits = self._room(desk) >= 1
+            talk = self._talks.get(agent)
+            if talk is None or observation.turn == 0 or observation.segment > talk.segment:
+                talk = self._talks[agent] = self._begin_talk(agent, observation)
+                fits = self._room(talk) >= 1
             else:
-                desk.turn = observation.turn
-                results = await self._results(desk, observation, usage)
-                fits = self._fit(desk, results, self._may_fold(desk))
-            completion = await self._generate(desk, usage) if fits else None
+                talk.turn = observation.turn
+                results = await self._results(talk, observation, usage)
+                fits = self._fit(talk, results, self._may_fold(talk))
+            completion = await self._generate(talk, usage) if fits else None
         except ContextOverflow:
             completion = None
         if completion is None:
             return Decision(usage=dict(usage), context_full=True)
-        tokens = desk.chat.add_turn(completion)
+        tokens = talk.chat.add_turn(completion)
         usage["drift"] += int(tokens.drift)
         usage["retokenized"] += int(tokens.retokenized)
         usage["cut"] += int(completion.finish == "length")
-        decision = self._policy.format.parse(completion.text, desk.role)
+        decision = self._policy.format.parse(completion.text, talk.role)
         calls = decision.calls
         if self._config.summarize_min_chars is not None:
-            calls, desk.goals = take_goals(calls)
+            calls, talk.goals = take_goals(calls)
         return replace(decision, calls=calls, tokens=tokens.span, usage=dict(usage))
 
-    def _sit_down(self, agent: str, observation: Observation) -> _Talk:
+    def _begin_talk(self, agent: str, observation: Observation) -> _Talk:
         role = role_of(agent)
-        before, text, segment = self._desks.get(agent), observation.text, observation.segment
+        before, text, segment = self._talks.get(agent), observation.text, observation.segment
         if segment == 0 or before is None:
             name, prompt = f"{self._number}/{agent}/{self._subtasks[agent]}", text
             self._subtasks[agent] += 1
@@ -276,7 +276,7 @@ class LLMPlayer:
         return TokenChat(tokenizer, self._policy.format, system, user)
 
     async def _results(
-        self, desk: _Talk, observation: Observation, usage: Usage
+        self, talk: _Talk, observation: Observation, usage: Usage
     ) -> list[ToolResult]:
         """Prepares what the agent is shown: pages summed up if asked, and a hint on the budget."""
         results = list(observation.results)
@@ -284,72 +284,72 @@ class LLMPlayer:
         if min_chars is not None:
 
             async def read(goal: str, page: str) -> str:
-                return await self._read(desk, goal, page, usage)
+                return await self._read(talk, goal, page, usage)
 
-            results = await sum_up(results, desk.goals, desk.prompt, min_chars, read)
+            results = await sum_up(results, talk.goals, talk.prompt, min_chars, read)
         if self._config.budget_hints:
             hint = turn_hint(observation.turns_left, self._language)
             results.append(ToolResult(hint, "notice"))
         return results
 
-    def _room(self, desk: _Talk) -> int:
-        return desk.context - desk.chat.num_tokens
+    def _room(self, talk: _Talk) -> int:
+        return talk.context - talk.chat.num_tokens
 
-    def _may_fold(self, desk: _Talk) -> bool:
+    def _may_fold(self, talk: _Talk) -> bool:
         limits = self._info.limits
-        most = limits.max_lead_turns if desk.role == "lead" else limits.max_subagent_turns
-        return desk.segment < limits.max_folds and most - desk.turn > 1
+        most = limits.max_lead_turns if talk.role == "lead" else limits.max_subagent_turns
+        return talk.segment < limits.max_folds and most - talk.turn > 1
 
-    def _fit(self, desk: _Talk, results: Sequence[ToolResult], may_fold: bool) -> bool:
+    def _fit(self, talk: _Talk, results: Sequence[ToolResult], may_fold: bool) -> bool:
         """Adds the results to the conversation, cut if they must be; False when it is full."""
-        desk.chat.show(results)
-        if self._room(desk) >= desk.reserve:
+        talk.chat.show(results)
+        if self._room(talk) >= talk.reserve:
             return True
-        if desk.full:
+        if talk.full:
             return False
-        desk.full = True
-        said = full_notice(desk.role, self._language, may_fold=may_fold)
+        talk.full = True
+        said = full_notice(talk.role, self._language, may_fold=may_fold)
         notice = ToolResult(said, "notice")
         for share in (0.5, 0.25, 0.1, 0.0):
-            desk.chat.show([*(_cut(result, share) for result in results), notice])
-            if self._room(desk) >= desk.reserve:
+            talk.chat.show([*(_cut(result, share) for result in results), notice])
+            if self._room(talk) >= talk.reserve:
                 return True
         return False
 
-    async def _generate(self, desk: _Talk, usage: Usage) -> Completion:
-        role = desk.role
+    async def _generate(self, talk: _Talk, usage: Usage) -> Completion:
+        role = talk.role
         native = self._policy.format.native_tools
         request = Request(
-            conversation=desk.conversation,
-            prompt_ids=desk.chat.prompt_ids,
-            messages=desk.chat.messages,
+            conversation=talk.conversation,
+            prompt_ids=talk.chat.prompt_ids,
+            messages=talk.chat.messages,
             tools=tuple(schemas(*self._tools(role))) if native else (),
-            max_tokens=min(self._config.max_tokens, self._room(desk)),
+            max_tokens=min(self._config.max_tokens, self._room(talk)),
             temperature=self._config.temperature,
             top_p=self._config.top_p,
-            seed=turn_seed(self._info, desk.conversation, desk.turn),
+            seed=turn_seed(self._info, talk.conversation, talk.turn),
         )
         return await self._ask(role, request, usage)
 
-    async def _read(self, desk: _Talk, goal: str, page: str, usage: Usage) -> str:
+    async def _read(self, talk: _Talk, goal: str, page: str, usage: Usage) -> str:
         """Lets the model sum up a page; one that does not fit is cut."""
         system, user = reading_prompt(goal, page, self._language)
-        chat = self._new_chat(desk.role, system, user)
-        while page and chat.num_tokens + desk.reserve > desk.context:
+        chat = self._new_chat(talk.role, system, user)
+        while page and chat.num_tokens + talk.reserve > talk.context:
             page = page[: len(page) // 2]
             system, user = reading_prompt(goal, page, self._language)
-            chat = self._new_chat(desk.role, system, user)
+            chat = self._new_chat(talk.role, system, user)
         request = Request(
-            conversation=f"{desk.conversation}/{hashlib.blake2b(user.encode()).hexdigest()[:8]}",
+            conversation=f"{talk.conversation}/{hashlib.blake2b(user.encode()).hexdigest()[:8]}",
             prompt_ids=chat.prompt_ids,
             messages=chat.messages,
-            max_tokens=desk.reserve,
+            max_tokens=talk.reserve,
             temperature=self._config.temperature,
             top_p=self._config.top_p,
-            seed=turn_seed(self._info, desk.conversation + user, desk.turn),
+            seed=turn_seed(self._info, talk.conversation + user, talk.turn),
         )
         usage["summaries"] += 1
-        return (await self._ask(desk.role, request, usage)).text
+        return (await self._ask(talk.role, request, usage)).text
 
     async def _ask(self, role: Role, request: Request, usage: Usage) -> Completion:
         started_s = time.perf_counter()

@@ -39,15 +39,15 @@ class FanoutPolicy:
 
 def fanout_lead(info: EpisodeInfo, observation: Observation) -> Script:
     """Delegates in waves until nothing is open or only the last turn is left, then answers."""
-    desk = _Merged(info, observation.text)
-    while observation.turns_left > 1 and (subtasks := desk.next_subtasks()):
+    merged = _Merged(info, observation.text)
+    while observation.turns_left > 1 and (subtasks := merged.next_subtasks()):
         texts = [subtask.text() for subtask in subtasks]
         observation = yield delegate(texts)
-        num_out = desk.take(observation)
+        num_out = merged.take(observation)
         while num_out > 0 and observation.turns_left > 1:
             observation = yield ()  # the game may be set to not wait for all of them
-            num_out += desk.take(observation)
-    yield answer(answer_text(info, desk.answer()))
+            num_out += merged.take(observation)
+    yield answer(answer_text(info, merged.answer()))
 
 
 class _Merged:

@@ -22,7 +22,7 @@ from wideseek_env.tasks.synthesis.model.purse import Prices, Purse
 from wideseek_env.tasks.synthesis.model.stages import (
     ALIKE,
     STAGES,
-    Desk,
+    Kit,
     ModelRules,
     ModelRun,
     Outcome,
@@ -85,7 +85,7 @@ def put_into_words(
     purse = Purse(plan.prices, plan.max_cost, plan.max_tokens)
     asker = Asker(plan.server, files_in(out), purse)
     notes = Counter[str]()
-    run = ModelRun(Desk(asker, plan.rules, material.grounds, material.pages, notes), advance)
+    run = ModelRun(Kit(asker, plan.rules, material.grounds, material.pages, notes), advance)
 
     async def asked() -> list[Outcome]:
         try:

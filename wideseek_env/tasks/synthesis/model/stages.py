@@ -64,7 +64,7 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Kit:
     """What the stages work with."""
 
     asker: Asker
@@ -119,58 +119,58 @@ class Stage(NamedTuple):
     what: str
     num_calls: Callable[[ModelRules], float]
     """Of one task that passes: for the plan."""
-    work: Callable[[Desk, Task], Awaitable[Task]] | None = None
+    work: Callable[[Kit, Task], Awaitable[Task]] | None = None
     """Returns the task, or raises `Dropped`; None: it is a part of others."""
 
 
-async def _worded(desk: Desk, task: Task) -> Task:
-    made, last = desk.grounds.of(task), Dropped("wording", "no attempt")
-    for attempt in range(desk.rules.attempts):
+async def _worded(kit: Kit, task: Task) -> Task:
+    made, last = kit.grounds.of(task), Dropped("wording", "no attempt")
+    for attempt in range(kit.rules.attempts):
         messages = prompts.word(made, made_language(task), f"{task.id}|{attempt}")
-        reply = await desk.ask("wording", task, messages, 0.8, attempt)
+        reply = await kit.ask("wording", task, messages, 0.8, attempt)
         try:
-            return await desk.reworded(task, made, reply)
+            return await kit.reworded(task, made, reply)
         except Dropped as dropped:
             last = dropped
-    if desk.rules.keep_rules_wording:
-        desk.notes["keep the question made by rules"] += 1
+    if kit.rules.keep_rules_wording:
+        kit.notes["keep the question made by rules"] += 1
         return task
     raise last
 
 
-async def _paraphrased(desk: Desk, task: Task) -> Task:
+async def _paraphrased(kit: Kit, task: Task) -> Task:
     request = task.metadata["synthesis"].get("request")
-    if not desk.rules.paraphrase or request is None:
+    if not kit.rules.paraphrase or request is None:
         return task
     messages = prompts.rephrase(request, made_language(task), task.id)
-    reply = await desk.ask("paraphrase", task, messages, 0.8)
+    reply = await kit.ask("paraphrase", task, messages, 0.8)
     try:
-        return await desk.reworded(task, desk.grounds.of(task), reply)
+        return await kit.reworded(task, kit.grounds.of(task), reply)
     except Dropped:
-        desk.notes["keep the first wording, as the paraphrase means something else"] += 1
+        kit.notes["keep the first wording, as the paraphrase means something else"] += 1
         return task
 
 
-async def _unknown(desk: Desk, task: Task) -> Task:
-    if desk.rules.max_from_memory < 1:
-        reply = await desk.ask("from memory", task, prompts.from_memory(task.question))
-        if score_strict(task, reply.text).item_f1 > desk.rules.max_from_memory:
+async def _unknown(kit: Kit, task: Task) -> Task:
+    if kit.rules.max_from_memory < 1:
+        reply = await kit.ask("from memory", task, prompts.from_memory(task.question))
+        if score_strict(task, reply.text).item_f1 > kit.rules.max_from_memory:
             raise Dropped("from memory", "known by heart")
     return task
 
 
-async def _answered(desk: Desk, task: Task) -> Task:
-    if not desk.rules.num_answers:
+async def _answered(kit: Kit, task: Task) -> Task:
+    if not kit.rules.num_answers:
         return task
-    pages = shown_pages(task, desk.grounds, desk.pages, desk.rules.max_page_chars)
+    pages = shown_pages(task, kit.grounds, kit.pages, kit.rules.max_page_chars)
     if pages is None:
         raise Dropped("answers", "pages too long to be shown")
     messages = prompts.answer(task.question, pages)
     scores = []
-    for sample in range(desk.rules.num_answers):
-        reply = await desk.ask("answers", task, messages, 0.7, sample)
+    for sample in range(kit.rules.num_answers):
+        reply = await kit.ask("answers", task, messages, 0.7, sample)
         scores.append(score_strict(task, reply.text).item_f1)
-    if fmean(scores) < desk.rules.min_agreement:
+    if fmean(scores) < kit.rules.min_agreement:
         raise Dropped("answers", "answers differ from the gold table")
     return task
 
@@ -252,12 +252,12 @@ class ModelRun:
     """Takes tasks through the stages.
 
     Args:
-        desk: what the stages work with.
+        kit: what the stages work with.
         advance: called with `what=`, `count=`, `total=`, `note=` as each task ends.
     """
 
-    def __init__(self, desk: Desk, advance: Callable[..., None] = lambda **_: None) -> None:
-        self._desk, self._advance = desk, advance
+    def __init__(self, kit: Kit, advance: Callable[..., None] = lambda **_: None) -> None:
+        self._kit, self._advance = kit, advance
         self.is_capped = False
         """Whether the run ended because a cap was reached."""
 
@@ -269,7 +269,7 @@ class ModelRun:
         """
         found: dict[int, Outcome] = {}
         queue = iter(enumerate(tasks))
-        num = self._desk.asker.server.concurrency
+        num = self._kit.asker.server.concurrency
         await together(self._work(queue, found, len(tasks)) for _ in range(num))
         return _without_alike([found[index] for index in sorted(found)])
 
@@ -291,7 +291,7 @@ class ModelRun:
         for stage in STAGES:
             if stage.work is not None:
                 try:
-                    at = await stage.work(self._desk, at)
+                    at = await stage.work(self._kit, at)
                 except Dropped as dropped:
                     return Outcome(at, dropped.stage, dropped.reason)
                 except Unanswered as error:
@@ -304,7 +304,7 @@ class ModelRun:
         for stage in STAGES:
             left -= lost[stage.name]
             said.append(f"{stage.name} {left:,}")
-        purse = self._desk.asker.purse
+        purse = self._kit.asker.purse
         return f"{', '.join(said)}; {purse.tokens:,} tokens, cost {purse.cost:.2f}"
 
 
