@@ -26,7 +26,7 @@ from trainers.log import RunLog, Timer, episode_metrics
 from trainers.model import Learner
 from wideseek_env.cli.commands import run_command
 from wideseek_env.cli.options import Count, Share
-from wideseek_env.plugins import check, late, require
+from wideseek_env.plugins import late, one_of, require
 from wideseek_env.records import Episode
 
 torch = late("torch", "train")
@@ -53,7 +53,8 @@ class SFTConfig(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("policies", self.teacher, POLICIES)
+        if self.teacher not in POLICIES:
+            raise ValueError(f"--teacher: expected {one_of(POLICIES, self.teacher)}")
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -23,6 +23,12 @@ def test_config_refuses(changes, message):
         PolicyConfig(**{"out": "x", "model": "y", **changes})
 
 
+@pytest.mark.parametrize("teacher", ["fanuot", "my_package.policies:Mine"])
+def test_a_teacher_that_cannot_teach_is_refused_before_work_begins(teacher):
+    with pytest.raises(ValueError, match="--teacher: expected one of random, solo"):
+        sft.SFTConfig(teacher=teacher)
+
+
 def test_command_line_flags_go_before_the_preset(monkeypatch):
     seen = []
     monkeypatch.setattr(grpo, "train_anew", seen.append)
