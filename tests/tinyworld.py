@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from agents.rollout import Job
 from wideseek_env.backends import Hit, Page
 from wideseek_env.errors import PageNotFound
-from wideseek_env.records import Column, Decision, Observation, Task, ToolCall
+from wideseek_env.records import Column, Decision, Episode, Observation, Task, ToolCall
 
 RIVERS = {"Alden": "12", "Brook": "30", "Cray": "7"}
 TASK = Task(
@@ -106,3 +107,17 @@ class FanOut:
         text = observation.text
         name, length = text.split(" |")[0], text.split("Length: ")[1].split(" ")[0]
         return call("report", text=f"| {name} | {length} |")
+
+
+def jobs(number: int, backend: Any = None) -> list[Job]:
+    """Returns jobs of the task, which differ in their seeds, for teams of three."""
+    backend = backend or TinyBackend()
+    return [Job(TASK, backend, 3, seed=seed) for seed in range(number)]
+
+
+def what_happened(episode: Episode) -> list[Any]:
+    """Returns all that an episode holds of its course but the times."""
+    return [
+        (t.agent, t.prompt, t.end, [(u.decision, [r.text for r in u.results]) for u in t.turns])
+        for t in episode.trajectories
+    ]

@@ -3,7 +3,7 @@ import itertools
 from typing import Any
 
 import pytest
-from tinyworld import TASK, ByScript, FanOut, TinyBackend, call
+from tinyworld import TASK, ByScript, FanOut, TinyBackend, call, jobs, what_happened
 
 import wideseek_env
 from agents.policy import EpisodeInfo
@@ -13,20 +13,8 @@ from wideseek_env.records import Decision, Episode, Limits
 from wideseek_env.scoring import strict
 
 
-def jobs(number: int, backend: Any = None) -> list[Job]:
-    backend = backend or TinyBackend()
-    return [Job(TASK, backend, 3, seed=seed) for seed in range(number)]
-
-
 async def gather(episodes: Any) -> list[Episode]:
     return [episode async for episode in episodes]
-
-
-def what_happened(episode: Episode) -> list[Any]:
-    return [
-        (t.agent, t.prompt, t.end, [(u.decision, [r.text for r in u.results]) for u in t.turns])
-        for t in episode.trajectories
-    ]
 
 
 async def test_barrier_and_barrier_free_give_the_same_episode() -> None:

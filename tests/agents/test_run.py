@@ -14,22 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tinyworld import TASK, ByScript, FanOut, TinyBackend
+from tinyworld import ByScript, FanOut, TinyBackend, jobs
 
 from agents.episode_file import EpisodeFile, read_episodes
 from agents.evaluate import Exam
-from agents.rollout import Job
 from agents.run import Part, play_in_workers, run
 from agents.scripted import FanoutPolicy, RandomPolicy
 from wideseek_env.errors import DataError, WideSeekError
 from wideseek_env.jsonlines import encode
 from wideseek_env.records import Episode
 from wideseek_env.tasks.source import TaskSource
-
-
-def jobs(number: int, backend: Any = None) -> list[Job]:
-    backend = backend or TinyBackend()
-    return [Job(TASK, backend, 3, seed=seed) for seed in range(number)]
 
 
 def test_run_writes_a_line_for_each_episode_and_resumes(tmp_path: Path) -> None:

@@ -10,18 +10,13 @@ import pytest
 import benchmarks.__main__ as cli
 from agents.episode_file import EpisodeFile, read_episodes
 from benchmarks.compare.command import BenchmarkOptions
-from benchmarks.report import charts
 from wideseek_env.cli.options import read_options
 
 SMALL = ["--policies", "oracle,random", "--sources", "starter", "--widths", "0,2",
          "--num-tasks", "2", "--depths", "", "--num-workers", "1"]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def quick_figures(monkeypatch):
-    """Leaves out the drawing, which other files test: it takes a second."""
-    monkeypatch.setattr(charts, "save_png", lambda figure, path: path.write_bytes(b"png"))
-    monkeypatch.setattr(charts, "svg_of", lambda figure, prefix: "<svg></svg>")
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 def run(tmp_path, *arguments):

@@ -13,7 +13,6 @@ from chat_server import ChatServer
 
 import benchmarks.__main__ as cli
 from agents.episode_file import read_episodes
-from benchmarks.report import charts
 from wideseek_env.jsonlines import encode
 from wideseek_env.tasks.files import load_tasks
 from wideseek_env.worlds import World
@@ -22,10 +21,7 @@ GRID = ["--policies", "llm", "--sources", "starter", "--widths", "0,2", "--num-t
         "--depths", "", "--num-trials", "2"]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def quick_figures(monkeypatch):
-    monkeypatch.setattr(charts, "save_png", lambda figure, path: path.write_bytes(b"png"))
-    monkeypatch.setattr(charts, "svg_of", lambda figure, prefix: "<svg></svg>")
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 def reply(prompt: str) -> str:

@@ -1,15 +1,9 @@
 import re
-import socket
 
 import pytest
+from ports import free_port
 
 from benchmarks.speed.serving import ServingOptions, run
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import time
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from made_episodes import made_episode, made_task
+from ports import free_port
 
 from benchmarks.viewer.index import open_runs
 from benchmarks.viewer.server import make_app
@@ -133,8 +134,7 @@ def test_view_of_no_run_and_of_a_port_in_use_is_one_sentence(tmp_path, capsys):
 
 def test_view_ends_at_ctrl_c_without_a_traceback(tmp_path):
     (tmp_path / "episodes.jsonl").write_bytes(encode(made_episode(made_task(0))) + b"\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     words = [sys.executable, "-m", "wideseek_env", "view", str(tmp_path), "--port", str(port)]
     viewer = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert f"http://127.0.0.1:{port}/" in viewer.stderr.readline()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 
 import pytest
+from ports import free_port
 
 pytest.importorskip("openenv", reason="needs OpenEnv, `pip install 'wideseek[openenv]'`")
 
@@ -24,9 +24,7 @@ def url():
 
     from trainers.third_party.openenv_server import make_app
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     app = make_app(n_subagents=2, preset="starter", interface="discrete")
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 pytest.importorskip("mcp", reason="needs mcp, `pip install -e .[mcp]`")
 
@@ -109,9 +109,7 @@ async def test_command_over_standard_input_and_output(corpus: Path) -> None:
 
 @pytest.mark.slow
 async def test_command_over_http(corpus: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "wideseek_env", "mcp", str(corpus), "--transport", "http",
                "--port", str(port)]  # fmt: skip
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tinyworld import GOLD_ANSWER, TASK, ByScript, FanOut, TinyBackend, call, calls
+from tinyworld import GOLD_ANSWER, TASK, ByScript, FanOut, TinyBackend, call, calls, what_happened
 
 from agents.rollout import play
 from wideseek_env.errors import BackendError, ScoringError
@@ -49,14 +49,7 @@ async def test_fan_out_credits_each_cell_to_the_subagent_that_opened_its_page() 
 async def test_results_are_the_same_whoever_is_faster() -> None:
     slow_first = await run(FanOut(), backend=TinyBackend(lambda q: 0.03 if "Alden" in q else 0.0))
     slow_last = await run(FanOut(), backend=TinyBackend(lambda q: 0.03 if "Cray" in q else 0.0))
-    assert _without_times(slow_first) == _without_times(slow_last)
-
-
-def _without_times(episode: Episode) -> list[Any]:
-    return [
-        (t.agent, t.prompt, t.end, [(u.decision, [r.text for r in u.results]) for u in t.turns])
-        for t in episode.trajectories
-    ]
+    assert what_happened(slow_first) == what_happened(slow_last)
 
 
 async def test_calls_of_one_turn_run_at_the_same_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from fuzzing import examples
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wideseek_env.formats import FORMATS
-from wideseek_env.records import Column, Score, Task
+from wideseek_env.records import METRICS, Column, Task
 from wideseek_env.scoring import Table, score_strict, write_table
 from wideseek_env.scoring.explain import explain
 from wideseek_env.scoring.explain_html import to_html
@@ -98,16 +99,7 @@ def _task(columns: tuple[Column, ...], gold: list[tuple[str, ...]]) -> Task:
     return Task("t", "", columns, ("k",), tuple(gold))
 
 
-def _figures(score: Score) -> tuple[float, ...]:
-    return (
-        score.success,
-        score.row_precision,
-        score.row_recall,
-        score.row_f1,
-        score.item_precision,
-        score.item_recall,
-        score.item_f1,
-    )
+_figures = attrgetter(*METRICS)
 
 
 @given(columns=COLUMNS, gold=ROWS, answer=ROWS, order=st.randoms())

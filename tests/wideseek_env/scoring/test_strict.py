@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from itertools import permutations
+from operator import attrgetter
 
 import pytest
 from fuzzing import examples
@@ -12,7 +13,7 @@ from realdata import real_data
 
 from benchmarks.scorers.cheating_cells import CELL_CASES, CellCase
 from benchmarks.scorers.cheating_tables import TABLE_CASES, TableCase
-from wideseek_env.records import Column, Score, Task
+from wideseek_env.records import METRICS, Column, Score, Task
 from wideseek_env.scoring import StrictScorer, Table, score_strict, write_table
 from wideseek_env.scoring.strict import align, figures
 from wideseek_env.tasks.widesearch import load_widesearch
@@ -274,16 +275,7 @@ def _plain(cells: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("word" if cell in ("", "-", "1.0") else cell.lower() for cell in cells)
 
 
-def _figures(score: Score) -> tuple[float, ...]:
-    return (
-        score.success,
-        score.row_precision,
-        score.row_recall,
-        score.row_f1,
-        score.item_precision,
-        score.item_recall,
-        score.item_f1,
-    )
+_figures = attrgetter(*METRICS)
 
 
 async def test_strict_scorer_none_and_prose_are_unparsed_zero() -> None:

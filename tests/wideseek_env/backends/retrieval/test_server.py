@@ -3,7 +3,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from ports import free_port
 
 from wideseek_env.backends import Hit, Page
 from wideseek_env.backends.corpus.pages import PagesBackend, RawPage
@@ -176,12 +176,6 @@ async def test_server_lives_while_its_index_is_opened_and_says_when_that_fails()
             await asyncio.sleep(0.02)
         assert health.status == 500
         assert "no such folder" in await health.text()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(port: int, path: str, body: Any = None) -> Any:

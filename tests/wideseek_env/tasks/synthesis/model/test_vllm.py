@@ -7,7 +7,6 @@ judged. `WIDESEEK_PRETRAINED` names a folder with a chat model, as `transformers
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from wording_model import RULES, made
 
 from wideseek_env.tasks.synthesis.model.asking import Server
@@ -37,9 +37,7 @@ pytestmark = [
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", MODEL]
     command += ["--served-model-name", "small", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "bfloat16", "--max-model-len", "4096", "--enforce-eager"]
