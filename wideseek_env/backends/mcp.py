@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wideseek_env.backends import Backend, Hit, Page
-from wideseek_env.backends.html.text import one_line, split_parts
+from wideseek_env.backends.html.text import check_part_chars, one_line, split_parts
 from wideseek_env.errors import BackendError, PageNotFound, ToolError
 from wideseek_env.plugins import require
 
@@ -104,6 +104,7 @@ class McpBackend:
 
     Raises:
         MissingExtra: mcp is not installed.
+        ValueError: `part_chars` is too small.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class McpBackend:
         open_tool: str = "open",
         part_chars: int = 6000,
     ) -> None:
+        check_part_chars(part_chars)
         mcp = require("mcp", "mcp")
         if isinstance(server, str) and "://" not in server:
             command, *arguments = shlex.split(server)

@@ -59,6 +59,11 @@ def foreign() -> Any:
     return server
 
 
+def test_parts_that_are_too_short_are_refused() -> None:
+    with pytest.raises(ValueError, match="`part_chars` must be at least 200, got 0"):
+        McpBackend(foreign(), part_chars=0)
+
+
 async def test_foreign_tools_are_read() -> None:
     backend = McpBackend(foreign(), search_tool="web_search", open_tool="fetch", part_chars=2000)
     [hit] = await backend.search("anything", 5)

@@ -25,11 +25,11 @@ from wideseek_env.backends.corpus.pages import (
     INDEX_VERSION,
     About,
     PagesBackend,
-    check_part_chars,
     finish_index,
     stored_page,
 )
 from wideseek_env.backends.corpus.pagestore import GrowingStore
+from wideseek_env.backends.html.text import check_part_chars
 from wideseek_env.errors import DataError
 
 _STORE, _WORDS = "pages.sqlite", "words"

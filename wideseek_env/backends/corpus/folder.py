@@ -26,10 +26,10 @@ from wideseek_env.backends.corpus.pages import (
     PagesBackend,
     RawPage,
     build_index,
-    check_part_chars,
     reading_index,
 )
 from wideseek_env.backends.html.source import MAX_HTML_CHARS
+from wideseek_env.backends.html.text import check_part_chars
 from wideseek_env.errors import DataError
 
 _LOG = logging.getLogger(__name__)

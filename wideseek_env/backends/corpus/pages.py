@@ -24,7 +24,13 @@ from wideseek_env.backends.corpus.pagestore import (
     StoredPage,
     encodable,
 )
-from wideseek_env.backends.html.text import one_line, read_html, split_parts, without_links
+from wideseek_env.backends.html.text import (
+    check_part_chars,
+    one_line,
+    read_html,
+    split_parts,
+    without_links,
+)
 from wideseek_env.errors import DataError, PageNotFound
 
 INDEX_VERSION = 4
@@ -192,12 +198,6 @@ class PagesBackend:
                 page = store.get(number)
                 writer.add(number, page.title, page.text)
         self._attach(store, index, state["part_chars"], None)
-
-
-def check_part_chars(part_chars: int) -> None:
-    """Raises ValueError when a part would be too short to hold a table row and its header."""
-    if part_chars < 200:
-        raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
 
 
 class About(msgspec.Struct):

@@ -93,6 +93,12 @@ def read_html(html: str | bytes, *, links: bool = False) -> HtmlText:
     return HtmlText(title, _lines("".join(reader.out)))
 
 
+def check_part_chars(part_chars: int) -> None:
+    """Raises ValueError when a part would be too short to hold a table row and its header."""
+    if part_chars < 200:
+        raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
+
+
 def split_parts(text: str, max_chars: int) -> list[str]:
     """Cuts a text into parts of at most `max_chars` characters, at line ends where it can.
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from wideseek_env.backends import Hit, Page
 from wideseek_env.backends.corpus.pagestore import encodable
-from wideseek_env.backends.html.text import one_line, split_parts
+from wideseek_env.backends.html.text import check_part_chars, one_line, split_parts
 from wideseek_env.backends.http import HttpClient, HttpLimits
 from wideseek_env.backends.replies import check_url, shown_url
 from wideseek_env.errors import BackendError, HttpError, PageNotFound, ToolError
@@ -65,8 +65,7 @@ class ServerBackend:
         max_kept_bytes: int = 64 * 2**20,
     ) -> None:
         check_url(url)
-        if part_chars < 200:
-            raise ValueError(f"`part_chars` must be at least 200, got {part_chars!r}")
+        check_part_chars(part_chars)
         self._url = url.rstrip("/").removesuffix("/retrieve")
         self._part_chars = part_chars
         self._client = HttpClient(

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 from wideseek_env.backends import Hit, Page
-from wideseek_env.backends.html.text import one_line, read_html, split_parts
+from wideseek_env.backends.html.text import check_part_chars, one_line, read_html, split_parts
 from wideseek_env.backends.http import HttpClient, HttpLimits, Patience
 from wideseek_env.backends.replies import HttpReply
 from wideseek_env.backends.web.guard import ForbiddenUrl, UrlGuard
@@ -60,8 +60,7 @@ class WebConfig:
         for name in ("max_page_bytes", "max_text_chars", "max_cache_bytes", "max_concurrent"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}")
-        if self.part_chars < 200:
-            raise ValueError(f"`part_chars` must be at least 200, got {self.part_chars!r}")
+        check_part_chars(self.part_chars)
         if not self.deadline_s > 0:
             raise ValueError(f"`deadline_s` must be above 0 seconds, got {self.deadline_s!r}")
 
