@@ -18,6 +18,7 @@ from rich.markup import escape
 from tyro.conf import OmitArgPrefixes, Positional
 
 from agents.episode_file import lock_of
+from agents.run import MAX_REASONS
 from benchmarks.compare.llm import figures_of
 from benchmarks.compare.policies import POLICIES, entry_of
 from benchmarks.compare.responses import write_responses
@@ -35,8 +36,6 @@ from wideseek_env.plugins import names
 from wideseek_env.records import Episode
 from wideseek_env.worlds import PRESETS
 
-MAX_REASONS = 5
-"""Most reasons of invalid episodes in the terminal; the report has them whole."""
 FULL = Settings(sources=tuple(PRESETS), num_tasks=100, num_trials=4)
 
 

@@ -187,7 +187,6 @@ async def _score(
     responses: Sequence[Response],
     judge: Judge | None,
 ) -> list[ScoredResponse]:
-
     scored = []
     lines = score_responses(
         responses,
@@ -217,7 +216,6 @@ def _print_summary(
     judge: Judge | None,
     console: Console,
 ) -> None:
-
     num_answered = len({line.instance_id for line in scored})
     for scorer in scored[0].scores:
         trials = by_task(scored, scorer, "success")
@@ -294,7 +292,6 @@ async def _explain(
     judge: Judge | None,
     console: Console,
 ) -> int:
-
     wanted = str(options.explain)
     mine = [r for r in responses if str(r.instance_id) == wanted and r.response is not None]
     if not mine:
