@@ -47,17 +47,16 @@ def _world() -> tuple[Backend, tuple[Task, ...], Limits]:
     return world.backend(), tuple(world.tasks(8)), world.preset.limits
 
 
-def random_play(seconds: float, seed: int = 0) -> tuple[float, float]:
+def random_play(seconds: float) -> tuple[float, float]:
     """Returns agent turns for each CPU second: of `env.step` alone, and with drawing the actions.
 
     Args:
         seconds: CPU time to play for.
-        seed: of tasks and actions.
     """
     env = parallel_env(NUM_SUBAGENTS)
     for number, agent in enumerate(env.possible_agents):
-        env.action_space(agent).seed(seed + number)
-    _, infos = env.reset(seed=seed)
+        env.action_space(agent).seed(number)
+    _, infos = env.reset(seed=0)
     num_turns, stepping_s = 0, 0.0
     started_s = time.process_time()
     while time.process_time() - started_s < seconds:

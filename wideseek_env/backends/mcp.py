@@ -26,12 +26,11 @@ _MAX_CACHED_PAGES = 64
 _MAX_TEXT_CHARS = 400_000
 
 
-def tools_server(backend: Backend, *, name: str = "wideseek", top_k: int = 5) -> Any:
+def tools_server(backend: Backend, *, top_k: int = 5) -> Any:
     """Makes an MCP server with the tools `search` and `open` over a backend.
 
     Args:
         backend: answers.
-        name: of the server.
         top_k: hits of a search that does not say how many.
 
     Returns:
@@ -41,7 +40,7 @@ def tools_server(backend: Backend, *, name: str = "wideseek", top_k: int = 5) ->
         MissingExtra: mcp is not installed.
     """
     server = require("mcp.server.mcpserver", "mcp").MCPServer(
-        name, instructions="Search a collection of pages, then open pages by their URL."
+        "wideseek", instructions="Search a collection of pages, then open pages by their URL."
     )
     told = require("mcp.server.mcpserver.exceptions", "mcp").ToolError  # others' words are hidden
 

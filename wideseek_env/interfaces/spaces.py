@@ -50,7 +50,6 @@ class ToolCallSpace(spaces.Space[Any]):
         max_calls: most calls in one turn.
         max_subtasks: most subtasks that `sample` delegates; at least 1.
         queries: what `sample` searches for, at least one.
-        urls: what `sample` opens, at least one.
         seed: of `sample`.
     """
 
@@ -61,7 +60,6 @@ class ToolCallSpace(spaces.Space[Any]):
         max_calls: int = 5,
         max_subtasks: int = 1,
         queries: Sequence[str] = ("list",),
-        urls: Sequence[str] = ("/",),
         seed: int | None = None,
     ) -> None:
         super().__init__(shape=None, dtype=None, seed=seed)
@@ -69,7 +67,6 @@ class ToolCallSpace(spaces.Space[Any]):
         self.max_calls = max_calls
         self.max_subtasks = max_subtasks
         self._queries = tuple(queries)
-        self._urls = tuple(urls)
 
     @property
     def is_np_flattenable(self) -> bool:
@@ -127,7 +124,7 @@ class ToolCallSpace(spaces.Space[Any]):
             number = int(rng.integers(1, self.max_subtasks + 1))
             return [self._query(rng) for _ in range(number)]
         if key == "url":
-            return self._urls[rng.integers(len(self._urls))]
+            return "/"  # well formed; which pages there are, a space does not know
         if key == "text":
             return f"| Name |\n|---|\n| {self._query(rng)} |"
         return self._query(rng)

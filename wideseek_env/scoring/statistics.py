@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_NUM_RESAMPLES = 2000
+"""Draws with replacement; so many settle the third digit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -41,7 +44,6 @@ def bootstrap_interval(
     values: Sequence[float],
     *,
     confidence: float = 0.95,
-    num_resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
     """Returns the mean of independent values and its percentile bootstrap interval.
@@ -49,7 +51,6 @@ def bootstrap_interval(
     Args:
         values: one figure for each task, so that trials of one task are not taken as independent.
         confidence: in (0, 1).
-        num_resamples: draws with replacement; 2,000 settle the third digit.
         seed: same seed, same interval.
 
     Raises:
@@ -58,21 +59,18 @@ def bootstrap_interval(
     if not values:
         raise ValueError("expected at least one value for an interval, got none")
     figures = np.asarray(values, dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(0, len(figures), (num_resamples, len(figures)))
+    draws = np.random.default_rng(seed).integers(0, len(figures), (_NUM_RESAMPLES, len(figures)))
     means = figures[draws].mean(axis=1)
     tail = 50 * (1 - confidence)
     low, high = np.percentile(means, (tail, 100 - tail))
     return Interval(float(figures.mean()), float(low), float(high))
 
 
-def avg_max_pass_at_k(
-    trials: Sequence[Sequence[float]], *, confidence: float = 0.95, seed: int = 0
-) -> TrialFigures:
-    """Returns Avg@k, Max@k and Pass@k with intervals over tasks.
+def avg_max_pass_at_k(trials: Sequence[Sequence[float]], *, seed: int = 0) -> TrialFigures:
+    """Returns Avg@k, Max@k and Pass@k with 95 % intervals over tasks.
 
     Args:
         trials: [task][trial], in [0, 1]; tasks without a valid trial must have been left out.
-        confidence: of the intervals.
         seed: same seed, same intervals.
 
     Raises:
@@ -82,7 +80,7 @@ def avg_max_pass_at_k(
         raise ValueError("expected at least one task, each with at least one trial")
 
     def interval(values: list[float]) -> Interval:
-        return bootstrap_interval(values, confidence=confidence, seed=seed)
+        return bootstrap_interval(values, seed=seed)
 
     return TrialFigures(
         avg=interval([sum(task) / len(task) for task in trials]),
