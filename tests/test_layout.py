@@ -90,6 +90,26 @@ def test_files_and_functions_stay_small(package: str) -> None:
     assert wrong == []
 
 
+def statements_of_loop(trainer: str) -> tuple[list[str], list[str], list[str]]:
+    """Returns what holds a trainer's loop, what begins an iteration, and what ends one."""
+    tree = ast.parse((ROOT / "trainers" / f"{trainer}.py").read_text())
+    (train,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "train")
+    *_, block = train.body
+    assert isinstance(block, ast.With)
+    (loop,) = block.body
+    assert isinstance(loop, ast.For)
+    text = [ast.unparse(statement) for statement in loop.body]
+    ends = text.index("ends = stop.asked")
+    return [*map(ast.unparse, block.items), ast.unparse(loop.iter)], text[:2], text[ends:]
+
+
+def test_training_loops_begin_and_end_an_iteration_alike() -> None:
+    """Each loop can be seen whole, so these lines stand in three files; they are to stay equal."""
+    (held, begin, end), *others = map(statements_of_loop, ("grpo", "ppo", "sft"))
+    assert others == [(held, begin, end)] * 2
+    assert (len(held), len(begin), len(end)) == (3, 2, 5)
+
+
 def test_public_names_can_be_loaded() -> None:
     for name in wideseek_env.__all__:
         assert getattr(wideseek_env, name) is not None
