@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,28 @@ def folders(root: Path) -> list[Path]:
     return found
 
 
+def check_settings(
+    out: Path | str, before: Mapping[str, Any], now: Mapping[str, Any], may_change: Collection[str]
+) -> None:
+    """Looks whether a run may go on under these settings.
+
+    Args:
+        out: folder of the run.
+        before: the settings that it was begun with; one that an older version had not is no matter.
+        now: those that are given.
+        may_change: names of those that may differ.
+
+    Raises:
+        DataError: they differ in another one.
+    """
+    for name, was in before.items():
+        if name not in may_change and now.get(name) != was:
+            raise DataError(
+                f"{out} holds a run with `{name}` {was!r}, got {now.get(name)!r}; set it as it "
+                "was, or choose another `out`"
+            )
+
+
 def resume(learner: Learner, config: RunConfig) -> int:
     """Puts the last checkpoint of a run into the learner and gives the next iteration, else 0.
 
@@ -95,13 +118,7 @@ def resume(learner: Learner, config: RunConfig) -> int:
     if not found:
         return 0
     state: dict[str, Any] = torch.load(found[-1] / "trainer.pt", weights_only=True)
-    now = asdict(config)
-    for name, before in state["config"].items():
-        if name not in MAY_CHANGE and now.get(name) != before:
-            raise DataError(
-                f"{config.out} holds a run with `{name}` {before!r}, got {now.get(name)!r}; set it "
-                "as it was, or choose another `out`"
-            )
+    check_settings(config.out, state["config"], asdict(config), MAY_CHANGE)
     learner.load(found[-1])
     for optimizer, saved in zip(learner.optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)

@@ -89,6 +89,15 @@ def test_resume_refuses_a_run_with_other_settings(tmp_path):
         checkpoint.resume(learner, config_of(tmp_path, lr=0.5))
 
 
+def test_settings_that_differ_are_refused_unless_they_may_or_are_new():
+    before, may_change = {"lr": 0.1, "out": "there"}, {"out"}
+    checkpoint.check_settings("runs/r", before, {"lr": 0.1, "out": "here", "new": 3}, may_change)
+    with pytest.raises(DataError, match="runs/r holds a run with `out` 'there', got 'here'"):
+        checkpoint.check_settings("runs/r", before, {"lr": 0.1, "out": "here"}, ())
+    with pytest.raises(DataError, match=r"holds a run with `lr` 0\.1, got None"):
+        checkpoint.check_settings("runs/r", before, {}, may_change)
+
+
 def test_resume_refuses_weights_of_another_shape(tmp_path):
     config = config_of(tmp_path)
     checkpoint.save(Learner(tiny_lm(), config), config, 1)

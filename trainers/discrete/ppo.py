@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainers.advantages import gae, group_advantages
+from trainers.checkpoint import check_settings
 from trainers.discrete.lessons import teach
 from trainers.discrete.networks import ROLES, Networks
 from trainers.discrete.options import DiscreteOptions
@@ -28,7 +29,6 @@ from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer
 from trainers.losses import policy_loss, value_loss
 from wideseek_env.cli.commands import run_command
-from wideseek_env.errors import DataError
 from wideseek_env.game.episode import LEAD
 from wideseek_env.plugins import late
 
@@ -232,12 +232,7 @@ def _resume(networks: Networks) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
-    for name, now in asdict(options).items():
-        if name not in _MAY_CHANGE and state["config"].get(name) != now:
-            raise DataError(
-                f"{options.out} holds a run with `{name}` {state['config'].get(name)!r}, got "
-                f"{now!r}; set it as it was, or choose another `out`"
-            )
+    check_settings(options.out, state["config"], asdict(options), _MAY_CHANGE)
     networks.load(state["networks"])
     return int(state["next_iteration"])
 
