@@ -55,8 +55,8 @@ def load_weights(path: Path) -> Weights:
     if about.get("version") != DISCRETE_VERSION:
         raise DataError(
             f"expected weights for version {DISCRETE_VERSION} of the discrete interface in "
-            f"{str(path)!r}, got {about.get('version')!r}; train again with "
-            "wideseek train mappo"
+            f"{str(path)!r}, got {about.get('version')!r}; train again with `wideseek train "
+            "discrete` or `wideseek train mappo`"
         )
     return Weights(_actor(tensors, "lead"), _actor(tensors, "subagent"), about)
 

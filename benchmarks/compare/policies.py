@@ -5,7 +5,7 @@
 | `fanout` | a row of `POLICIES`, or what an installed package calls so |
 | `my_package.policies:Mine` | a policy of your own, or what makes one |
 | `my_module:load:run/agent.pt` | what `my_module.load("run/agent.pt")` gives |
-| `weights:run/weights.safetensors` | what `wideseek train mappo` has learned with TorchRL |
+| `weights:run/weights.safetensors` | what `wideseek train discrete` or `train mappo` has learned |
 | `sb3:run/model.zip` | a checkpoint of Stable-Baselines3, such as `wideseek train sb3` writes |
 | `hf:FOLDER` | a language model on this machine, through transformers |
 | `http://127.0.0.1:8000/v1` | the model of an OpenAI-compatible server; `#NAME` if it has several |

@@ -117,7 +117,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class MappoOptions:
-    """Trains MAPPO or IPPO with TorchRL, as the shipped weights were; needs the extra torchrl."""
+    """Trains MAPPO or IPPO with TorchRL on the discrete interface; needs the extra torchrl."""
 
     out: OutFolder
     """Folder for weights.safetensors and curve.csv."""
