@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from agents.policy import EpisodeInfo
 from wideseek_env.discrete.interface import DiscreteInterface
+from wideseek_env.game.episode import role_of
 from wideseek_env.records import Decision, Observation
 from wideseek_env.worlds import PRESETS
 
@@ -109,7 +110,7 @@ def torch_actor(lead: Any, subagent: Any, temperature: float = 1.0) -> Act:
     nets: Mapping[str, Any] = {"lead": lead.eval(), "subagent": subagent.eval()}
 
     def act(agent: str, seen: dict[str, NDArray[Any]], rng: np.random.Generator) -> int:
-        net = nets["lead" if agent == "lead" else "subagent"]
+        net = nets[role_of(agent)]
         device = next((weight.device for weight in net.parameters()), None)
         features = torch.as_tensor(seen["observation"], device=device)
         with torch.inference_mode():

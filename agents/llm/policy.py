@@ -35,6 +35,7 @@ from agents.tokens_file import check_tokens
 from wideseek_env.errors import PolicyError
 from wideseek_env.formats import get_format
 from wideseek_env.game.episode import role_of
+from wideseek_env.game.limits import max_turns
 from wideseek_env.game.tools import Tool, tools_of
 from wideseek_env.records import Decision, Observation, Role, ToolResult
 
@@ -297,8 +298,8 @@ class LLMPlayer:
 
     def _may_fold(self, talk: _Talk) -> bool:
         limits = self._info.limits
-        most = limits.max_lead_turns if talk.role == "lead" else limits.max_subagent_turns
-        return talk.segment < limits.max_folds and most - talk.turn > 1
+        turns_left = max_turns(limits, talk.role) - talk.turn
+        return talk.segment < limits.max_folds and turns_left > 1
 
     def _fit(self, talk: _Talk, results: Sequence[ToolResult], may_fold: bool) -> bool:
         """Adds the results to the conversation, cut if they must be; False when it is full."""

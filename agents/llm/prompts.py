@@ -13,6 +13,7 @@ from typing import Literal
 from agents.policy import EpisodeInfo
 from wideseek_env.formats import ToolCallFormat
 from wideseek_env.game.fold import max_chars_of_fold
+from wideseek_env.game.limits import max_turns, may_seek
 from wideseek_env.records import Role, ToolCall
 
 Language = Literal["en", "zh"]
@@ -181,9 +182,8 @@ def system_prompt(
     elif role == "lead":
         columns, keys = " | ".join(info.columns), ", ".join(info.key_columns)
         parts.append(texts.wide.format(columns=columns, keys=keys or columns))
-    turns = limits.max_lead_turns if role == "lead" else limits.max_subagent_turns
-    parts.append(texts.budget.format(turns=turns))
-    if role == "subagent" or info.n_subagents == 0 or limits.lead_tools:
+    parts.append(texts.budget.format(turns=max_turns(limits, role)))
+    if may_seek(limits, role, info.n_subagents):
         parts.append(texts.calls.format(calls=limits.max_calls_per_turn))
     if limits.max_folds:
         chars = max_chars_of_fold(limits)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from agents.policy import EpisodeInfo
 from wideseek_env.game.episode import role_of
+from wideseek_env.game.limits import may_seek
 from wideseek_env.records import Decision, Observation, Role, ToolCall, ToolResult
 
 Calls: TypeAlias = tuple[ToolCall, ...]
@@ -78,4 +79,4 @@ def reports_in(observation: Observation) -> list[ToolResult]:
 
 def has_tools(info: EpisodeInfo) -> bool:
     """Returns whether the lead may search and open by itself."""
-    return info.n_subagents == 0 or info.limits.lead_tools
+    return may_seek(info.limits, "lead", info.n_subagents)

@@ -14,7 +14,7 @@ import numpy as np
 from agents.learned.orders import ORDERS
 from trainers.discrete.networks import ROLES, Networks
 from trainers.discrete.play import Choices, Crew, Draw, Played
-from wideseek_env.game.episode import LEAD
+from wideseek_env.game.episode import role_of
 from wideseek_env.plugins import late
 
 torch = late("torch", "train")
@@ -40,7 +40,7 @@ def teach(networks: Networks, crew: Crew, draws: Sequence[Draw]) -> dict[str, fl
             (choices, weight)
             for episode, weight in lessons
             for agent, choices in episode.choices.items()
-            if (agent == LEAD) == (role == LEAD)
+            if role_of(agent) == role
         ]
         if choices:
             _imitate(networks, role, choices, rng)

@@ -29,7 +29,7 @@ from trainers.interrupt import Stop
 from trainers.log import RunLog, Timer
 from trainers.losses import policy_loss, value_loss
 from wideseek_env.cli.commands import run_command
-from wideseek_env.game.episode import LEAD
+from wideseek_env.game.episode import role_of
 from wideseek_env.plugins import late
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def make_batches(networks: Networks, played: Sequence[Played]) -> dict[str, Batc
             (choices, networks.told(played[n].draw), float(reward))
             for n, reward in zip(scored, rewards, strict=True)
             for agent, choices in played[n].choices.items()
-            if (agent == LEAD) == (role == LEAD)
+            if role_of(agent) == role
         ]
         if rows:
             batches[role] = _batch(networks, role, rows)

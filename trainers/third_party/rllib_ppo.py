@@ -31,6 +31,7 @@ except ImportError as error:
 
 import wideseek_env
 from trainers.third_party.options import LibraryOptions
+from wideseek_env.game.episode import role_of
 from wideseek_env.tasks.source import TaskSource
 from wideseek_env.wrappers import Tally, TruncateInvalid
 
@@ -69,7 +70,7 @@ def _plain(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _role(agent: str, *args: Any, **kwargs: Any) -> str:
-    return "lead" if agent == "lead" else "subagent"
+    return role_of(agent)
 
 
 def train(

@@ -19,6 +19,7 @@ from agents.llm.engines import Completion, ContextOverflow, Request
 from agents.llm.policy import LLMConfig, LLMPolicy
 from agents.rollout import Job, run_episode
 from wideseek_env.errors import PolicyError
+from wideseek_env.game.episode import role_of
 from wideseek_env.plugins import MissingExtra
 from wideseek_env.records import Episode
 from wideseek_env.tasks.named import SourceOptions, source_named
@@ -161,7 +162,7 @@ class _Interactions:
         return Completion(segment.last_reply)
 
     async def _begin(self, request: Request) -> Any:
-        role = "lead" if request.conversation.split("/")[1] == "lead" else "subagent"
+        role = role_of(request.conversation.split("/")[1])
         (system,) = (m["content"] for m in request.messages if m["role"] == "system")
         data = self._task.data.model_copy(update={"prompt": None, "system_prompt": system})
         seat = self._agents.lead if role == "lead" else self._agents.subagent

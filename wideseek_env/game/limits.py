@@ -1,6 +1,14 @@
-"""What values the limits of an episode may have; `records.Limits` asks for each of its fields."""
+"""What the limits of an episode may be, and what they are for a role.
+
+`records.Limits` asks about each of its fields.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wideseek_env.records import Limits, Role
 
 _AT_LEAST_ZERO = {"max_snippet_chars", "max_tool_calls", "max_folds", "wait_for"}
 _MAY_BE_NONE = {"max_tool_calls", "episode_timeout_s"}
@@ -32,3 +40,13 @@ def check_limit(name: str, value: object) -> None:
         raise ValueError(f"`{name}` must be more than 0 seconds, got {value!r}")
     if not name.endswith("_s") and value < lowest:
         raise ValueError(f"`{name}` must be at least {lowest}, got {value!r}")
+
+
+def max_turns(limits: Limits, role: Role) -> int:
+    """Returns how many decisions an agent of this role has on one (sub)task."""
+    return limits.max_lead_turns if role == "lead" else limits.max_subagent_turns
+
+
+def may_seek(limits: Limits, role: Role, n_subagents: int) -> bool:
+    """Tells whether an agent of this role has tools for information."""
+    return role == "subagent" or n_subagents == 0 or limits.lead_tools

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+from wideseek_env.game.limits import max_turns
 from wideseek_env.game.tools import shorten
 from wideseek_env.records import (
     Decision,
@@ -54,9 +55,7 @@ class OpenTrajectory:
     @property
     def turns_left(self) -> int:
         """Decisions that it may still make; in mid-turn after this one."""
-        limits = self.limits
-        most = limits.max_lead_turns if self.role == "lead" else limits.max_subagent_turns
-        return most - len(self.turns)
+        return max_turns(self.limits, self.role) - len(self.turns)
 
     def begin_turn(self, decision: Decision, seen_s: float, now_s: float, level: int) -> None:
         """Records a decision the moment that it is made; its results come later."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from wideseek_env.backends import Backend, Hit, Page
+from wideseek_env.game.limits import may_seek
 from wideseek_env.plugins import resolve
 from wideseek_env.records import STEERING, Limits, Role, ToolCall
 
@@ -139,7 +140,7 @@ def tools_of(role: Role, limits: Limits, n_subagents: int) -> Mapping[str, Tool]
     Raises:
         ValueError: `limits.tools` names one that there is not.
     """
-    seeks = role == "subagent" or n_subagents == 0 or limits.lead_tools
+    seeks = may_seek(limits, role, n_subagents)
     information = _information_tools(limits.tools) if seeks else ()
     fold = (TOOLS["fold"],) if limits.max_folds else ()
     if role == "subagent":

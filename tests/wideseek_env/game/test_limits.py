@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from wideseek_env.game.limits import max_turns, may_seek
 from wideseek_env.records import Limits
 
 
@@ -35,3 +36,21 @@ def test_wrong_limits_say_what_was_expected(limit: str, value: Any, message: str
 
 def test_limits_that_have_no_bound_may_be_none() -> None:
     assert Limits(max_tool_calls=None, episode_timeout_s=None, wait_for=0).wait_for == 0
+
+
+def test_turns_are_those_of_the_role() -> None:
+    limits = Limits(max_lead_turns=3, max_subagent_turns=7)
+    assert (max_turns(limits, "lead"), max_turns(limits, "subagent")) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("role", "n_subagents", "lead_tools", "expected"),
+    [
+        ("subagent", 2, False, True),
+        ("lead", 2, False, False),
+        ("lead", 2, True, True),
+        ("lead", 0, False, True),
+    ],
+)
+def test_who_seeks(role: str, n_subagents: int, lead_tools: bool, expected: bool) -> None:
+    assert may_seek(Limits(lead_tools=lead_tools), role, n_subagents) is expected
