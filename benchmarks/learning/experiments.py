@@ -163,9 +163,20 @@ def run_trainer(
 
 
 def teacher_of(start: Path) -> str:
-    """Names whom the start imitated, so that more imitation is more of the same."""
+    """Names whom the start imitated, so that more imitation is more of the same.
+
+    Raises:
+        DataError: it is a run without a checkpoint.
+        ValueError: it is a run that imitated nobody.
+    """
     folder = require("trainers.models", "train").folder_of(str(start))
-    return str(checkpoint.settings_of(folder)["teacher"])
+    settings = checkpoint.settings_of(folder)
+    if "teacher" not in settings:
+        raise ValueError(
+            f"--start: expected a run of `wideseek train sft`, got {start}, whose checkpoint names "
+            "no teacher"
+        )
+    return str(settings["teacher"])
 
 
 def iterations_of(variant: Variant, seed: int, start: Path, given: ExperimentsOptions) -> int:
@@ -302,6 +313,7 @@ def run(options: ExperimentsOptions) -> int:
             "make one with `wideseek train sft --preset tiny --out runs/sft` (33 minutes). The "
             "shipped start does not do: the log of its run is needed"
         )
+    teacher_of(options.start)  # before hours of training
     options.out.mkdir(parents=True, exist_ok=True)
     try:
         results = experiment(options)

@@ -51,7 +51,7 @@ def test_mean_is_over_the_widths_of_each_wide_task(tmp_path):
 
 
 def logs(run, lines):
-    run.mkdir(parents=True)
+    run.mkdir(parents=True, exist_ok=True)
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -73,6 +73,18 @@ def test_iterations_are_those_that_take_the_minutes_or_the_tokens_of_the_team(tm
 def test_start_that_is_no_run_is_told(tmp_path, capsys):
     assert run_command("experiments", ["gain", "--start", str(tmp_path)]) == 2
     assert "wideseek train sft --preset tiny" in capsys.readouterr().err
+
+
+def test_start_that_imitated_nobody_is_told_before_anything_is_trained(tmp_path, capsys):
+    checkpoint = tmp_path / "grpo" / "checkpoints" / "iteration_000001"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "settings.json").write_text('{"model": "runs/sft"}')
+    logs(tmp_path / "grpo", [])
+    out = tmp_path / "out"
+    words = ["gain", "--start", str(tmp_path / "grpo"), "--out", str(out)]
+    assert run_command("experiments", words) == 2
+    assert "expected a run of `wideseek train sft`" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.fixture
