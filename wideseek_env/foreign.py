@@ -31,8 +31,8 @@ _WELL_KNOWN = (
     r"|TRANSCRIBE|PREFIX|MIDDLE|SUFFIX|SYS|SYSTEM|USER|ASSISTANT|BOT|TOOL|OBSERVATION"
     r"|[gs]?MASK|BOS|EOS|CLS|SEP|PAD|UNK)\]"
 )
-"""Templates write some of these as plain text, and a server's tokenizer is not known here. Each begins
-with a character that it must have, so that the search leaps from one such character to the next."""
+"""Templates write some of these as plain text, and a server's tokenizer is not known here.
+Each begins with a character of its own, so that the search leaps from one such to the next."""
 _FULL_WIDTH = re.compile("[！-～]+")
 _HALF_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94) if chr(0xFF01 + i) != "｜"}
 """Tokenizers that normalise read full-width forms so; DeepSeek's markup has `｜` itself."""
