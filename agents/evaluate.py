@@ -187,8 +187,11 @@ class Evaluation:
         return self
 
     def _first_error(self) -> str:
-        invalid = (episode for episode in self.episodes if not episode.valid)
-        return next((f"{e.task.id}: {e.error}" for e in invalid), "there is none")
+        for episode in self.episodes:
+            if not episode.valid and episode.error:
+                reason = episode.error.partition("\n")[0]  # a traceback follows
+                return f"{episode.task.id}: {reason}"
+        return "there is none"
 
 
 async def evaluate(

@@ -40,6 +40,10 @@ async def test_episode_that_could_not_be_scored_is_an_error_and_no_0():
 
 
 def test_mistakes_are_named_without_a_traceback(tmp_path, capsys):
+    assert main(["hasty", "--widths", "0", "--num-tasks", "2"]) == 1
+    told = capsys.readouterr().err
+    assert "`hasty` plays questions of the preset `starter` with at least 1 subagent" in told
+    assert "Traceback" not in told
     assert main(["partial", "--widths", "1,x"]) == 2
     assert "expected a whole number, got 'x'" in capsys.readouterr().err
     assert main([str(tmp_path)]) == 1
