@@ -114,8 +114,10 @@ def _runs_of_table_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
             line = line[: closes.start()]
         if _CELL_END.search(line) or (run and not blank_before and _is_ruler(line)):
             following = lines[number + 1] if number + 1 < len(lines) else ""
-            if blank_before and (
-                _is_separator(_plain_line(following)) or not _is_alike(line, run[0])
+            if (
+                run
+                and blank_before
+                and (_is_separator(_plain_line(following)) or not _is_alike(line, run[0]))
             ):
                 yield fenced, run
                 run = []

@@ -37,7 +37,8 @@ def test_lines_are_indexed_searched_and_scaled_up(
     assert memory_mb > 20
     assert 0 < p50_ms <= p99_ms
     assert work_ms <= p99_ms
-    assert minutes == pytest.approx(cpu_s * 70_000 / 60, rel=0.1)
+    # Seconds are told to a tenth, so these may be a twentieth of a second off, 70,000 times.
+    assert minutes == pytest.approx(cpu_s * 70_000 / 60, abs=0.06 * 70_000 / 60)
     assert ("MISSED" in said) == (status == 1)
 
 

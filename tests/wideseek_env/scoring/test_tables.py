@@ -85,6 +85,20 @@ def test_read_table_blank_line_between_rows_is_skipped() -> None:
     assert read_table("| a |\n|---|\n| 1 |\n\n| 2 |") == Table(("a",), (("1",), ("2",)))
 
 
+@pytest.mark.parametrize("above", ["| x |\n|---|\n| y |", "| x | y |", "|", "x | y"])
+@pytest.mark.parametrize(
+    "between",
+    ["Then:", ":", "# Rivers", "one\nand another", "```", "~~~", "<answer>", "said\n", ">"],
+)
+@pytest.mark.parametrize("ruler", ["", "|---|---|\n"])
+def test_read_table_behind_a_table_a_blank_line_and_words_is_one_of_its_own(
+    above: str, between: str, ruler: str
+) -> None:
+    table = read_table(f"{above}\n\n{between}\n| k | v |\n{ruler}| a | 1 |")
+    above_counts = "---" in above and not ruler
+    assert table == (Table(("x",), (("y",),)) if above_counts else Table(("k", "v"), (("a", "1"),)))
+
+
 def test_read_table_short_and_long_rows_are_fitted_to_the_header() -> None:
     assert read_table("| a | b |\n|---|---|\n| 1 |\n| 1 | 2 | 3 |") == Table(
         ("a", "b"), (("1", ""), ("1", "2"))
